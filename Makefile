@@ -1,0 +1,51 @@
+# Everything that people and CI run. `make help` lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check format bench dist lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY)  ## create .venv with the pinned dependencies
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY)  ## load synthetic downloads into an embedded ClickHouse under .data/ and serve them
+	$(BIN)/pypistats-server serve --demo
+
+serve: $(READY)  ## serve what CLICKHOUSE_URL names
+	$(BIN)/pypistats-server serve
+
+test: $(READY)  ## run every test
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## format, and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## measure ingest and cold answers
+	$(BIN)/python -m bench
+
+dist: $(READY)  ## build the wheel and the source archive into dist/
+	$(BIN)/python -m build
+
+lock: $(READY)  ## write the installed versions into requirements.txt
+	$(BIN)/python -m pip freeze --exclude-editable | $(BIN)/python bench/../docs/lock.py > requirements.txt
+
+clean:  ## remove .venv, built files and demo data
+	rm -rf $(VENV) dist .data .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""What HTTP sees: parameters in, a status and a body out."""

@@ -1,0 +1,81 @@
+"""Finished answers: made once for a question and a state of the data, kept, and sent with their ETag.
+
+The one place that sets ETag and Cache-Control on what is answered.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from async_lru import alru_cache
+from litestar import Request, Response
+
+from app.settings import Settings
+from app.stats.windows import next_day_due
+from app.warehouse.warehouse import Published, Warehouse
+
+MAX_KEPT_BYTES = 1 << 20
+"""An answer longer than this is not kept: one package's releases over years can have a hundred times the usual."""
+
+JSON = "application/json"
+CSV = "text/csv; charset=utf-8"
+
+
+class Body(msgspec.Struct, frozen=True):
+    """An encoded body and what it is."""
+
+    content: bytes
+    media_type: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A body ready to be sent."""
+
+    body: Body
+    etag: str
+
+
+Make = Callable[[Warehouse, Published, Any], Awaitable[Body]]
+
+
+class Answers:
+    """Answers to questions. However many ask the same at once, it is worked out once."""
+
+    def __init__(self, warehouse: Warehouse, settings: Settings, now: Callable[[], datetime]) -> None:
+        self.warehouse = warehouse
+        self.settings = settings
+        self.now = now
+        self._kept = alru_cache(maxsize=settings.cache_max_entries)(self._make)
+
+    async def _make(self, make: Make, published: Published, question: Any) -> Answer:
+        body = await make(self.warehouse, published, question)
+        return Answer(body, f'"{hashlib.blake2b(body.content, digest_size=16).hexdigest()}"')
+
+    async def respond(self, request: Request[Any, Any, Any], make: Make, question: Any) -> Response[bytes]:
+        """The answer to a question that `make` works out, as the request asks for it."""
+        published = await self.warehouse.published()
+        answer = await self._kept(make, published, question)
+        if len(answer.body.content) > MAX_KEPT_BYTES:
+            self._kept.cache_invalidate(make, published, question)
+        headers = {"ETag": answer.etag, "Cache-Control": self._cache_control(published), "Vary": "Accept"}
+        if _matches(request.headers.get("if-none-match"), answer.etag):
+            return Response(b"", status_code=304, headers=headers, media_type=answer.body.media_type)
+        return Response(answer.body.content, headers=headers, media_type=answer.body.media_type)
+
+    def _cache_control(self, published: Published) -> str:
+        """Until the next day is due; from then on it may come at any moment."""
+        seconds = self.settings.cache_ttl_seconds
+        if published.newest_day is not None:
+            until_due = (next_day_due(published.newest_day) - self.now().astimezone(UTC)).total_seconds()
+            seconds = max(seconds, int(until_due))
+        return f"public, max-age={seconds}"
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """RFC 9110, section 13.1.2: any of a list, compared weakly, or `*`."""
+    if if_none_match is None:
+        return False
+    candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
+    return etag in candidates or "*" in candidates

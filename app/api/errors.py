@@ -1,0 +1,85 @@
+"""The error border: every error that a client sees is a problem as RFC 9457 has it, made here.
+
+A body names the parameter and what it accepts; it never holds the text of an exception that is not ours.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
+from litestar.types import ExceptionHandlersMap
+
+from app.api.parameters import BadParameterError
+from app.stats.questions import NothingLoadedError, UnknownPackageError
+from app.warehouse.errors import WarehouseUnavailableError
+
+RETRY_SECONDS = 5
+
+logger = logging.getLogger(__name__)
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **extra: Any) -> ProblemDetailsException:
+    """A problem with a status and an explanation; `extra` are further members of its body."""
+    return ProblemDetailsException(
+        status_code=status,
+        title=HTTPStatus(status).phrase,
+        detail=detail,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+        extra=extra or None,
+    )
+
+
+def unavailable(detail: str, **extra: Any) -> ProblemDetailsException:
+    """A 503, with the time after which to try again: an integer, because clients parse it as one."""
+    return problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}, **extra)
+
+
+def _bad_parameter(error: BadParameterError) -> ProblemDetailsException:
+    return problem(400, str(error))
+
+
+def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
+    return problem(404, f"package: no download of {str(error)!r} has been loaded")
+
+
+def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
+    return unavailable("no day of downloads has been loaded yet")
+
+
+def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsException:
+    logger.warning("%s", error)
+    return unavailable("the statistics cannot be read at the moment")
+
+
+def _http(error: HTTPException) -> ProblemDetailsException:
+    headers = dict(error.headers or {})
+    details = {
+        404: "there is nothing at this path; GET /openapi.yaml lists what there is",
+        405: "this path answers GET and HEAD",
+    }
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": "GET, HEAD, OPTIONS"}
+    return problem(error.status_code, details.get(error.status_code, HTTPStatus(error.status_code).phrase), headers)
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "the server failed to answer; its log says why").to_response(request)
+
+
+problem_details = ProblemDetailsPlugin(
+    ProblemDetailsConfig(
+        exception_to_problem_detail_map={
+            BadParameterError: _bad_parameter,
+            UnknownPackageError: _unknown_package,
+            NothingLoadedError: _nothing_loaded,
+            WarehouseUnavailableError: _warehouse_unavailable,
+            HTTPException: _http,
+        }
+    )
+)
+
+unexpected_errors: ExceptionHandlersMap = {Exception: _unexpected}

@@ -1,0 +1,201 @@
+"""Query parameters: one struct an endpoint, whose fields say what is accepted; openapi.yaml says the same."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from msgspec import Meta, inspect
+
+from app.names import NAME_RULE, ImpossibleNameError, normalise, normalise_prefix
+from app.stats.questions import Granularity
+from app.stats.windows import Period
+
+MAX_BATCH = 500
+MAX_TOP = 1000
+MAX_SEARCH = 100
+
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\x00-\x1f\x7f]+$")]
+Switch = Literal["true", "false"]
+
+
+class BadParameterError(ValueError):
+    """A parameter has a value that is not accepted; the message names both."""
+
+
+class NoQuery(msgspec.Struct, frozen=True):
+    """An endpoint without parameters."""
+
+
+class RecentQuery(msgspec.Struct, frozen=True):
+    """Parameters of a package's recent downloads."""
+
+    period: Period | None = None
+    mirrors: Switch = "false"
+
+
+class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of every series."""
+
+    start_date: date | None = None
+    end_date: date | None = None
+    granularity: Granularity = "day"
+    format: Literal["json", "csv"] | None = None
+
+
+class OverallQuery(SeriesQuery, frozen=True):
+    """Parameters of a series by mirrors."""
+
+    mirrors: Switch | None = None
+
+
+class VersionQuery(SeriesQuery, frozen=True):
+    """Parameters of a series by a version: of Python, or of the package."""
+
+    version: Text | None = None
+
+
+class SystemQuery(SeriesQuery, frozen=True):
+    """Parameters of a series by operating system."""
+
+    os: Literal["Windows", "Linux", "Darwin", "other", "null"] | None = None
+
+
+class InstallerQuery(SeriesQuery, frozen=True):
+    """Parameters of a series by installer."""
+
+    installer: Text | None = None
+
+
+class CountryQuery(SeriesQuery, frozen=True):
+    """Parameters of a series by country."""
+
+    country: Text | None = None
+
+
+class FileTypeQuery(SeriesQuery, frozen=True):
+    """Parameters of a series by type of file."""
+
+    type: Text | None = None
+
+
+class BatchQuery(msgspec.Struct, frozen=True):
+    """Parameters of the recent downloads of many packages."""
+
+    package: Annotated[list[str], Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class TopQuery(msgspec.Struct, frozen=True):
+    """Parameters of the most downloaded packages."""
+
+    period: Period = "month"
+    limit: Annotated[int, Meta(ge=1, le=MAX_TOP)] = 100
+    offset: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+
+
+class SearchQuery(msgspec.Struct, frozen=True):
+    """Parameters of a search by prefix."""
+
+    q: Annotated[str, Meta(min_length=1, max_length=200)]
+    limit: Annotated[int, Meta(ge=1, le=MAX_SEARCH)] = 10
+
+
+class HealthQuery(msgspec.Struct, frozen=True):
+    """Parameters of the health check."""
+
+    deep: Literal["0", "1"] = "0"
+
+
+Query = TypeVar("Query", bound=msgspec.Struct)
+
+
+def parse_query(request: Request[Any, Any, Any], kind: type[Query]) -> Query:
+    """The request's parameters. Those that the endpoint does not know are ignored, as upstream does.
+
+    Raises BadParameterError.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        given.setdefault(name, []).append(value)
+    values = {}
+    for field in inspect.type_info(kind).fields:  # type: ignore[attr-defined]
+        texts = given.get(field.encode_name)
+        if texts is not None:
+            values[field.encode_name] = _value(field, texts)
+        elif field.required:
+            raise BadParameterError(f"{field.encode_name} is required: {_accepted(field.type)}")
+    return kind(**values)
+
+
+def _value(field: inspect.Field, texts: Sequence[str]) -> Any:
+    if isinstance(field.type, inspect.ListType):
+        _check(field, len(texts) <= (field.type.max_length or len(texts)), f"{len(texts)} values")
+        return list(texts)
+    _check(field, len(texts) == 1, f"{len(texts)} values")
+    (text,) = texts
+    kind = _without_none(field.type)
+    if isinstance(kind, inspect.LiteralType):
+        choices = {str(choice).lower(): choice for choice in kind.values}
+        _check(field, text.lower() in choices, repr(text))
+        return choices[text.lower()]
+    try:
+        return msgspec.convert(text, _TYPES[type(kind)](kind), strict=False)
+    except msgspec.ValidationError:
+        _check(field, False, repr(text))
+
+
+def _check(field: inspect.Field, accepted: bool, given: str) -> None:
+    if not accepted:
+        raise BadParameterError(
+            f"{field.encode_name}: {given[:80]} is not accepted; accepted is {_accepted(field.type)}"
+        )
+
+
+def _without_none(kind: inspect.Type) -> inspect.Type:
+    if isinstance(kind, inspect.UnionType):
+        (kind,) = (member for member in kind.types if not isinstance(member, inspect.NoneType))
+    return kind
+
+
+# The type to convert a text to, constraints included, for each kind of parameter.
+_TYPES: dict[type[inspect.Type], Any] = {
+    inspect.DateType: lambda _: date,
+    inspect.IntType: lambda kind: Annotated[int, Meta(ge=kind.ge, le=kind.le)],
+    inspect.StrType: lambda kind: Annotated[
+        str, Meta(min_length=kind.min_length, max_length=kind.max_length, pattern=kind.pattern)
+    ],
+}
+
+
+def _accepted(kind: inspect.Type) -> str:
+    """What a parameter accepts, in words."""
+    match _without_none(kind):
+        case inspect.LiteralType(values=values):
+            return f"one of {', '.join(map(str, values))}"
+        case inspect.DateType():
+            return "a date that exists, written YYYY-MM-DD"
+        case inspect.IntType(ge=low, le=high):
+            return f"a whole number from {low} to {high}"
+        case inspect.ListType(max_length=most):
+            return f"1 to {most} of them"
+        case inspect.StrType(max_length=most):
+            return f"1 to {most} printable characters"
+    raise NotImplementedError(kind)
+
+
+def package_name(text: str) -> str:
+    """A package's normalised name. Raises BadParameterError for one that no package can have."""
+    try:
+        return normalise(text)
+    except ImpossibleNameError:
+        raise BadParameterError(f"package: {text[:80]!r} cannot be a package's name; accepted is {NAME_RULE}") from None
+
+
+def name_prefix(text: str) -> str:
+    """The normalised beginning of a name. Raises BadParameterError where no name begins so."""
+    try:
+        return normalise_prefix(text)
+    except ImpossibleNameError:
+        raise BadParameterError(f"q: {text[:80]!r} cannot begin a package's name; accepted is {NAME_RULE}") from None

@@ -1,0 +1,91 @@
+"""Recent downloads, of one package and of many; and a package's totals."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from app.api.answers import JSON, Answers, Body
+from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
+from app.api.routes import endpoint
+from app.stats.questions import (
+    Recent,
+    RecentQuestion,
+    SummaryQuestion,
+    UnknownPackageError,
+    recent,
+    summary,
+)
+from app.stats.windows import Period
+from app.warehouse.warehouse import Published, Warehouse
+
+
+class OneRecentQuestion(msgspec.Struct, frozen=True):
+    """Recent downloads of one package, in all periods or one."""
+
+    about: RecentQuestion
+    period: Period | None
+
+
+@endpoint("/api/packages/{package:str}/recent", RecentQuery)
+async def get_recent_downloads(
+    request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
+) -> Response[bytes]:
+    """Downloads on the last day, in the last week, in the last month."""
+    query = parse_query(request, RecentQuery)
+    about = RecentQuestion((package_name(package),), query.mirrors == "true")
+    return await answers.respond(request, recent_json, OneRecentQuestion(about, query.period))
+
+
+async def recent_json(warehouse: Warehouse, published: Published, question: OneRecentQuestion) -> Body:
+    """Upstream's answer: all three periods, or the one asked for alone."""
+    found, unknown = await recent(warehouse, published, question.about)
+    if unknown:
+        raise UnknownPackageError(unknown[0])
+    (package,) = question.about.packages
+    data = msgspec.structs.asdict(found[package])
+    if question.period:
+        data = {f"last_{question.period}": data[f"last_{question.period}"]}
+    return Body(msgspec.json.encode({"data": data, "package": package, "type": "recent_downloads"}), JSON)
+
+
+@endpoint("/api/recent", BatchQuery)
+async def get_recent_downloads_of_many(
+    request: Request[Any, Any, Any], answers: NamedDependency[Answers]
+) -> Response[bytes]:
+    """Recent downloads of many packages in one request."""
+    query = parse_query(request, BatchQuery)
+    packages = tuple(dict.fromkeys(package_name(package) for package in query.package))
+    return await answers.respond(request, recent_of_many_json, RecentQuestion(packages, mirrors=False))
+
+
+class RecentOfMany(msgspec.Struct):
+    """Recent downloads by package; `missing` are those of which none has been loaded."""
+
+    data: dict[str, Recent]
+    missing: list[str]
+    type: str = "recent_downloads"
+
+
+async def recent_of_many_json(warehouse: Warehouse, published: Published, question: RecentQuestion) -> Body:
+    """The packages in the order asked."""
+    found, unknown = await recent(warehouse, published, question)
+    return Body(msgspec.json.encode(RecentOfMany(found, unknown)), JSON)
+
+
+@endpoint("/api/packages/{package:str}/summary")
+async def get_summary(
+    request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
+) -> Response[bytes]:
+    """Totals by dimension over the default window."""
+    parse_query(request, NoQuery)
+    question = SummaryQuestion(package_name(package), answers.settings.window_days)
+    return await answers.respond(request, summary_json, question)
+
+
+async def summary_json(warehouse: Warehouse, published: Published, question: SummaryQuestion) -> Body:
+    """Totals; `overall` is without mirrors, as the sum over every dimension but `installer` is."""
+    totals = await summary(warehouse, published, question)
+    return Body(msgspec.json.encode({"package": question.package, "type": "summary", "totals": totals}), JSON)

@@ -1,0 +1,35 @@
+"""What the handlers share: how a route is declared, and what it depends on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import route
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+
+from app.api.answers import Answers
+from app.api.parameters import NoQuery
+
+
+def endpoint(
+    path: str, query: type[msgspec.Struct] = NoQuery, name: str | None = None
+) -> Callable[[Any], HTTPRouteHandler]:
+    """Declare a handler: GET and HEAD on a path, with the parameters that `query` has.
+
+    Its operationId is its function's name, or `name` where one function serves several paths.
+    """
+
+    def declare(function: Any) -> HTTPRouteHandler:
+        operation = name or function.__name__
+        return route(path, http_method=["GET", "HEAD"], name=operation, operation_id=operation, opt={"query": query})(
+            function
+        )
+
+    return declare
+
+
+def provide_answers(state: State) -> Answers:
+    """The answers that the app made when it started."""
+    answers: Answers = state.answers
+    return answers

@@ -1,0 +1,101 @@
+"""The eight series of a package, one a dimension."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import Accept
+from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from app.api.answers import CSV, JSON, Answers, Body
+from app.api.parameters import (
+    BadParameterError,
+    CountryQuery,
+    FileTypeQuery,
+    InstallerQuery,
+    OverallQuery,
+    SeriesQuery,
+    SystemQuery,
+    VersionQuery,
+    package_name,
+    parse_query,
+)
+from app.api.routes import endpoint
+from app.stats.dimensions import DIMENSIONS, Dimension
+from app.stats.questions import SeriesQuestion, SeriesRow, series
+from app.warehouse.warehouse import Published, Warehouse
+
+QUERIES: dict[str, type[SeriesQuery]] = {
+    "mirrors": OverallQuery,
+    "version": VersionQuery,
+    "os": SystemQuery,
+    "installer": InstallerQuery,
+    "country": CountryQuery,
+    "type": FileTypeQuery,
+}
+
+
+class SeriesAnswer(msgspec.Struct):
+    """Upstream's keys, and no more: clients fail on one that they do not know."""
+
+    data: Sequence[SeriesRow]
+    package: str
+    type: str
+
+
+def series_route(dimension: Dimension) -> HTTPRouteHandler:
+    """The endpoint of one dimension."""
+    kind = QUERIES[dimension.parameter]
+
+    @endpoint(f"/api/packages/{{package:str}}/{dimension.name}", kind, name=f"get_{dimension.type}")
+    async def get_series(
+        request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
+    ) -> Response[bytes]:
+        query = parse_query(request, kind)
+        if query.start_date and query.end_date and query.start_date > query.end_date:
+            raise BadParameterError(f"start_date: {query.start_date} is after end_date, {query.end_date}")
+        value = getattr(query, dimension.parameter)
+        question = SeriesQuestion(
+            package=package_name(package),
+            dimension=dimension.name,
+            category=None if value is None else dimension.category(value),
+            start=query.start_date,
+            end=query.end_date,
+            granularity=query.granularity,
+            window_days=answers.settings.window_days,
+        )
+        return await answers.respond(request, series_csv if wants_csv(request, query) else series_json, question)
+
+    return get_series
+
+
+series_routes = [series_route(dimension) for dimension in DIMENSIONS]
+
+
+def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
+    """Whether the answer is to be CSV: by the parameter, or else by what the client prefers."""
+    if query.format is not None:
+        return query.format == "csv"
+    return Accept(request.headers.get("accept", "*/*")).best_match(["application/json", "text/csv"]) == "text/csv"
+
+
+async def series_json(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> Body:
+    """A series as upstream has it."""
+    rows = await series(warehouse, published, question)
+    answer = SeriesAnswer(rows, question.package, f"{question.dimension}_downloads")
+    return Body(msgspec.json.encode(answer), JSON)
+
+
+async def series_csv(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> Body:
+    """A series as CSV (RFC 4180): a header, then category, date, downloads."""
+    rows = await series(warehouse, published, question)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(SeriesRow.__struct_fields__)
+    writer.writerows((row.category, row.date, row.downloads) for row in rows)
+    return Body(text.getvalue().encode(), CSV)

@@ -1,0 +1,116 @@
+"""Settings: read from the environment once, at start-up, by `Settings.from_environment`.
+
+A field's name in capitals is its variable; its description is what the README's table says of it.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import msgspec
+from msgspec import Meta
+
+SECRETS_FILE = Path(".secrets.toml")
+
+
+class SettingError(Exception):
+    """A setting has a value that the program cannot start with; the message names the variable."""
+
+
+class Secret:
+    """A value that is shown nowhere: not in a repr, a log line or an error."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "Secret('…')" if self._value else "Secret('')"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def reveal(self) -> str:
+        """The value itself, for the one call that needs it."""
+        return self._value
+
+
+Seconds = Annotated[int, Meta(gt=0)]
+Count = Annotated[int, Meta(gt=0)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set."""
+
+    clickhouse_url: Annotated[
+        str, Meta(description="where the data are: `chdb:///folder` is an embedded engine that keeps them there")
+    ] = "https://sql-clickhouse.clickhouse.com"
+    clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
+    clickhouse_password: Annotated[Secret, Meta(description="password of a ClickHouse server; secret")] = Secret("")
+    clickhouse_database: Annotated[
+        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="database that has the tables")
+    ] = "pypi"
+    window_days: Annotated[int, Meta(ge=30, le=3660, description="days in the window of a series that names none")] = (
+        180
+    )
+    cache_ttl_seconds: Annotated[
+        Seconds, Meta(description="seconds that an HTTP cache may keep an answer once the next day is overdue")
+    ] = 300
+    cache_ttl_downloads: Annotated[Seconds, Meta(description="seconds that discovery keeps a package's downloads")] = (
+        86400
+    )
+    cache_ttl_discovery: Annotated[Seconds, Meta(description="seconds that discovery keeps what it found")] = 86400
+    cache_max_entries: Annotated[Count, Meta(description="answers kept in memory, at most")] = 10_000
+    github_token: Annotated[Secret, Meta(description="GitHub token, required for discovery; secret")] = Secret("")
+    index_reindex_interval: Annotated[Seconds, Meta(description="seconds between two builds of the index")] = 3600
+    index_max_github_pages: Annotated[Count, Meta(description="pages of a GitHub search, at most")] = 5
+    index_github_per_page: Annotated[int, Meta(gt=0, le=100, description="repositories on a page")] = 100
+    index_download_days: Annotated[Count, Meta(description="days of downloads in the index")] = 30
+    local_index_cache_ttl: Annotated[Seconds, Meta(description="seconds that the index on disk counts as fresh")] = (
+        21600
+    )
+    local_index_cache_dir: Annotated[str, Meta(min_length=1, description="folder of the index on disk")] = ".cache"
+    github_max_concurrent: Annotated[Count, Meta(description="requests to GitHub at once, at most")] = 10
+    discovery_topics: Annotated[str, Meta(min_length=1, description="GitHub topics, separated by commas")] = "flet"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], secrets_file: Path = SECRETS_FILE) -> Self:
+        """The settings that the environment gives, and `secrets_file` for secrets that it does not.
+
+        Raises SettingError, which names the variable, for a value that cannot be used.
+        """
+        secrets = _read_secrets(secrets_file)
+        values: dict[str, Any] = {}
+        for field in msgspec.structs.fields(cls):
+            variable = field.name.upper()
+            is_secret = isinstance(field.default, Secret)
+            text = environment.get(variable)
+            if text is None and is_secret:
+                text = secrets.get(variable)
+            if text is None:
+                continue
+            try:
+                values[field.name] = Secret(text) if is_secret else msgspec.convert(text, field.type, strict=False)
+            except msgspec.ValidationError as error:
+                raise SettingError(f"{variable}={text!r}: {error}") from None
+        return cls(**values)
+
+
+def _read_secrets(path: Path) -> dict[str, str]:
+    """The secrets in a TOML file, by variable; none where the file is absent."""
+    names = {field.name.upper() for field in msgspec.structs.fields(Settings) if isinstance(field.default, Secret)}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} cannot be read: {type(error).__name__}") from None
+    except tomllib.TOMLDecodeError:
+        # The parser's own message may quote the line, and with it the secret.
+        raise SettingError(f"{path} is not TOML") from None
+    for name, value in values.items():
+        if name not in names:
+            raise SettingError(f"{path}: {name} is not a secret; it accepts {', '.join(sorted(names))}")
+        if not isinstance(value, str):
+            raise SettingError(f"{path}: {name} must be a string")
+    return values

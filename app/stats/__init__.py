@@ -1,0 +1,1 @@
+"""What the numbers mean: dimensions, windows, series, totals. No SQL, no HTTP."""

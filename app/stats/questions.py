@@ -1,0 +1,174 @@
+"""The questions that can be asked about downloads, and their answers as plain structures.
+
+A question is hashable and complete but for what is loaded: with equal Published, equal questions have equal answers.
+"""
+
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from app.names import ALL_PACKAGES
+from app.stats.dimensions import MIRRORS
+from app.stats.windows import Period, last_days, last_period, requested
+from app.warehouse.warehouse import Published, Warehouse
+
+Granularity = Literal["day", "week", "month"]
+
+SUMMARY_DIMENSIONS = ("overall", "system", "python_major", "python_minor", "installer")
+
+
+class UnknownPackageError(LookupError):
+    """No download of this package has been loaded."""
+
+
+class NothingLoadedError(LookupError):
+    """No day has been loaded yet."""
+
+
+class SeriesQuestion(msgspec.Struct, frozen=True):
+    """A package's downloads in one dimension; `category` None stands for all."""
+
+    package: str
+    dimension: str
+    category: str | None
+    start: date | None
+    end: date | None
+    granularity: Granularity
+    window_days: int
+
+
+class SeriesRow(msgspec.Struct, frozen=True):
+    """Downloads of one category on one day, or in the week or month that begins then. In upstream's order of keys."""
+
+    category: str
+    date: date
+    downloads: int
+
+
+class RecentQuestion(msgspec.Struct, frozen=True):
+    """Downloads of packages on the last day, in the last week, in the last month."""
+
+    packages: tuple[str, ...]
+    mirrors: bool
+
+
+class Recent(msgspec.Struct, frozen=True):
+    """Downloads on the 1, 7 and 30 days that end with the newest day."""
+
+    last_day: int
+    last_month: int
+    last_week: int
+
+
+class SummaryQuestion(msgspec.Struct, frozen=True):
+    """A package's totals over the default window."""
+
+    package: str
+    window_days: int
+
+
+class TopQuestion(msgspec.Struct, frozen=True):
+    """The most downloaded packages."""
+
+    period: Period
+    limit: int
+    offset: int
+
+
+class SearchQuestion(msgspec.Struct, frozen=True):
+    """Packages whose normalised name begins so."""
+
+    prefix: str
+    limit: int
+    window_days: int
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """A package and its downloads, without mirrors."""
+
+    package: str
+    downloads: int
+
+
+def newest_day(published: Published) -> date:
+    """The newest day that is completely loaded. Raises NothingLoadedError where there is none."""
+    if published.newest_day is None:
+        raise NothingLoadedError
+    return published.newest_day
+
+
+async def series(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> list[SeriesRow]:
+    """Rows by category, then date, both in plain text order. Raises UnknownPackageError."""
+    window = requested(newest_day(published), question.window_days, question.start, question.end)
+    categories = () if question.category is None else (question.category,)
+    rows = await warehouse.series(
+        published,
+        question.package,
+        question.dimension,
+        categories,
+        window.start,
+        window.end,
+        question.granularity,
+    )
+    if not rows:
+        await _require_known(warehouse, published, question.package)
+    return [SeriesRow(category, day, downloads) for category, day, downloads in rows]
+
+
+async def recent(
+    warehouse: Warehouse, published: Published, question: RecentQuestion
+) -> tuple[dict[str, Recent], list[str]]:
+    """Recent downloads by package, in the order asked; and the packages that are not known."""
+    newest = newest_day(published)
+    rows = await warehouse.recent(
+        published,
+        question.packages,
+        MIRRORS["true" if question.mirrors else "false"],
+        (last_period(newest, "day").start, last_period(newest, "week").start, last_period(newest, "month").start),
+        newest,
+    )
+    found = {package: Recent(day, month, week) for package, day, week, month in rows}
+    silent = [package for package in question.packages if package not in found]
+    known = await warehouse.known(published, silent) if silent else set()
+    nothing = Recent(0, 0, 0)
+    answers = {
+        package: found.get(package, nothing) for package in question.packages if package in found or package in known
+    }
+    return answers, [package for package in silent if package not in known]
+
+
+async def summary(
+    warehouse: Warehouse, published: Published, question: SummaryQuestion
+) -> dict[str, int | dict[str, int]]:
+    """Totals by dimension and category; `overall` is one number, without mirrors. Raises UnknownPackageError."""
+    window = last_days(newest_day(published), question.window_days)
+    rows = await warehouse.totals(published, question.package, SUMMARY_DIMENSIONS, window.start, window.end)
+    if not rows:
+        await _require_known(warehouse, published, question.package)
+    sums: dict[str, dict[str, int]] = {dimension: {} for dimension in SUMMARY_DIMENSIONS}
+    for dimension, category, downloads in rows:
+        sums[dimension][category] = downloads
+    overall = sums.pop("overall").get(MIRRORS["false"], 0)
+    return {"overall": overall, **sums}
+
+
+async def top(warehouse: Warehouse, published: Published, question: TopQuestion) -> list[Ranked]:
+    """The most downloaded packages, without mirrors."""
+    window = last_period(newest_day(published), question.period)
+    rows = await warehouse.top(published, window.start, window.end, question.limit, question.offset)
+    return [Ranked(package, downloads) for package, downloads in rows]
+
+
+async def search(warehouse: Warehouse, published: Published, question: SearchQuestion) -> list[Ranked]:
+    """Packages by the beginning of their name, most downloaded in the last month first."""
+    newest = newest_day(published)
+    window = last_days(newest, question.window_days)
+    month = last_period(newest, "month").start
+    rows = await warehouse.search(published, question.prefix, window.start, month, newest, question.limit)
+    return [Ranked(package, downloads) for package, downloads in rows]
+
+
+async def _require_known(warehouse: Warehouse, published: Published, package: str) -> None:
+    if package != ALL_PACKAGES and not await warehouse.known(published, [package]):
+        raise UnknownPackageError(package)

@@ -1,0 +1,67 @@
+"""The one owner of time: every range of dates that a question covers is computed here, from the newest loaded day."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+
+import msgspec
+
+Period = Literal["day", "week", "month"]
+PERIOD_DAYS: dict[Period, int] = {"day": 1, "week": 7, "month": 30}
+"""Days in `last_day`, `last_week` and `last_month`."""
+
+# What a ClickHouse Date can hold: dates beyond have no rows.
+FIRST_DATE = date(1970, 1, 1)
+LAST_DATE = date(2149, 6, 6)
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Days from `start` to `end`, both inclusive."""
+
+    start: date
+    end: date
+
+
+def last_days(newest: date, days: int) -> Window:
+    """The days that end with the newest loaded day."""
+    return Window(newest - timedelta(days=days - 1), newest)
+
+
+def last_period(newest: date, period: Period) -> Window:
+    """The last day, week or month."""
+    return last_days(newest, PERIOD_DAYS[period])
+
+
+def requested(newest: date, days: int, start: date | None, end: date | None) -> Window:
+    """The window that a request names; what it leaves out is as in the default, `days` that end with the newest day.
+
+    Raises ValueError where both are given and start is after end.
+    """
+    if start is not None and end is not None and start > end:
+        raise ValueError
+    last = _clamped(end or max(newest, start or newest))
+    return Window(_clamped(start or last_days(last, days).start), last)
+
+
+def _clamped(day: date) -> date:
+    return max(FIRST_DATE, min(day, LAST_DATE))
+
+
+def missing_days(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:
+    """The days of the default window that are not loaded, from the first loaded day on."""
+    if not loaded:
+        return ()
+    window = last_days(loaded[-1], days)
+    first = max(window.start, loaded[0])
+    there = set(loaded)
+    every = (first + timedelta(days=offset) for offset in range((window.end - first).days + 1))
+    return tuple(day for day in every if day not in there)
+
+
+def days_behind(newest: date, now: datetime) -> int:
+    """How many days are over that are not loaded yet."""
+    return max(0, (now.astimezone(UTC).date() - newest).days - 1)
+
+
+def next_day_due(newest: date) -> datetime:
+    """When the day after the newest is over, and so may appear."""
+    return datetime.combine(newest + timedelta(days=2), time(), UTC)

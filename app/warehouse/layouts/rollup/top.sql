@@ -1,0 +1,12 @@
+-- Package, downloads: those with downloads in the window, most downloaded first, then by name.
+SELECT
+    project,
+    sum(downloads) AS downloads
+FROM overall_daily
+WHERE date BETWEEN {start:Date} AND {end:Date}
+  AND category = 'without_mirrors'
+  AND version <= {newest_version:UInt64}
+  AND version NOT IN {dead:Array(UInt64)}
+GROUP BY project
+ORDER BY downloads DESC, project
+LIMIT {limit:UInt32} OFFSET {offset:UInt32}

@@ -1,0 +1,2 @@
+-- The days that are published.
+SELECT DISTINCT date FROM loads WHERE state = 'published' ORDER BY date

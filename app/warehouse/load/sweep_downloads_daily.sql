@@ -1,0 +1,2 @@
+-- Remove the rows of versions that count for nobody.
+DELETE FROM downloads_daily WHERE version BETWEEN {first_version:UInt64} AND {last_version:UInt64}

@@ -1,0 +1,55 @@
+-- One pass over the events writes every series of every package: each event becomes a row for each category that it
+-- counts in, and those are summed. The placeholder is events.sql over the input.
+-- A day that may not be loaded stops the pass at once.
+INSERT INTO downloads_daily (project, dimension, category, date, version, downloads)
+SELECT
+    project,
+    dimension,
+    category,
+    date,
+    bitOr({first_version:UInt64}, toUInt64(toUInt16(date))) AS version,
+    sum(downloads)
+FROM
+(
+    SELECT *
+    FROM
+    (
+        {{events}}
+    )
+    WHERE throwIf(
+        isNull(day) OR day < {oldest:Date32} OR day > {newest:Date32} OR has({refused:Array(Date32)}, assumeNotNull(day)),
+        'a day that may not be loaded'
+    ) = 0
+)
+ARRAY JOIN
+    CAST(
+        ['dropped', 'overall', 'overall', 'python_major', 'python_minor', 'system', 'installer', 'version', 'country',
+         'file_type'],
+        'Array(Enum8(\'dropped\' = 0, \'overall\' = 1, \'python_major\' = 2, \'python_minor\' = 3, \'system\' = 4, \'installer\' = 5, \'version\' = 6, \'country\' = 7, \'file_type\' = 8))'
+    ) AS dimension,
+    [
+        toLowCardinality(if(has_project, 'python', 'name')),
+        toLowCardinality('with_mirrors'),
+        toLowCardinality('without_mirrors'),
+        toLowCardinality(toString(python_major)),
+        toLowCardinality(toString(python_minor)),
+        toLowCardinality(toString(system)),
+        toLowCardinality(toString(installer)),
+        toLowCardinality(toString(release)),
+        toLowCardinality(toString(country)),
+        toLowCardinality(toString(file_type))
+    ] AS category,
+    [
+        NOT usable,
+        usable,
+        usable AND without_mirrors,
+        usable AND without_mirrors,
+        usable AND without_mirrors,
+        usable AND without_mirrors,
+        usable,
+        usable AND without_mirrors,
+        usable AND without_mirrors,
+        usable AND without_mirrors
+    ] AS counts
+WHERE counts
+GROUP BY project, dimension, category, date

@@ -1,0 +1,30 @@
+-- What a load has written, a row a day: date, events, events left out, packages, rows, and whether all sums agree.
+-- Every event counts once in each dimension that has mirrors, and every event without mirrors once in each that has
+-- not; __all__ has the same sums again.
+SELECT
+    date,
+    sumIf(downloads, dimension = 'overall' AND category = 'with_mirrors' AND project != '__all__') AS with_mirrors,
+    sumIf(downloads, dimension = 'dropped') AS dropped,
+    with_mirrors + dropped AS events,
+    uniqExactIf(project, dimension = 'overall' AND project != '__all__') AS packages,
+    count() AS rows,
+    sumIf(downloads, dimension = 'overall' AND category = 'without_mirrors' AND project != '__all__') AS without_mirrors,
+    sumIf(downloads, dimension = 'installer' AND project != '__all__') = with_mirrors
+        AND sumIf(downloads, dimension = 'overall' AND category = 'with_mirrors' AND project = '__all__') = with_mirrors
+        AND sumIf(downloads, dimension = 'overall' AND category = 'without_mirrors' AND project = '__all__') = without_mirrors
+        AND sumIf(downloads, dimension = 'installer' AND project = '__all__') = with_mirrors
+        AND sumIf(downloads, dimension = 'version') = without_mirrors
+        AND arrayAll(
+            sums -> sums = (without_mirrors, without_mirrors),
+            [
+                (sumIf(downloads, dimension = 'python_major' AND project != '__all__'), sumIf(downloads, dimension = 'python_major' AND project = '__all__')),
+                (sumIf(downloads, dimension = 'python_minor' AND project != '__all__'), sumIf(downloads, dimension = 'python_minor' AND project = '__all__')),
+                (sumIf(downloads, dimension = 'system' AND project != '__all__'), sumIf(downloads, dimension = 'system' AND project = '__all__')),
+                (sumIf(downloads, dimension = 'country' AND project != '__all__'), sumIf(downloads, dimension = 'country' AND project = '__all__')),
+                (sumIf(downloads, dimension = 'file_type' AND project != '__all__'), sumIf(downloads, dimension = 'file_type' AND project = '__all__'))
+            ]
+        ) AS agree
+FROM downloads_daily
+WHERE version BETWEEN {first_version:UInt64} AND {last_version:UInt64}
+GROUP BY date
+ORDER BY date

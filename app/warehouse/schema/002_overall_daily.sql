@@ -1,0 +1,13 @@
+-- The overall rows of downloads_daily once more, by day: what ranks packages reads a few days of all packages.
+CREATE TABLE IF NOT EXISTS overall_daily
+(
+    date      Date CODEC(Delta, ZSTD),
+    project   String,
+    category  LowCardinality(String),
+    version   UInt64 CODEC(Delta, ZSTD),
+    downloads UInt64 CODEC(T64, ZSTD),
+    INDEX version_range version TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYear(date)
+ORDER BY (date, project, category, version)

@@ -1,0 +1,3 @@
+"""Fixtures that both test folders use."""
+
+pytest_plugins = ["tests.support.fixtures"]

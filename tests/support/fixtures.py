@@ -1,0 +1,92 @@
+"""An embedded ClickHouse for the whole run; a database of its own, and an app on it, for each data set.
+
+The engine has one folder per process, so tests do not share a database but an engine.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from litestar.testing import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from app.warehouse.connect import Embedded
+from app.warehouse.ingest import ingest
+from tests.support.contract import validate_answer
+from tests.support.events import write_jsonl
+
+NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
+"""The clock of apps under test, unless a test sets another."""
+
+_numbers = itertools.count()
+
+
+class Dataset:
+    """A database, what fills it, and apps that answer from it."""
+
+    def __init__(self, folder: Path, data_folder: Path) -> None:
+        self.folder = folder
+        self.settings = Settings(clickhouse_url=f"chdb://{data_folder}", clickhouse_database=f"test_{next(_numbers)}")
+        self.engine = Embedded(data_folder, self.settings.clickhouse_database)
+
+    def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> None:
+        """Load events by way of a JSON Lines file, as a user would."""
+        path = write_jsonl(self.folder / f"events-{next(_numbers)}.jsonl", events)
+        ingest(self.engine.client, [str(path)], replace=replace)
+
+    @contextmanager
+    def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
+        """A client of an app on this database. Each of its answers is held against openapi.yaml."""
+        app = create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
+        with TestClient(app, raise_server_exceptions=False) as client:
+            client.event_hooks = {"response": [validate_answer]}
+            yield client
+
+    def drop(self) -> None:
+        """Remove the database."""
+        with self.engine.client(database=None) as client:
+            client.command(f"DROP DATABASE IF EXISTS {self.settings.clickhouse_database} SYNC")
+        self.engine.close()
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this process's engine."""
+    return tmp_path_factory.mktemp("clickhouse")
+
+
+@pytest.fixture(scope="session")
+def engine_stays_open(data_folder: Path) -> Iterator[None]:
+    """One client that is open throughout: the engine starts once, not once a test."""
+    engine = Embedded(data_folder, "stays_open")
+    with engine.client():
+        yield
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def make_dataset(
+    data_folder: Path, engine_stays_open: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Dataset]]:
+    """Makes empty data sets, for tests of any scope; all are dropped at the end."""
+    made = []
+
+    def make() -> Dataset:
+        made.append(Dataset(tmp_path_factory.mktemp("files"), data_folder))
+        return made[-1]
+
+    yield make
+    for dataset in made:
+        dataset.drop()
+
+
+@pytest.fixture
+def dataset(make_dataset: Callable[[], Dataset]) -> Dataset:
+    """An empty data set for one test."""
+    return make_dataset()
