@@ -44,8 +44,11 @@ bench: $(READY)  ## measure ingest and cold answers
 dist: $(READY)  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build
 
-lock: $(READY)  ## write the installed versions into requirements.txt
-	$(BIN)/python -m pip freeze --exclude-editable | $(BIN)/python bench/../docs/lock.py > requirements.txt
+lock: $(READY)  ## write the versions that are installed in .venv into requirements.txt
+	@{ echo '# Names and versions of all that the project runs, is tested and is checked with; `make lock` writes it.'; \
+	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip=' \
+	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/; s/^(uvloop==.*)/\1; sys_platform != "win32"/'; } \
+	> requirements.new && mv requirements.new requirements.txt
 
 clean:  ## remove .venv, built files and demo data
 	rm -rf $(VENV) dist .data .mypy_cache .pytest_cache .ruff_cache

@@ -1,8 +1,10 @@
 """The app: `create_app(settings)` wires the rooms together, and lists every route."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -19,6 +21,7 @@ from app.settings import Settings
 from app.warehouse.connect import open_embedded
 from app.warehouse.tables import create_tables
 from app.warehouse.warehouse import Warehouse
+from app.warehouse.watch import Watcher
 
 ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
@@ -38,28 +41,38 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Litestar:
-    """The ASGI app for these settings. It opens its ClickHouse when it starts."""
+def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[], datetime] = utc_now) -> Litestar:
+    """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`."""
 
     @asynccontextmanager
-    async def warehouse(app: Litestar) -> AsyncIterator[None]:
+    async def opened(app: Litestar) -> AsyncIterator[None]:
         engine = open_embedded(settings)
         with engine.client() as client:
             create_tables(client)
         reader = engine.reader()
-        app.state.answers = Answers(Warehouse(reader), settings, now)
+        warehouse = Warehouse(reader)
+        # Looked up before the first answer, which has to say whether the data are synthetic.
+        await warehouse.published()
+        app.state.answers = Answers(warehouse, settings, now)
+        watching = []
+        if watch:
+            watching.append(asyncio.create_task(Watcher(watch, engine.client, warehouse.forget_published).run()))
         try:
             yield
         finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
             await reader.close()
             engine.close()
 
     return Litestar(
         route_handlers=ROUTES,
         dependencies={"answers": Provide(provide_answers, sync_to_thread=False)},
-        lifespan=[warehouse],
+        lifespan=[opened],
         before_send=[add_common_headers],
         plugins=[problem_details],
         exception_handlers=unexpected_errors,
         openapi_config=None,
+        logging_config=None,
     )

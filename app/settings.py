@@ -92,7 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 values[field.name] = Secret(text) if is_secret else msgspec.convert(text, field.type, strict=False)
             except msgspec.ValidationError as error:
-                raise SettingError(f"{variable}={text!r}: {error}") from None
+                raise SettingError(f"{variable}={text!r} is not accepted: {error}") from None
         return cls(**values)
 
 

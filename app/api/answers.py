@@ -20,7 +20,7 @@ MAX_KEPT_BYTES = 1 << 20
 """An answer longer than this is not kept: one package's releases over years can have a hundred times the usual."""
 
 JSON = "application/json"
-CSV = "text/csv; charset=utf-8"
+CSV = "text/csv"  # Litestar adds the charset to text.
 
 
 class Body(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ MAX_BATCH = 500
 MAX_TOP = 1000
 MAX_SEARCH = 100
 
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern="^[^\x00-\x1f\x7f]+$")]
+Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Switch = Literal["true", "false"]
 
 
@@ -164,7 +164,9 @@ _TYPES: dict[type[inspect.Type], Any] = {
     inspect.DateType: lambda _: date,
     inspect.IntType: lambda kind: Annotated[int, Meta(ge=kind.ge, le=kind.le)],
     inspect.StrType: lambda kind: Annotated[
-        str, Meta(min_length=kind.min_length, max_length=kind.max_length, pattern=kind.pattern)
+        str,
+        # Patterns are JSON Schema's, whose `$` is the end; Python's is also before a last newline.
+        Meta(min_length=kind.min_length, max_length=kind.max_length, pattern=(kind.pattern or "").replace("$", r"\Z")),
     ],
 }
 

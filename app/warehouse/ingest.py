@@ -32,6 +32,9 @@ WRITE_SETTINGS = {
     "max_bytes_ratio_before_external_group_by": 0,
 }
 
+COMMENT = "pypistats-server load "
+REPORT_SECONDS = 0.5
+
 _one_writer = threading.Lock()
 
 
@@ -54,11 +57,12 @@ class LoadedDay(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a call is. `total` is 0 where the input does not say how many rows it has."""
+    """How far a call is: rows of input read, of `total` (0 where that is not known), and what is written so far."""
 
     step: str
     rows_read: int = 0
     rows_written: int = 0
+    days_written: int = 0
     total: int = 0
 
 
@@ -86,8 +90,8 @@ def ingest(
         def explain(error: QueryFailedError) -> InputError:
             return _explain(client, found, refused, error)
 
-        create_tables(client)
-        refused = [] if replace else _loaded_days(client)
+        loaded = loaded_days(client)
+        refused = [] if replace else loaded
         return _load(connect, client, events, ", ".join(names), refused, explain, report, total)
 
 
@@ -98,8 +102,7 @@ def ingest_events(connect: Connect, events: RawEvents, source: str, report: Repo
         return InputError(f"{source}: {reason(error)}")
 
     with _writing(), connect() as client:
-        create_tables(client)
-        return _load(connect, client, events, source, _loaded_days(client), explain, report)
+        return _load(connect, client, events, source, loaded_days(client), explain, report)
 
 
 @contextmanager
@@ -165,7 +168,6 @@ def _write(
     total: int,
 ) -> None:
     today = datetime.now(UTC).date()
-    comment = f"pypistats-server load {load}"
     parameters = {
         **events.parameters,
         "oldest": OLDEST_DAY,
@@ -173,12 +175,12 @@ def _write(
         "refused": list(refused),
         **_versions(load),
     }
-    settings = {**WRITE_SETTINGS, "log_comment": comment}
-    with _reported(connect, comment, report, total):
-        _command(client, _statement("write_packages", events.sql), parameters, settings)
+    settings = {**WRITE_SETTINGS, "log_comment": _comment(load)}
+    with _reported(connect, load, report, total):
+        _command(client, statement("write_packages", events.sql), parameters, settings)
     report(Progress("summing over all packages", rows_read=total, total=total))
-    for statement in ("write_all", "write_overall"):
-        _command(client, _statement(statement), _versions(load), settings)
+    for name in ("write_all", "write_overall"):
+        _command(client, statement(name), _versions(load), settings)
 
 
 def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
@@ -225,13 +227,15 @@ def sweep_superseded(client: Client, unused_for: timedelta) -> None:
 def _sweep(client: Client, sweepable: Rows) -> None:
     for load, day, first_version, last_version, *_ in sweepable:
         versions = {"first_version": first_version, "last_version": last_version}
-        for statement in ("sweep_downloads_daily", "sweep_overall_daily"):
-            _command(client, _statement(statement), versions)
+        for name in ("sweep_downloads_daily", "sweep_overall_daily"):
+            _command(client, statement(name), versions)
         with translated():
             client.insert("loads", [[load, day, "swept"]], column_names=["load", "date", "state"])
 
 
-def _loaded_days(client: Client) -> list[date]:
+def loaded_days(client: Client) -> list[date]:
+    """The days that are published, in order."""
+    create_tables(client)
     return [day for (day,) in _rows(client, "loaded_days")]
 
 
@@ -240,7 +244,7 @@ def _require_usable(client: Client, file: File, shape: Shape) -> None:
     events = raw_events([(file, shape)])
     try:
         with translated():
-            found = client.query(_statement("usable", events.sql), parameters=events.parameters).result_rows
+            found = client.query(statement("usable", events.sql), parameters=events.parameters).result_rows
     except QueryFailedError as error:
         raise InputError(f"{file.name}: {reason(error)}") from None
     if not found:
@@ -275,7 +279,7 @@ def _explain(
         try:
             with translated():
                 ((unreadable, last, loaded),) = client.query(
-                    _statement("bad_days", events.sql), parameters=parameters
+                    statement("bad_days", events.sql), parameters=parameters
                 ).result_rows
         except QueryFailedError as file_error:
             return InputError(f"{file.name}: {reason(file_error)}")
@@ -291,18 +295,26 @@ def _explain(
     return InputError(reason(error))
 
 
+def cancel(connect: Connect) -> None:
+    """Stop the load that runs in this engine. It fails as any load does: nothing is published."""
+    with connect() as client:
+        _command(client, statement("cancel"), {"comment": f"{COMMENT}%"})
+
+
 @contextmanager
-def _reported(connect: Connect, comment: str, report: Report, total: int) -> Iterator[None]:
-    """Report how far the statement under a comment is, a few times a second, while the block runs it."""
+def _reported(connect: Connect, load: int, report: Report, total: int) -> Iterator[None]:
+    """Report a few times a second how far a load's first statement is, while the block runs it."""
     done = threading.Event()
+    parameters = {"comment": _comment(load), **_versions(load)}
 
     def poll() -> None:
+        rows_read = 0
         with connect() as poller:
-            while not done.wait(0.25):
-                for rows_read, rows_written, _ in poller.query(
-                    _statement("progress"), parameters={"comment": comment}
-                ).result_rows:
-                    report(Progress("loading", rows_read, rows_written, total))
+            while not done.wait(REPORT_SECONDS):
+                for read, written, days in _rows(poller, "progress", parameters):
+                    # What is read once writing has begun is no input, but what the GROUP BY has put on disk.
+                    rows_read = rows_read if written else read
+                    report(Progress("loading", rows_read, written, days, total))
 
     thread = threading.Thread(target=poll, name="progress", daemon=True)
     thread.start()
@@ -313,9 +325,14 @@ def _reported(connect: Connect, comment: str, report: Report, total: int) -> Ite
         thread.join()
 
 
+def _comment(load: int) -> str:
+    """What marks the statements of a load in ClickHouse's lists of queries."""
+    return f"{COMMENT}{load}"
+
+
 def _rows(client: Client, question: str, parameters: dict[str, Any] | None = None) -> Rows:
     with translated():
-        return client.query(_statement(question), parameters=parameters or {}).result_rows
+        return client.query(statement(question), parameters=parameters or {}).result_rows
 
 
 def _command(client: Client, sql: str, parameters: dict[str, Any], settings: dict[str, Any] | None = None) -> None:
@@ -328,6 +345,6 @@ def _file(name: str) -> str:
     return (files("app.warehouse") / "load" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def _statement(name: str, raw: str = "") -> str:
+def statement(name: str, raw: str = "") -> str:
     """A statement of load/, with the raw events in the place that it keeps for them."""
     return _file(name).replace("{{events}}", _file("events")).replace("{{raw_events}}", raw)

@@ -9,6 +9,7 @@ import glob
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -53,7 +54,7 @@ class RawEvents(msgspec.Struct, frozen=True):
     """A query for raw events: day, raw_project, raw_installer, …, downloads (how many a row stands for)."""
 
     sql: str
-    parameters: dict[str, str]
+    parameters: dict[str, Any]
 
 
 def find_files(names: Iterable[str]) -> list[File]:
@@ -153,7 +154,7 @@ def shape_of(client: Client, file: File) -> Shape:
     columns, parts = _describe(client, file)
     names = columns.keys() | parts.keys()
     if "timestamp" in names:
-        return _bigquery_shape(file, columns, names)
+        return _bigquery_shape(file, columns, parts)
     if "date" in names:
         _require(file, CLICKHOUSE_COLUMNS, names)
         return Shape(_structure(CLICKHOUSE_COLUMNS), _CLICKHOUSE_SELECT)
@@ -178,11 +179,13 @@ def _describe(client: Client, file: File) -> tuple[dict[str, str], dict[str, str
     return {row[0]: row[1] for row in described if not row[-1]}, {row[0]: row[1] for row in described if row[-1]}
 
 
-def _bigquery_shape(file: File, columns: dict[str, str], names: set[str]) -> Shape:
+def _bigquery_shape(file: File, columns: dict[str, str], parts: dict[str, str]) -> Shape:
+    kinds = columns | parts
+    names = set(kinds)
     wanted = dict(BIGQUERY_COLUMNS)
     if "project" not in names and "file.project" in names:
         wanted = {("file.project" if name == "project" else name): kind for name, kind in wanted.items()}
-    _require(file, wanted, _with_parts_of_nulls(wanted, columns) | names if file.format == "JSONEachRow" else names)
+    _require(file, wanted, _with_parts_of_nulls(wanted, kinds) | names if file.format == "JSONEachRow" else names)
     if file.format == "Parquet" and "DateTime" in columns["timestamp"]:
         wanted["timestamp"] = "Nullable(DateTime64(6, 'UTC'))"
         day = "timestamp"
@@ -238,7 +241,7 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
         function = file.function if file.function == "file" else f"{file.function} {file.name}"
         groups.setdefault((function, file.format, shape), []).append(file.name)
     selects: list[str] = []
-    parameters: dict[str, str] = {}
+    parameters: dict[str, Any] = {}
     for number, ((function, format_, shape), names) in enumerate(groups.items()):
         selects.append(
             f"{shape.select}\nFROM {function.split()[0]}"
@@ -256,6 +259,8 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
 def reason(error: QueryFailedError) -> str:
     """What ClickHouse found wrong with a file, in its own words but without its surroundings."""
     text = str(error.__cause__)
+    if "the file is empty" in text:
+        return "it is empty"
     text = re.sub(r"^(Code: \d+\. )?(DB::)?\w*Exception: ", "", text)
     if inner := re.search(r"(?:DB::)?Exception: ([^\n]*)", text):
         text = inner[1]

@@ -1,0 +1,244 @@
+"""The command: pypistats-server ingest | serve | check."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app import __version__
+from app.check import check_everything
+from app.main import create_app
+from app.settings import SettingError, Settings
+from app.warehouse import ingest as loading
+from app.warehouse.connect import Embedded, open_embedded
+from app.warehouse.demo import DEMO_URL, load_demo
+from app.warehouse.errors import WarehouseError
+from app.warehouse.sources import InputError
+
+PLAIN_REPORT_SECONDS = 5.0
+SHUTDOWN_SECONDS = 10
+
+output = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+Result = TypeVar("Result")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pypistats-server")
+def main() -> None:
+    """PyPI download statistics from ClickHouse, as a JSON API."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s:     %(message)s")
+    logging.getLogger("app").setLevel(logging.INFO)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--replace", is_flag=True, help="Load days that are loaded already anew.")
+def ingest(files: tuple[str, ...], replace: bool) -> None:
+    """Load download events. Each day found in the FILEs becomes exactly what they say, all days at one instant.
+
+    A FILE is Parquet, JSON Lines or CSV (plain, .gz or .zst), a folder of such files, a shell pattern, or a URL
+    (https://, s3://, gs://) that ClickHouse reads itself; in the shape of BigQuery's file_downloads or of ClickHouse's
+    pypi.pypi.
+    """
+    with _plain_errors(), _engine(_settings()) as engine:
+        with _progress() as report:
+            days = _interruptible(engine, lambda: loading.ingest(engine.client, files, replace=replace, report=report))
+        with engine.client() as client:
+            # Nobody else can be reading: the folder is ours.
+            loading.sweep_superseded(client, timedelta(0))
+        output.print(_loaded_table(days))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
+@click.option("--demo", is_flag=True, help=f"Serve synthetic downloads from {DEMO_URL}, made at the first start.")
+@click.option("--watch", type=click.Path(path_type=Path, file_okay=False), help="Load what is moved into this folder.")
+def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) -> None:
+    """Answer HTTP requests."""
+    with _plain_errors():
+        settings = _settings()
+        if demo:
+            settings = msgspec.structs.replace(settings, clickhouse_url=DEMO_URL)
+        # Opened here too, and kept: what is wrong with it is said plainly, before uvicorn starts.
+        with _engine(settings) as engine:
+            if workers > 1:
+                raise SettingError(
+                    "--workers: an embedded ClickHouse serves one process; more need a ClickHouse server"
+                )
+            if demo:
+                with _progress() as report:
+                    _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
+                click.echo(_what_to_try(host, port))
+            uvicorn.run(
+                create_app(settings, watch=watch),
+                host=host,
+                port=port,
+                loop="auto",
+                http="auto",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+
+
+@main.command()
+def check() -> None:
+    """Check settings, connection, tables and days; exit with 1 where something is wrong."""
+    with _plain_errors():
+        findings = check_everything(_settings(), datetime.now(UTC))
+    for finding in findings:
+        mark = "[green]ok   [/]" if finding.good else "[red]wrong[/]"
+        output.print(f"{mark} {finding.about}: ", end="")
+        output.print(finding.text, markup=False)
+    if not all(finding.good for finding in findings):
+        sys.exit(1)
+
+
+def _settings() -> Settings:
+    return Settings.from_environment(os.environ)
+
+
+@contextmanager
+def _engine(settings: Settings) -> Iterator[Embedded]:
+    engine = open_embedded(settings)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What a user can mend is one line on stderr and exit status 1; anything else is a bug, and shows its traceback."""
+    try:
+        yield
+    except (SettingError, InputError, WarehouseError) as error:
+        errors.print("[red]error:[/] ", end="")
+        errors.print(str(error), markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _interruptible(engine: Embedded, load: Callable[[], Result]) -> Result:
+    """Load in a thread, so that Ctrl-C is heard: the engine's calls cannot be interrupted, only cancelled."""
+    outcome: list[Result] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(load())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=run, name="load")
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.2)
+    except KeyboardInterrupt:
+        loading.cancel(engine.client)
+        thread.join()
+        if failure:
+            raise InputError("interrupted; nothing was published") from None
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+@contextmanager
+def _progress() -> Iterator[loading.Report]:
+    """A progress bar on a terminal, a line every few seconds elsewhere."""
+    if not errors.is_terminal:
+        yield _plain_report()
+        return
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeElapsedColumn(),
+    ]
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task("starting", total=None, figures="")
+
+        def report(progress: loading.Progress) -> None:
+            elapsed = bar.tasks[0].elapsed or 0
+            bar.update(
+                task,
+                description=progress.step,
+                total=progress.total or None,
+                completed=progress.rows_read,
+                figures=_figures(progress, elapsed),
+            )
+
+        yield report
+
+
+def _plain_report() -> loading.Report:
+    started = datetime.now(UTC)
+    last: dict[str, Any] = {"step": "", "at": started}
+
+    def report(progress: loading.Progress) -> None:
+        now = datetime.now(UTC)
+        if progress.step == last["step"] and (now - last["at"]).total_seconds() < PLAIN_REPORT_SECONDS:
+            return
+        last.update(step=progress.step, at=now)
+        figures = _figures(progress, (now - started).total_seconds())
+        errors.print(f"{progress.step} {figures}".rstrip(), markup=False)
+
+    return report
+
+
+def _figures(progress: loading.Progress, elapsed: float) -> str:
+    """Rows, rows a second, and what is written once writing has begun."""
+    if not progress.rows_read:
+        return ""
+    figures = f"{progress.rows_read:,} rows, {progress.rows_read / max(elapsed, 0.1):,.0f} rows/s"
+    if progress.rows_written:
+        figures += f", {progress.days_written} days, {progress.rows_written:,} rows written"
+    return figures
+
+
+def _loaded_table(days: list[loading.LoadedDay]) -> Table:
+    table = Table("day", show_footer=True)
+    columns: list[tuple[str, Callable[[loading.LoadedDay], int], bool]] = [
+        ("events", lambda day: day.events, True),
+        ("left out", lambda day: day.dropped, True),
+        ("packages", lambda day: day.packages, False),
+        ("rows written", lambda day: day.rows, True),
+    ]
+    table.columns[0].footer = f"{len(days)} days"
+    for name, value, has_sum in columns:
+        table.add_column(name, justify="right", footer=f"{sum(map(value, days)):,}" if has_sum else "")
+    for day in days:
+        table.add_row(str(day.date), *(f"{value(day):,}" for _, value, _ in columns))
+    return table
+
+
+def _what_to_try(host: str, port: int) -> str:
+    base = f"http://{host}:{port}"
+    return f"""The data are synthetic: every answer carries the header X-Dataset: demo. To try:
+  curl '{base}/api/packages/numpy/recent'
+  curl '{base}/api/packages/numpy/python_minor?version=3.13&granularity=month'
+  curl '{base}/api/packages/numpy/overall?mirrors=false&format=csv'
+  curl '{base}/api/top?limit=10'
+  curl '{base}/health?deep=1'"""
+
+
+if __name__ == "__main__":
+    main()

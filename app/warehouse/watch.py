@@ -1,0 +1,116 @@
+"""A folder that is watched: what is moved into it is loaded by the running server.
+
+The embedded engine serves one process, so nobody else can load while it runs. Each entry, a file or a folder of files,
+is one ingest call. It goes to `done/` then, or to `failed/` with the reason beside it.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from app.warehouse.errors import WarehouseError
+from app.warehouse.ingest import Connect, cancel, ingest, sweep_superseded
+from app.warehouse.sources import InputError
+
+POLL_SECONDS = 1.0
+SUPERSEDED_FOR = timedelta(minutes=5)
+"""No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
+
+logger = logging.getLogger(__name__)
+
+# name and size of every file of an entry, and when each was last written
+Look = tuple[tuple[str, int, int], ...]
+
+
+class Watcher:
+    """Loads what appears in a folder, one entry at a time, oldest name first. `published` is called after each."""
+
+    def __init__(self, folder: Path, connect: Connect, published: Callable[[], None]) -> None:
+        self._folder = folder
+        self._connect = connect
+        self._published = published
+        self._seen: dict[Path, Look] = {}
+
+    async def run(self) -> None:
+        """Watch until cancelled. A load that runs then is stopped; its entry stays, to be loaded at the next start."""
+        while True:
+            try:
+                for entry in await asyncio.to_thread(self._settled):
+                    await self._stoppable(entry)
+                await asyncio.to_thread(self._sweep)
+            except OSError as error:
+                # Away for a while, or full: the server goes on, and so does the watching.
+                logger.error("%s cannot be watched: %s", self._folder, error.strerror)  # noqa: TRY400
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _stoppable(self, entry: Path) -> None:
+        loading = asyncio.create_task(asyncio.to_thread(self._load, entry))
+        try:
+            await asyncio.shield(loading)
+        except asyncio.CancelledError:
+            await asyncio.to_thread(cancel, self._connect)
+            await loading
+            raise
+
+    def _settled(self) -> list[Path]:
+        """The entries that have not changed since the last look: what is copied here slowly is not taken half."""
+        for folder in (self._folder / "done", self._folder / "failed"):
+            folder.mkdir(parents=True, exist_ok=True)
+        entries = sorted(
+            entry
+            for entry in self._folder.iterdir()
+            if entry.name not in {"done", "failed"} and not entry.name.startswith(".")
+        )
+        looks = {entry: _look(entry) for entry in entries}
+        settled = [entry for entry, look in looks.items() if look and self._seen.get(entry) == look]
+        self._seen = looks
+        return settled
+
+    def _load(self, entry: Path) -> None:
+        try:
+            days = ingest(self._connect, [str(entry)])
+        except InputError as error:
+            self._fail(entry, str(error))
+        except WarehouseError as error:
+            # The input may be fine: it stays, and is tried again at the next look.
+            logger.warning("%s could not be loaded now: %s", entry.name, error)
+        except Exception:
+            logger.exception("%s could not be loaded", entry.name)
+            self._fail(entry, "the server failed to load it; its log says why")
+        else:
+            logger.info("%s: %d days loaded, up to %s", entry.name, len(days), days[-1].date)
+            _move(entry, self._folder / "done")
+            self._published()
+
+    def _fail(self, entry: Path, reason: str) -> None:
+        logger.error("%s was not loaded: %s", entry.name, reason)
+        there = _move(entry, self._folder / "failed")
+        there.with_name(there.name + ".reason.txt").write_text(reason + "\n", encoding="utf-8")
+
+    def _sweep(self) -> None:
+        try:
+            with self._connect() as client:
+                sweep_superseded(client, SUPERSEDED_FOR)
+        except WarehouseError as error:
+            logger.warning("superseded days could not be removed now: %s", error)
+
+
+def _look(entry: Path) -> Look:
+    files = sorted(path for path in (entry.rglob("*") if entry.is_dir() else [entry]) if path.is_file())
+    try:
+        return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    except FileNotFoundError:
+        return ()
+
+
+def _move(entry: Path, folder: Path) -> Path:
+    """Move an entry into a folder, under a new name where its own is taken; return where it is."""
+    there, number = folder / entry.name, 1
+    while there.exists():
+        number += 1
+        there = folder / f"{entry.name}.{number}"
+    shutil.move(entry, there)
+    return there

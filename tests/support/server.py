@@ -1,0 +1,72 @@
+"""The command in a process of its own, as a user runs it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+COMMAND = [sys.executable, "-m", "app.cli"]
+REPOSITORY = Path(__file__).parents[2]
+START_SECONDS = 60
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's environment without the settings that somebody may have exported, and with changes."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLICKHOUSE_", "GITHUB_"))}
+    return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **changes}
+
+
+def run(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    """The command, run to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextmanager
+def served(*arguments: str, cwd: Path, **changes: str) -> Iterator[str]:
+    """`serve`, until it answers and for as long as the block lasts; gives its base URL. Its log is cwd/serve.log."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (cwd / "serve.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", str(port), *arguments],
+            cwd=cwd,
+            env=environment(**changes),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        _wait_until_up(process, base, cwd)
+        yield base
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], base: str, cwd: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, (cwd / "serve.log").read_text()
+        try:
+            httpx.get(f"{base}/health").raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the server did not start in time: " + (cwd / "serve.log").read_text())

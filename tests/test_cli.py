@@ -1,0 +1,152 @@
+"""The command, in processes of its own."""
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.events import event, write_jsonl
+from tests.support.server import COMMAND, environment, run, served
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> Path:
+    """A working directory with an engine folder `data` in which two days are loaded, and their file."""
+    events = [event("2026-03-09 10:00:00 UTC"), event("2026-03-10 10:00:00 UTC"), event(installer="devpi")]
+    write_jsonl(tmp_path / "events.jsonl", events)
+    result = run("ingest", "events.jsonl", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
+    assert result.returncode == 0, result.stderr
+    return tmp_path
+
+
+def cells(line: str) -> list[str]:
+    """The texts of a table's row."""
+    return [cell.strip() for cell in re.split("[│┃]", line)[1:-1]]
+
+
+def test_ingest_shows_progress_lines_and_a_table(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [event(), event(python="3"), event("2026-03-09 00:00:00 UTC", "flask")])
+    result = run("ingest", "a.jsonl", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
+    assert result.returncode == 0, result.stderr
+    rows = [cells(line) for line in result.stdout.splitlines() if re.search("[│┃]", line)]
+    assert rows == [
+        ["day", "events", "left out", "packages", "rows written"],
+        ["2026-03-09", "1", "0", "1", "17"],
+        ["2026-03-10", "2", "1", "1", "18"],
+        ["2 days", "3", "1", "", "35"],
+    ]
+    assert result.stderr.splitlines()[0] == "looking at the input"
+    assert result.stderr.splitlines()[-1] == "checking sums"
+
+
+def test_a_loaded_day_is_refused_without_replace(loaded: Path) -> None:
+    refused = run("ingest", "events.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data")
+    assert refused.returncode == 1
+    assert "events.jsonl: already loaded: 2026-03-09, 2026-03-10; --replace" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert run("ingest", "--replace", "events.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data").returncode == 0
+
+
+def test_input_that_cannot_be_loaded_exits_with_1(tmp_path: Path) -> None:
+    result = run("ingest", "nothing*.parquet", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "error: nothing*.parquet: no such file" in result.stderr
+
+
+def test_ingest_beside_a_running_server_says_so_and_what_to_do(loaded: Path) -> None:
+    with served(cwd=loaded, CLICKHOUSE_URL="chdb://data"):
+        result = run("ingest", "events.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data")
+        assert result.returncode == 1
+        assert re.search(r"data is in use by process \d+ \(cli.py serve\)", result.stderr)
+        assert "--watch FOLDER" in result.stderr
+        assert run("check", cwd=loaded, CLICKHOUSE_URL="chdb://data").returncode == 1
+    assert run("ingest", "--replace", "events.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data").returncode == 0
+
+
+def test_interrupted_ingest_publishes_nothing(tmp_path: Path) -> None:
+    many = [event(f"2026-03-{1 + number % 9:02d} 10:00:00 UTC", f"p{number}") for number in range(200_000)]
+    write_jsonl(tmp_path / "many.jsonl", many)
+    process = subprocess.Popen(
+        [*COMMAND, "ingest", "many.jsonl"],
+        cwd=tmp_path,
+        env=environment(CLICKHOUSE_URL="chdb://data"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "making room" not in process.stderr.readline():
+        pass
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1, stderr
+    assert "interrupted; nothing was published" in stderr
+    assert "no day is loaded" in run("check", cwd=tmp_path, CLICKHOUSE_URL="chdb://data").stdout
+
+
+def test_check_is_content_with_complete_days(loaded: Path) -> None:
+    result = run("check", cwd=loaded, CLICKHOUSE_URL="chdb://data", GITHUB_TOKEN="hidden-token")
+    assert result.returncode == 0, result.stdout
+    lines = result.stdout.splitlines()
+    assert lines[0] == "ok    settings: CLICKHOUSE_URL=chdb://data, GITHUB_TOKEN is set"
+    assert re.fullmatch(r"ok    connection: embedded ClickHouse [\d.]+ in .*/data", lines[1])
+    assert lines[2] == "ok    tables: all there"
+    assert re.fullmatch(r"ok    newest day: 2026-03-10, \d+ behind", lines[3])
+    assert lines[4:] == ["ok    days missing in the window: none"]
+    assert "hidden-token" not in result.stdout + result.stderr
+
+
+def test_check_names_missing_days(loaded: Path) -> None:
+    write_jsonl(loaded / "later.jsonl", [event("2026-03-13 10:00:00 UTC")])
+    assert run("ingest", "later.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data").returncode == 0
+    result = run("check", cwd=loaded, CLICKHOUSE_URL="chdb://data")
+    assert result.returncode == 1
+    assert "wrong days missing in the window: 2026-03-11, 2026-03-12" in result.stdout
+
+
+def test_check_makes_nothing(tmp_path: Path) -> None:
+    result = run("check", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
+    assert result.returncode == 1
+    assert "there is no folder" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("CLICKHOUSE_URL", "https://user:hidden@example.com", "serves from an embedded ClickHouse only"),
+        ("CLICKHOUSE_URL", "postgres://x", "CLICKHOUSE_URL must be chdb:///path/to/folder"),
+        ("WINDOW_DAYS", "soon", "WINDOW_DAYS='soon' is not accepted"),
+    ],
+)
+def test_a_bad_setting_refuses_to_start(tmp_path: Path, setting: str, value: str, message: str) -> None:
+    result = run("serve", cwd=tmp_path, **{"CLICKHOUSE_URL": "chdb://data", setting: value})
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "hidden" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_serving_by_default_says_what_to_set(tmp_path: Path) -> None:
+    result = run("serve", cwd=tmp_path)
+    assert result.returncode == 1
+    assert "set CLICKHOUSE_URL=chdb:///path/to/folder, or try `pypistats-server serve --demo`" in result.stderr
+
+
+def test_workers_are_refused_on_an_embedded_engine(tmp_path: Path) -> None:
+    result = run("serve", "--workers", "2", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
+    assert result.returncode == 1
+    assert "serves one process" in result.stderr
+
+
+def test_a_terminated_server_leaves_the_folder_to_the_next(loaded: Path) -> None:
+    for _ in range(2):
+        with served(cwd=loaded, CLICKHOUSE_URL="chdb://data") as base:
+            answer = httpx.get(f"{base}/api/packages/numpy/recent")
+            assert answer.json()["data"] == {"last_day": 1, "last_month": 2, "last_week": 2}
+            assert "x-dataset" not in answer.headers
+            assert "server" not in answer.headers

@@ -1,0 +1,107 @@
+"""The demo's synthetic data, and the README's examples, which are of them."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from litestar.testing import TestClient
+
+from app.warehouse.demo import load_demo
+from tests.support.fixtures import Dataset
+from tests.support.server import served
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+TODAY = date(2026, 11, 21)
+"""The README's examples were made on this day."""
+
+
+@pytest.fixture(scope="module")
+def demo(make_dataset: Callable[[], Dataset]) -> Dataset:
+    """The demo's data as they are on TODAY."""
+    dataset = make_dataset()
+    load_demo(dataset.engine.client, TODAY)
+    return dataset
+
+
+def answer(client: TestClient[Any], path: str) -> Any:
+    response = client.get(path)
+    assert response.status_code == 200, response.text
+    assert response.headers["x-dataset"] == "demo"
+    return response.json()
+
+
+def test_it_looks_like_the_real_thing(demo: Dataset) -> None:
+    with demo.client(now=datetime(2026, 11, 21, 12, tzinfo=UTC)) as client:
+        health = answer(client, "/health?deep=1")
+        assert (health["dataset"], health["newest_day"], health["days_behind"]) == ("demo", "2026-11-20", 0)
+        assert health["missing_days"] == []
+
+        overall = answer(client, "/api/packages/numpy/overall?mirrors=false")["data"]
+        assert (len(overall), overall[0]["date"], overall[-1]["date"]) == (180, "2026-05-25", "2026-11-20")
+        by_day = {date.fromisoformat(row["date"]): row["downloads"] for row in overall}
+        weekdays = [downloads for day, downloads in by_day.items() if day.weekday() < 5]
+        weekends = [downloads for day, downloads in by_day.items() if day.weekday() >= 5]
+        assert max(weekends) < min(weekdays)
+
+        minors = answer(client, "/api/packages/__all__/python_minor?granularity=month")["data"]
+        share = {(row["category"], row["date"]): row["downloads"] for row in minors}
+        assert share["3.14", "2026-10-01"] > 1.3 * share["3.14", "2026-06-01"]
+        assert share["3.10", "2026-10-01"] < 0.8 * share["3.10", "2026-06-01"]
+        assert ("2.7", "2026-10-01") in share
+
+        installers = {row["category"] for row in answer(client, "/api/packages/numpy/installer")["data"]}
+        assert installers >= {"pip", "uv", "poetry", "bandersnatch", "Artifactory", "devpi", "z3c.pypimirror", "null"}
+        systems = {row["category"] for row in answer(client, "/api/packages/numpy/system")["data"]}
+        assert systems == {"Darwin", "Linux", "Windows", "null", "other"}
+
+        top = answer(client, "/api/top?limit=1000")["data"]
+        assert len(top) == 213
+        young = answer(client, "/api/packages/demo-first-week/overall?mirrors=false")["data"]
+        assert [row["date"] for row in young] == [str(TODAY - timedelta(days=back)) for back in range(6, 0, -1)]
+
+
+def test_errors_say_that_the_data_are_synthetic(demo: Dataset) -> None:
+    with demo.client() as client:
+        for path in ("/api/packages/nope/recent", "/nope", "/api/packages/-/recent"):
+            assert client.get(path).headers["x-dataset"] == "demo"
+
+
+def test_the_readme_s_answer_is_the_demo_s(demo: Dataset) -> None:
+    request, expected = re.search(r"\$ (curl '.*')\n(\{.*\})\n", README).groups()  # type: ignore[union-attr]
+    path = httpx.URL(shlex.split(request)[1]).raw_path.decode()
+    with demo.client() as client:
+        assert answer(client, path) == json.loads(expected)
+
+
+def test_a_day_is_the_same_whenever_it_is_made(make_dataset: Callable[[], Dataset]) -> None:
+    """A demo that was started a day earlier and gone on with, against one made at once."""
+
+    def numpy_releases(dataset: Dataset) -> Any:
+        with dataset.client() as client:
+            return answer(client, "/api/packages/numpy/version?start_date=2026-05-25&end_date=2026-11-20")
+
+    grown, whole = make_dataset(), make_dataset()
+    assert len(load_demo(grown.engine.client, TODAY - timedelta(days=1))) == 180
+    assert [day.date for day in load_demo(grown.engine.client, TODAY)] == [date(2026, 11, 20)]
+    assert load_demo(grown.engine.client, TODAY) == []
+    load_demo(whole.engine.client, TODAY)
+    assert numpy_releases(grown) == numpy_releases(whole)
+
+
+def test_a_second_start_loads_nothing_again(tmp_path: Path) -> None:
+    with served("--demo", cwd=tmp_path) as base:
+        first = httpx.get(f"{base}/api/packages/numpy/python_minor")
+        assert first.headers["x-dataset"] == "demo"
+        for command in re.findall(r"curl '(.*)'", (tmp_path / "serve.log").read_text()):
+            assert httpx.get(command.replace("'", "")).status_code == 200
+    log = (tmp_path / "serve.log").read_text()
+    assert log.count("checking sums") == 1
+    with served("--demo", cwd=tmp_path) as base:
+        assert httpx.get(f"{base}/api/packages/numpy/python_minor").content == first.content
+    assert (tmp_path / "serve.log").read_text().count("checking sums") == 1
