@@ -17,7 +17,7 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.13 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(READY)  ## load synthetic downloads into an embedded ClickHouse under .data/ and serve them
@@ -42,7 +42,7 @@ bench: $(READY)  ## measure ingest and cold answers
 	$(BIN)/python -m bench
 
 dist: $(READY)  ## build the wheel and the source archive into dist/
-	$(BIN)/python -m build
+	$(BIN)/python -m build --no-isolation
 
 lock: $(READY)  ## write the versions that are installed in .venv into requirements.txt
 	@{ echo '# Names and versions of all that the project runs, is tested and is checked with; `make lock` writes it.'; \
