@@ -54,7 +54,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         180
     )
     cache_ttl_seconds: Annotated[
-        Seconds, Meta(description="seconds that an HTTP cache may keep an answer once the next day is overdue")
+        Seconds,
+        Meta(
+            description="seconds that an HTTP cache may keep an answer once the next day is overdue, or one from "
+            "discovery; and that discovery remembers that there is no such package"
+        ),
     ] = 300
     cache_ttl_downloads: Annotated[Seconds, Meta(description="seconds that discovery keeps a package's downloads")] = (
         86400
@@ -71,7 +75,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     local_index_cache_dir: Annotated[str, Meta(min_length=1, description="folder of the index on disk")] = ".cache"
     github_max_concurrent: Annotated[Count, Meta(description="requests to GitHub at once, at most")] = 10
+    github_api_url: Annotated[str, Meta(pattern="^https?://", description="base URL of GitHub's REST API")] = (
+        "https://api.github.com"
+    )
+    pypi_api_url: Annotated[
+        str, Meta(pattern="^(https?://.*)?$", description="base URL of PyPI's JSON API; empty is PyPI's own")
+    ] = ""
     discovery_topics: Annotated[str, Meta(min_length=1, description="GitHub topics, separated by commas")] = "flet"
+    discovery_official_repo: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$",
+            description="`owner/name` of the repository that has the official packages; empty is none",
+        ),
+    ] = "flet-dev/flet"
+    discovery_official_path: Annotated[
+        str, Meta(description="its folder that has one folder for each official package")
+    ] = "sdk/python/packages"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], secrets_file: Path = SECRETS_FILE) -> Self:

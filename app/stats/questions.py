@@ -3,6 +3,7 @@
 A question is hashable and complete but for what is loaded: with equal Published, equal questions have equal answers.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
@@ -10,7 +11,7 @@ import msgspec
 
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import MIRRORS
-from app.stats.windows import Period, last_days, last_period, requested
+from app.stats.windows import Period, last_days, last_period, requested, trend_windows
 from app.warehouse.warehouse import Published, Warehouse
 
 Granularity = Literal["day", "week", "month"]
@@ -82,6 +83,16 @@ class SearchQuestion(msgspec.Struct, frozen=True):
     prefix: str
     limit: int
     window_days: int
+
+
+class Popularity(msgspec.Struct, frozen=True):
+    """A package's downloads without mirrors: over a window, in the last month, in the last week, and in the
+    `windows.TREND_WEEKS` before that week."""
+
+    downloads: int = 0
+    last_month: int = 0
+    last_week: int = 0
+    before: int = 0
 
 
 class Ranked(msgspec.Struct, frozen=True):
@@ -167,6 +178,25 @@ async def search(warehouse: Warehouse, published: Published, question: SearchQue
     month = last_period(newest, "month").start
     rows = await warehouse.search(published, question.prefix, window.start, month, newest, question.limit)
     return [Ranked(package, downloads) for package, downloads in rows]
+
+
+async def popularity(
+    warehouse: Warehouse, published: Published, packages: Sequence[str], days: int
+) -> dict[str, Popularity]:
+    """How much each of the packages is downloaded, over `days` and lately, in one query."""
+    newest = newest_day(published)
+    week, before = trend_windows(newest)
+    rows = await warehouse.popularity(
+        published,
+        packages,
+        last_days(newest, days).start,
+        last_period(newest, "month").start,
+        week.start,
+        (before.start, before.end),
+        newest,
+    )
+    found = {package: Popularity(*counts) for package, *counts in rows}
+    return {package: found.get(package, Popularity()) for package in packages}
 
 
 async def _require_known(warehouse: Warehouse, published: Published, package: str) -> None:

@@ -9,6 +9,9 @@ Period = Literal["day", "week", "month"]
 PERIOD_DAYS: dict[Period, int] = {"day": 1, "week": 7, "month": 30}
 """Days in `last_day`, `last_week` and `last_month`."""
 
+TREND_WEEKS = 4
+"""Weeks that the last one is compared with."""
+
 # What a ClickHouse Date can hold: dates beyond have no rows.
 FIRST_DATE = date(1970, 1, 1)
 LAST_DATE = date(2149, 6, 6)
@@ -29,6 +32,12 @@ def last_days(newest: date, days: int) -> Window:
 def last_period(newest: date, period: Period) -> Window:
     """The last day, week or month."""
     return last_days(newest, PERIOD_DAYS[period])
+
+
+def trend_windows(newest: date) -> tuple[Window, Window]:
+    """The last week, and the four weeks before it that it is compared with."""
+    week = last_period(newest, "week")
+    return week, last_days(week.start - timedelta(days=1), TREND_WEEKS * PERIOD_DAYS["week"])
 
 
 def requested(newest: date, days: int, start: date | None, end: date | None) -> Window:

@@ -114,6 +114,32 @@ class Warehouse:
             },
         )
 
+    async def popularity(
+        self,
+        published: Published,
+        projects: Sequence[str],
+        start: date,
+        month: date,
+        week: date,
+        before: tuple[date, date],
+        end: date,
+    ) -> Sequence[tuple[str, int, int, int, int]]:
+        """(project, downloads since `start`, `month` and `week`, and in the days `before`), for projects with any."""
+        return await self._ask(
+            "popularity",
+            {
+                "projects": list(projects),
+                "start": start,
+                "month": month,
+                "week": week,
+                "before_start": before[0],
+                "before_end": before[1],
+                "first": min(start, month, before[0]),
+                "end": end,
+                **published.visible(),
+            },
+        )
+
     async def totals(
         self, published: Published, project: str, dimensions: Sequence[str], start: date, end: date
     ) -> Sequence[tuple[str, str, int]]:
