@@ -222,7 +222,7 @@ def _loaded_table(days: list[loading.LoadedDay]) -> Table:
         ("packages", lambda day: day.packages, False),
         ("rows written", lambda day: day.rows, True),
     ]
-    table.columns[0].footer = f"{len(days)} days"
+    table.columns[0].footer = f"{len(days)} day{'s'[: len(days) > 1]}"
     for name, value, has_sum in columns:
         table.add_column(name, justify="right", footer=f"{sum(map(value, days)):,}" if has_sum else "")
     for day in days:

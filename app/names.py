@@ -10,10 +10,9 @@ ALL_PACKAGES = "__all__"
 
 MAX_NAME_LENGTH = 200
 
-NAME_RULE = (
-    f"1 to {MAX_NAME_LENGTH} ASCII letters, digits, '.', '-' and '_', beginning and ending with a letter or digit, "
-    f"or {ALL_PACKAGES}"
-)
+NAME_CHARACTERS = f"1 to {MAX_NAME_LENGTH} ASCII letters, digits, '.', '-' and '_'"
+NAME_RULE = f"{NAME_CHARACTERS}, beginning and ending with a letter or digit, or {ALL_PACKAGES}"
+PREFIX_RULE = f"{NAME_CHARACTERS}, beginning with a letter or digit"
 
 
 class ImpossibleNameError(ValueError):

@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
     clickhouse_password: Annotated[Secret, Meta(description="password of a ClickHouse server; secret")] = Secret("")
     clickhouse_database: Annotated[
-        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="database that has the tables")
+        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database that has the tables")
     ] = "pypi"
     window_days: Annotated[int, Meta(ge=30, le=3660, description="days in the window of a series that names none")] = (
         180

@@ -4,6 +4,7 @@ The one place that sets ETag and Cache-Control on what is answered.
 """
 
 import hashlib
+import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -60,20 +61,19 @@ class Answers:
         if len(answer.body.content) > MAX_KEPT_BYTES:
             self._kept.cache_invalidate(make, published, question)
         headers = {"ETag": answer.etag, "Cache-Control": self._cache_control(published), "Vary": "Accept"}
-        if _matches(request.headers.get("if-none-match"), answer.etag):
+        if matches(request.headers.get("if-none-match"), answer.etag):
             return Response(b"", status_code=304, headers=headers, media_type=answer.body.media_type)
         return Response(answer.body.content, headers=headers, media_type=answer.body.media_type)
 
     def _cache_control(self, published: Published) -> str:
         """Until the next day is due; from then on it may come at any moment."""
-        seconds = self.settings.cache_ttl_seconds
+        until_due = 0
         if published.newest_day is not None:
-            until_due = (next_day_due(published.newest_day) - self.now().astimezone(UTC)).total_seconds()
-            seconds = max(seconds, int(until_due))
-        return f"public, max-age={seconds}"
+            until_due = math.ceil((next_day_due(published.newest_day) - self.now().astimezone(UTC)).total_seconds())
+        return f"public, max-age={until_due if until_due > 0 else self.settings.cache_ttl_seconds}"
 
 
-def _matches(if_none_match: str | None, etag: str) -> bool:
+def matches(if_none_match: str | None, etag: str) -> bool:
     """RFC 9110, section 13.1.2: any of a list, compared weakly, or `*`."""
     if if_none_match is None:
         return False

@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers
+from app.api.answers import Answers, matches
 from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, parse_query
 from app.api.routes import endpoint
@@ -53,7 +53,7 @@ async def get_contract(request: Request[Any, Any, Any]) -> Response[bytes]:
     text = contract()
     etag = f'"{hashlib.blake2b(text, digest_size=16).hexdigest()}"'
     headers = {"ETag": etag, "Cache-Control": "public, max-age=3600"}
-    if request.headers.get("if-none-match") == etag:
+    if matches(request.headers.get("if-none-match"), etag):
         return Response(b"", status_code=304, headers=headers, media_type="application/yaml")
     return Response(text, headers=headers, media_type="application/yaml")
 

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, inspect
 
-from app.names import NAME_RULE, ImpossibleNameError, normalise, normalise_prefix
+from app.names import NAME_RULE, PREFIX_RULE, ImpossibleNameError, normalise, normalise_prefix
 from app.stats.questions import Granularity
 from app.stats.windows import Period
 
@@ -200,4 +200,4 @@ def name_prefix(text: str) -> str:
     try:
         return normalise_prefix(text)
     except ImpossibleNameError:
-        raise BadParameterError(f"q: {text[:80]!r} cannot begin a package's name; accepted is {NAME_RULE}") from None
+        raise BadParameterError(f"q: {text[:80]!r} cannot begin a package's name; accepted is {PREFIX_RULE}") from None

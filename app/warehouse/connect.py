@@ -21,7 +21,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from app.settings import SettingError, Settings
-from app.warehouse.errors import WarehouseInUseError, WarehouseUnavailableError, translate, translated
+from app.warehouse.errors import WarehouseInUseError, WarehouseUnavailableError, translated
 
 Rows = Sequence[Sequence[Any]]
 
@@ -69,7 +69,7 @@ class Embedded:
         self.database = database
         self._lock = _FolderLock(folder)
         try:
-            with self.client(database=None) as client:
+            with translated(), self.client(database=None) as client:
                 client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
         except BaseException:
             self._lock.release()
@@ -88,7 +88,7 @@ class Embedded:
         except ImportError:
             raise SettingError("CLICKHOUSE_URL=chdb://… needs chDB: pip install 'pypistats-server[embedded]'") from None
         except ClickHouseError as error:
-            raise translate(error) from error
+            raise WarehouseUnavailableError(f"{self.folder} cannot be opened as a folder of ClickHouse") from error
 
     def reader(self) -> "EmbeddedReader":
         """The async interface to this engine."""

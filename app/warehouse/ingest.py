@@ -314,7 +314,7 @@ def _reported(connect: Connect, load: int, report: Report, total: int) -> Iterat
                 for read, written, days in _rows(poller, "progress", parameters):
                     # What is read once writing has begun is no input, but what the GROUP BY has put on disk.
                     rows_read = rows_read if written else read
-                    report(Progress("loading", rows_read, written, days, total))
+                    report(Progress("writing" if written else "loading", rows_read, written, days, total))
 
     thread = threading.Thread(target=poll, name="progress", daemon=True)
     thread.start()

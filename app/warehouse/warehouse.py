@@ -1,6 +1,5 @@
 """The questions that the rest of the house asks, answered from one table layout."""
 
-import time
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
@@ -8,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
+from async_lru import alru_cache
 
 from app.warehouse.connect import Connection
 
@@ -43,29 +43,26 @@ class Warehouse:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._published: Published | None = None
-        self._published_at = -float("inf")
+        self._last: Published | None = None
+        self._look_up = alru_cache(maxsize=1, ttl=PUBLISHED_SECONDS)(self._look_up_published)
 
     async def published(self) -> Published:
         """What is published, at most PUBLISHED_SECONDS ago."""
-        if self._published is None or time.monotonic() - self._published_at > PUBLISHED_SECONDS:
-            asked_at = time.monotonic()
-            self._published = await self._look_up_published()
-            self._published_at = asked_at
-        return self._published
+        return await self._look_up()
 
     @property
     def is_demo(self) -> bool:
         """Whether what was last seen published holds synthetic events."""
-        return self._published is not None and self._published.demo
+        return self._last is not None and self._last.demo
 
     def forget_published(self) -> None:
         """Look again at the next question: something has just been published."""
-        self._published_at = -float("inf")
+        self._look_up.cache_clear()
 
     async def _look_up_published(self) -> Published:
         ((newest_version, dead, days, sources),) = await self._ask("published", {})
-        return Published(newest_version, tuple(dead), tuple(days), DEMO_SOURCE in sources)
+        self._last = Published(newest_version, tuple(dead), tuple(days), DEMO_SOURCE in sources)
+        return self._last
 
     async def series(
         self,

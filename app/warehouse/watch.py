@@ -81,7 +81,7 @@ class Watcher:
             logger.exception("%s could not be loaded", entry.name)
             self._fail(entry, "the server failed to load it; its log says why")
         else:
-            logger.info("%s: %d days loaded, up to %s", entry.name, len(days), days[-1].date)
+            logger.info("%s was loaded: %s to %s", entry.name, days[0].date, days[-1].date)
             _move(entry, self._folder / "done")
             self._published()
 

@@ -5,19 +5,20 @@ The engine has one folder per process, so tests do not share a database but an e
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from litestar import Litestar
 from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.connect import Embedded
-from app.warehouse.ingest import ingest
+from app.warehouse.ingest import LoadedDay, ingest
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
 
@@ -34,22 +35,37 @@ class Dataset:
         self.folder = folder
         self.settings = Settings(clickhouse_url=f"chdb://{data_folder}", clickhouse_database=f"test_{next(_numbers)}")
         self.engine = Embedded(data_folder, self.settings.clickhouse_database)
+        self.dropped = False
 
-    def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> None:
+    def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
         """Load events by way of a JSON Lines file, as a user would."""
-        path = write_jsonl(self.folder / f"events-{next(_numbers)}.jsonl", events)
-        ingest(self.engine.client, [str(path)], replace=replace)
+        return self.load_files(write_jsonl(self.folder / f"events-{next(_numbers)}.jsonl", events), replace=replace)
+
+    def load_files(self, *names: str | Path, replace: bool = False) -> list[LoadedDay]:
+        """Load what is named: files, folders, patterns, URLs."""
+        return ingest(self.engine.client, [str(name) for name in names], replace=replace)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Look straight into the database."""
+        with self.engine.client() as client:
+            return [tuple(row) for row in client.query(sql).result_rows]
+
+    def app(self, *, now: datetime = NOON, **changes: Any) -> Litestar:
+        """An app on this database, not yet started; `changes` are of its settings."""
+        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
 
     @contextmanager
     def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
         """A client of an app on this database. Each of its answers is held against openapi.yaml."""
-        app = create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
-        with TestClient(app, raise_server_exceptions=False) as client:
+        with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
             client.event_hooks = {"response": [validate_answer]}
             yield client
 
     def drop(self) -> None:
-        """Remove the database."""
+        """Remove the database; once is enough."""
+        if self.dropped:
+            return
+        self.dropped = True
         with self.engine.client(database=None) as client:
             client.command(f"DROP DATABASE IF EXISTS {self.settings.clickhouse_database} SYNC")
         self.engine.close()
@@ -90,3 +106,18 @@ def make_dataset(
 def dataset(make_dataset: Callable[[], Dataset]) -> Dataset:
     """An empty data set for one test."""
     return make_dataset()
+
+
+@pytest.fixture(scope="module")
+def client_of(
+    make_dataset: Callable[[], Dataset],
+) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], TestClient[Any]]]:
+    """Makes a client of an app that answers from some events; it stays open for the module's tests."""
+    with ExitStack() as stack:
+
+        def client_of(events: Iterable[Mapping[str, Any]]) -> TestClient[Any]:
+            dataset = make_dataset()
+            dataset.load(events)
+            return stack.enter_context(dataset.client())
+
+        yield client_of

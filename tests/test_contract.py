@@ -1,0 +1,279 @@
+"""openapi.yaml and the app say the same, both ways, and every example in the file is true."""
+
+import copy
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litestar.testing import TestClient
+
+from app.api.parameters import BadParameterError, name_prefix, package_name
+from app.main import create_app
+from app.settings import Settings
+from tests.support.contract import CONTRACT, load_contract, operation_path, resolve, schema_accepts
+from tests.support.examples import EXAMPLE_EVENTS, Example, examples, without_example
+from tests.support.fixtures import Dataset
+from tests.support.operations import Operations, differences, documented, served
+
+CONTRACT_DATA = load_contract()
+EXAMPLES = list(examples(CONTRACT_DATA))
+Client = TestClient[Any]
+
+
+@pytest.fixture(scope="module")
+def loaded(client_of: Callable[[Iterable[Mapping[str, Any]]], Client]) -> Client:
+    """An app that answers the contract's examples."""
+    client = client_of(EXAMPLE_EVENTS)
+    client.follow_redirects = False
+    return client
+
+
+@pytest.fixture(scope="module")
+def empty(make_dataset: Callable[[], Dataset]) -> Iterator[Client]:
+    """An app without data."""
+    with make_dataset().client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def routes() -> Operations:
+    """What the app serves; it need not start for that."""
+    return served(create_app(Settings(clickhouse_url="chdb:///unused")))
+
+
+def test_the_app_and_the_contract_are_equal(routes: Operations) -> None:
+    assert differences(routes, documented(CONTRACT_DATA)) == []
+
+
+def _delete_a_path(contract: dict[str, Any]) -> None:
+    del contract["paths"]["/api/top"]
+
+
+def _document_a_path_more(contract: dict[str, Any]) -> None:
+    contract["paths"]["/api/bottom"] = contract["paths"]["/api/top"]
+
+
+def _document_a_method_more(contract: dict[str, Any]) -> None:
+    contract["paths"]["/api/top"]["post"] = contract["paths"]["/api/top"]["get"]
+
+
+def _rename_an_operation(contract: dict[str, Any]) -> None:
+    contract["paths"]["/api/top"]["get"]["operationId"] = "get_top"
+
+
+def _delete_a_parameter(contract: dict[str, Any]) -> None:
+    del contract["paths"]["/api/top"]["get"]["parameters"][0]
+
+
+def _change_an_enum(contract: dict[str, Any]) -> None:
+    contract["components"]["parameters"]["Granularity"]["schema"]["enum"].append("year")
+
+
+def _change_a_limit(contract: dict[str, Any]) -> None:
+    contract["components"]["schemas"]["Text"]["maxLength"] += 1
+
+
+def _change_a_pattern(contract: dict[str, Any]) -> None:
+    contract["components"]["schemas"]["Text"]["pattern"] = "^.+$"
+
+
+def _delete_a_default(contract: dict[str, Any]) -> None:
+    del contract["paths"]["/health"]["get"]["parameters"][0]["schema"]["default"]
+
+
+def _require_less(contract: dict[str, Any]) -> None:
+    del contract["paths"]["/api/search"]["get"]["parameters"][0]["required"]
+
+
+def _rename_a_path_parameter(contract: dict[str, Any]) -> None:
+    contract["components"]["parameters"]["Package"]["name"] = "name"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (_delete_a_path, "/api/top: not in openapi.yaml"),
+        (_document_a_path_more, "/api/bottom: not in the app"),
+        (_document_a_method_more, "/api/top POST: not in the app"),
+        (_rename_an_operation, "/api/top GET id: the app has 'get_top_packages', openapi.yaml has 'get_top'"),
+        (_delete_a_parameter, "/api/top GET query period: not in openapi.yaml"),
+        (
+            _change_an_enum,
+            "/api/packages/{package}/overall GET query granularity enum: the app has ['day', 'month', 'week'], "
+            "openapi.yaml has ['day', 'month', 'week', 'year']",
+        ),
+        (
+            _change_a_limit,
+            "/api/packages/{package}/country GET query country maxLength: the app has 200, openapi.yaml has 201",
+        ),
+        (
+            _change_a_pattern,
+            r"/api/packages/{package}/country GET query country pattern: the app has '^[^\\x00-\\x1f\\x7f]+$', "
+            "openapi.yaml has '^.+$'",
+        ),
+        (_delete_a_default, "/health GET query deep default: not in openapi.yaml"),
+        (_require_less, "/api/search GET query q required: the app has True, openapi.yaml has False"),
+        (
+            _rename_a_path_parameter,
+            "/api/packages/{package}/overall GET path: the app has ['package'], openapi.yaml has ['name']",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", None) or "complaint",
+)
+def test_the_comparison_notices(routes: Operations, change: Callable[[dict[str, Any]], None], complaint: str) -> None:
+    contract = json.loads(json.dumps(CONTRACT_DATA))
+    change(contract)
+    assert complaint in differences(routes, documented(contract))
+
+
+def test_the_comparison_notices_a_new_route(routes: Operations) -> None:
+    more = copy.deepcopy(routes) | {"/api/new": {"GET": {"id": "get_new", "path": [], "query": {}}}}
+    assert differences(more, documented(CONTRACT_DATA)) == ["/api/new: not in openapi.yaml"]
+
+
+def test_the_file_is_plain_data() -> None:
+    """A date without quotes would be something else to YAML than to JSON."""
+    assert json.loads(json.dumps(CONTRACT_DATA, allow_nan=False)) == CONTRACT_DATA
+
+
+def test_the_file_is_served(loaded: Client) -> None:
+    response = loaded.get("/openapi.yaml")
+    assert response.headers["content-type"].startswith("application/yaml")
+    assert response.content == CONTRACT.read_bytes()
+
+
+NAMES = st.text("aZ09._-~ é\n\x00", max_size=12) | st.sampled_from(
+    ["__all__", "__ALL__", "__all", "a" * 200, "a" * 201, "a\n", "K", "a-", "-a", "a_", "A._-b"]
+)
+Name = Callable[[str], str]
+
+
+@pytest.mark.parametrize(
+    ("normalise", "schema"),
+    [
+        (package_name, CONTRACT_DATA["components"]["parameters"]["Package"]["schema"]),
+        (package_name, CONTRACT_DATA["paths"]["/api/recent"]["get"]["parameters"][0]["schema"]["items"]),
+        (name_prefix, CONTRACT_DATA["paths"]["/api/search"]["get"]["parameters"][0]["schema"]),
+    ],
+    ids=["package", "packages", "q"],
+)
+@settings(derandomize=True, max_examples=300, deadline=None)
+@given(text=NAMES)
+def test_names_are_the_names_that_the_contract_accepts(normalise: Name, schema: dict[str, Any], text: str) -> None:
+    try:
+        name = normalise(text)
+    except BadParameterError:
+        assert not schema_accepts(schema, text)
+    else:
+        assert schema_accepts(schema, text)
+        assert normalise is name_prefix or schema_accepts(CONTRACT_DATA["components"]["schemas"]["NormalName"], name)
+
+
+def test_every_operation_has_examples() -> None:
+    assert without_example(CONTRACT_DATA) == []
+
+
+def test_operations_without_example_are_noticed() -> None:
+    contract = json.loads(json.dumps(CONTRACT_DATA))
+    del contract["paths"]["/api/packages/{package}/system"]["get"]["responses"]["200"]["content"]["text/csv"][
+        "examples"
+    ]
+    contract["paths"]["/api/top"]["get"]["responses"]["200"]["content"]["application/json"]["examples"] = {}
+    del contract["paths"]["/api/package/{rest}"]["get"]["responses"]["308"]["headers"]["Location"]["example"]
+    assert without_example(contract) == [
+        "/api/packages/{package}/system 200 text/csv",
+        "/api/top 200 application/json",
+        "/api/package/{rest} 308 Location",
+    ]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_the_examples_are_true(loaded: Client, empty: Client, example: Example) -> None:
+    method, url = example.request.split(" ")
+    response = (empty if example.status == "503" else loaded).request(method, url)
+    assert str(response.status_code) == example.status
+    assert response.headers["content-type"].split(";")[0] == example.media_type
+    if example.file:
+        assert response.content == example.file.read_bytes()
+    elif example.media_type == "text/csv":
+        assert response.content.decode() == example.body
+    else:
+        assert response.json() == example.body
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_an_example_stands_at_its_operation(example: Example) -> None:
+    if example.operation in CONTRACT_DATA["components"]["responses"]:
+        return
+    path = operation_path(urlsplit(example.request.split(" ")[1]).path)
+    assert path is not None
+    assert CONTRACT_DATA["paths"][path]["get"]["operationId"] == example.operation
+
+
+@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.request.startswith("GET ")], ids=lambda e: e.name)
+def test_head_is_get_without_a_body(loaded: Client, example: Example) -> None:
+    url = example.request.removeprefix("GET ")
+    get, head = loaded.get(url), loaded.head(url)
+    assert (head.status_code, head.headers) == (get.status_code, get.headers)
+    assert head.content == b""
+
+
+def test_the_redirect_s_example_is_true(loaded: Client) -> None:
+    operation = CONTRACT_DATA["paths"]["/api/package/{rest}"]["get"]
+    response = loaded.get(f"/api/package/{operation['parameters'][0]['example']}")
+    assert response.status_code == 308
+    assert response.headers["location"] == operation["responses"]["308"]["headers"]["Location"]["example"]
+
+
+LINKS = [
+    pytest.param(operation, link, id=f"{operation['operationId']}-{name}")
+    for operation in (methods["get"] for methods in CONTRACT_DATA["paths"].values())
+    for name, link in operation["responses"].get("200", {}).get("links", {}).items()
+]
+PATHS = {methods["get"]["operationId"]: path for path, methods in CONTRACT_DATA["paths"].items()}
+
+
+@pytest.mark.parametrize(("operation", "link"), LINKS)
+def test_links_lead_to_answers(loaded: Client, operation: dict[str, Any], link: dict[str, Any]) -> None:
+    """From the first example of an operation to another operation."""
+    found = next(e.body for e in EXAMPLES if e.operation == operation["operationId"])
+    for step in link["parameters"]["package"].removeprefix("$response.body#/").split("/"):
+        found = found[int(step) if step.isdigit() else step]
+    assert loaded.get(PATHS[link["operationId"]].format(package=found)).status_code == 200
+
+
+STATUSES = [
+    (path, status)
+    for path, methods in CONTRACT_DATA["paths"].items()
+    for status in methods["get"]["responses"]
+    if status not in {"200", "308", "500"}  # the examples show the first two; no request provokes the last
+]
+
+
+REQUIRED = {"/api/search": "?q=num", "/api/recent": "?package=numpy"}
+"""The queries of operations that need one."""
+
+
+@pytest.mark.parametrize(("path", "status"), STATUSES)
+def test_every_documented_status_is_answered(loaded: Client, empty: Client, path: str, status: str) -> None:
+    url = _provoking(path, status)
+    etag = loaded.get(url).headers.get("etag", "none")
+    headers = {"If-None-Match": etag} if status == "304" else {}
+    response = (empty if status == "503" else loaded).get(url, headers=headers)
+    assert str(response.status_code) == status
+
+
+def _provoking(path: str, status: str) -> str:
+    """A URL that an operation answers with a status, on the data that fit it."""
+    names = {"400": "-", "404": "unheard-of"}
+    url = path.format(package=names.get(status, "numpy"), rest="")
+    if status == "400" and "{" not in path:
+        first = resolve(CONTRACT_DATA["paths"][path]["get"]["parameters"][0])
+        return f"{url}?{first['name']}="  # no parameter accepts an empty value
+    if (path, status) == ("/health", "503"):
+        return f"{url}?deep=1"
+    return url + REQUIRED.get(path, "")
