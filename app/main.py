@@ -13,10 +13,12 @@ from app.api.answers import Answers
 from app.api.errors import problem_details, unexpected_errors
 from app.api.headers import add_common_headers
 from app.api.operations import get_contract, get_health, redirect_to_plural
+from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
-from app.api.routes import provide_answers
+from app.api.routes import provide_answers, provide_discovery
 from app.api.series import series_routes
+from app.discovery.service import Discovery
 from app.settings import Settings
 from app.warehouse.connect import open_embedded
 from app.warehouse.tables import create_tables
@@ -27,6 +29,10 @@ ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
     *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
     get_summary,  # …/summary
+    get_package,  # /api/packages/{package}
+    get_readme,  # …/readme
+    get_changelog,  # …/changelog
+    list_packages,  # /api/packages
     get_recent_downloads_of_many,  # /api/recent
     get_top_packages,  # /api/top
     search_packages,  # /api/search
@@ -54,21 +60,28 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         # Looked up before the first answer, which has to say whether the data are synthetic.
         await warehouse.published()
         app.state.answers = Answers(warehouse, settings, now)
-        watching = []
+        app.state.discovery = discovery = Discovery(settings, warehouse, now)
+        await discovery.open()
+        # Discovery asks the network in the background: statistics do not wait for it.
+        background = [asyncio.create_task(discovery.run())]
         if watch:
-            watching.append(asyncio.create_task(Watcher(watch, engine.client, warehouse.forget_published).run()))
+            background.append(asyncio.create_task(Watcher(watch, engine.client, warehouse.forget_published).run()))
         try:
             yield
         finally:
-            for task in watching:
+            for task in background:
                 task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+            await asyncio.gather(*background, return_exceptions=True)
+            await discovery.close()
             await reader.close()
             engine.close()
 
     return Litestar(
         route_handlers=ROUTES,
-        dependencies={"answers": Provide(provide_answers, sync_to_thread=False)},
+        dependencies={
+            "answers": Provide(provide_answers, sync_to_thread=False),
+            "discovery": Provide(provide_discovery, sync_to_thread=False),
+        },
         lifespan=[opened],
         before_send=[add_common_headers],
         plugins=[problem_details],

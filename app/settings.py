@@ -79,13 +79,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "https://api.github.com"
     )
     pypi_api_url: Annotated[
-        str, Meta(pattern="^(https?://.*)?$", description="base URL of PyPI's JSON API; empty is PyPI's own")
+        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty is PyPI's own")
     ] = ""
     discovery_topics: Annotated[str, Meta(min_length=1, description="GitHub topics, separated by commas")] = "flet"
     discovery_official_repo: Annotated[
         str,
         Meta(
-            pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$",
+            pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?\Z",
             description="`owner/name` of the repository that has the official packages; empty is none",
         ),
     ] = "flet-dev/flet"

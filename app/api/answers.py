@@ -7,7 +7,7 @@ import hashlib
 import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from async_lru import alru_cache
@@ -25,10 +25,11 @@ CSV = "text/csv"  # Litestar adds the charset to text.
 
 
 class Body(msgspec.Struct, frozen=True):
-    """An encoded body and what it is."""
+    """An encoded body, what it is, and further headers that belong to it."""
 
     content: bytes
     media_type: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -36,6 +37,11 @@ class Answer(msgspec.Struct, frozen=True):
 
     body: Body
     etag: str
+
+    @classmethod
+    def of(cls, body: Body) -> Self:
+        """A body with its ETag."""
+        return cls(body, f'"{hashlib.blake2b(body.content, digest_size=16).hexdigest()}"')
 
 
 Make = Callable[[Warehouse, Published, Any], Awaitable[Body]]
@@ -50,27 +56,40 @@ class Answers:
         self.now = now
         self._kept = alru_cache(maxsize=settings.cache_max_entries)(self._make)
 
-    async def _make(self, make: Make, published: Published, question: Any) -> Answer:
-        body = await make(self.warehouse, published, question)
-        return Answer(body, f'"{hashlib.blake2b(body.content, digest_size=16).hexdigest()}"')
+    async def _make(self, make: Callable[..., Awaitable[Body]], *parts: Any) -> Answer:
+        return Answer.of(await make(*parts))
+
+    async def kept(self, make: Callable[..., Awaitable[Body]], *parts: Any) -> Answer:
+        """What `make` works out from hashable parts, on which alone it depends; nothing is kept where it raises."""
+        answer = await self._kept(make, *parts)
+        if len(answer.body.content) > MAX_KEPT_BYTES:
+            self._kept.cache_invalidate(make, *parts)
+        return answer
 
     async def respond(self, request: Request[Any, Any, Any], make: Make, question: Any) -> Response[bytes]:
-        """The answer to a question that `make` works out, as the request asks for it."""
+        """The answer to a question about downloads that `make` works out, as the request asks for it."""
         published = await self.warehouse.published()
-        answer = await self._kept(make, published, question)
-        if len(answer.body.content) > MAX_KEPT_BYTES:
-            self._kept.cache_invalidate(make, published, question)
-        headers = {"ETag": answer.etag, "Cache-Control": self._cache_control(published), "Vary": "Accept"}
+        answer = await self.kept(make, self.warehouse, published, question)
+        return self.send(request, answer, self.seconds_until_new_day(published))
+
+    def send(self, request: Request[Any, Any, Any], answer: Answer, max_age: int) -> Response[bytes]:
+        """An answer that an HTTP cache may keep for `max_age` seconds, as the request asks for it."""
+        headers = {
+            "ETag": answer.etag,
+            "Cache-Control": f"public, max-age={max_age}",
+            "Vary": "Accept",
+            **dict(answer.body.headers),
+        }
         if matches(request.headers.get("if-none-match"), answer.etag):
             return Response(b"", status_code=304, headers=headers, media_type=answer.body.media_type)
         return Response(answer.body.content, headers=headers, media_type=answer.body.media_type)
 
-    def _cache_control(self, published: Published) -> str:
+    def seconds_until_new_day(self, published: Published) -> int:
         """Until the next day is due; from then on it may come at any moment."""
         until_due = 0
         if published.newest_day is not None:
             until_due = math.ceil((next_day_due(published.newest_day) - self.now().astimezone(UTC)).total_seconds())
-        return f"public, max-age={until_due if until_due > 0 else self.settings.cache_ttl_seconds}"
+        return until_due if until_due > 0 else self.settings.cache_ttl_seconds
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:

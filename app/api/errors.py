@@ -13,6 +13,8 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
+from app.discovery.errors import DiscoveryError
+from app.discovery.lookups import GitHubOffError
 from app.stats.questions import NothingLoadedError, UnknownPackageError
 from app.warehouse.errors import WarehouseUnavailableError
 
@@ -54,6 +56,15 @@ def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsEx
     return unavailable("the statistics cannot be read at the moment")
 
 
+def _discovery(error: DiscoveryError) -> ProblemDetailsException:
+    logger.warning("%s", error)
+    return unavailable("PyPI or GitHub cannot be asked at the moment")
+
+
+def _github_off(_: GitHubOffError) -> ProblemDetailsException:
+    return unavailable("GitHub is not asked: GITHUB_TOKEN is not set")
+
+
 def _http(error: HTTPException) -> ProblemDetailsException:
     headers = dict(error.headers or {})
     details = {
@@ -77,6 +88,8 @@ problem_details = ProblemDetailsPlugin(
             UnknownPackageError: _unknown_package,
             NothingLoadedError: _nothing_loaded,
             WarehouseUnavailableError: _warehouse_unavailable,
+            GitHubOffError: _github_off,
+            DiscoveryError: _discovery,
             HTTPException: _http,
         }
     )

@@ -5,7 +5,7 @@ from litestar.types import HTTPScope, Message, Scope
 
 CORS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Retry-After, X-Dataset"),
+    (b"access-control-expose-headers", b"ETag, Link, Retry-After, X-Dataset"),
 ]
 PREFLIGHT = [
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),

@@ -15,17 +15,21 @@ from app.api.answers import Answers, matches
 from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, parse_query
 from app.api.routes import endpoint
+from app.discovery.service import Discovery
 from app.stats.windows import days_behind, missing_days
 from app.warehouse.errors import WarehouseError
 
 
 @endpoint("/health", HealthQuery)
-async def get_health(request: Request[Any, Any, Any], answers: NamedDependency[Answers]) -> Response[bytes]:
+async def get_health(
+    request: Request[Any, Any, Any], answers: NamedDependency[Answers], discovery: NamedDependency[Discovery]
+) -> Response[bytes]:
     """Alive; with `deep=1`, ready to answer about downloads."""
     deep = parse_query(request, HealthQuery).deep == "1"
     body: dict[str, Any] = {"status": "ok"}
     if deep:
         body |= await _readiness(answers)
+        body["index"] = discovery.status()
     return Response(msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, inspect
 
+from app.discovery.index import Sort
 from app.names import NAME_RULE, PREFIX_RULE, ImpossibleNameError, normalise, normalise_prefix
 from app.stats.questions import Granularity
 from app.stats.windows import Period
@@ -16,6 +17,8 @@ from app.stats.windows import Period
 MAX_BATCH = 500
 MAX_TOP = 1000
 MAX_SEARCH = 100
+MAX_PAGE = 100_000
+MAX_PER_PAGE = 100
 
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Switch = Literal["true", "false"]
@@ -100,6 +103,19 @@ class SearchQuery(msgspec.Struct, frozen=True):
 
     q: Annotated[str, Meta(min_length=1, max_length=200)]
     limit: Annotated[int, Meta(ge=1, le=MAX_SEARCH)] = 10
+
+
+class PackagesQuery(msgspec.Struct, frozen=True):
+    """Parameters of the discovery index."""
+
+    q: Text | None = None
+    topic: Text | None = None
+    official: Switch | None = None
+    verified: Switch | None = None
+    new: Switch | None = None
+    sort: Sort = "relevance"
+    page: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 1
+    per_page: Annotated[int, Meta(ge=1, le=MAX_PER_PAGE)] = 10
 
 
 class HealthQuery(msgspec.Struct, frozen=True):

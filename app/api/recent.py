@@ -7,9 +7,12 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import JSON, Answers, Body
+from app.api.answers import JSON, Answer, Answers, Body
+from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
 from app.api.routes import endpoint
+from app.discovery.metadata import Metadata, metadata_of
+from app.discovery.service import Discovery
 from app.stats.questions import (
     Recent,
     RecentQuestion,
@@ -75,17 +78,37 @@ async def recent_of_many_json(warehouse: Warehouse, published: Published, questi
     return Body(msgspec.json.encode(RecentOfMany(found, unknown)), JSON)
 
 
+class Summary(msgspec.Struct, kw_only=True):
+    """A package's totals, and what else is known of it."""
+
+    package: str
+    type: str = "summary"
+    totals: msgspec.Raw
+    metadata: Metadata | None
+
+
 @endpoint("/api/packages/{package:str}/summary")
 async def get_summary(
-    request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
+    request: Request[Any, Any, Any],
+    package: FromPath[str],
+    answers: NamedDependency[Answers],
+    discovery: NamedDependency[Discovery],
 ) -> Response[bytes]:
-    """Totals by dimension over the default window."""
+    """Totals by dimension over the default window, and metadata where they are there in time."""
     parse_query(request, NoQuery)
     question = SummaryQuestion(package_name(package), answers.settings.window_days)
-    return await answers.respond(request, summary_json, question)
+    published = await answers.warehouse.published()
+    # First, and kept apart: a package that nobody downloads is not looked up, and new metadata cost no query.
+    totals = await answers.kept(totals_json, answers.warehouse, published, question)
+    about = await discovery.patient.about_for_statistics(question.package)
+    body = Summary(package=question.package, totals=msgspec.Raw(totals.body.content), metadata=metadata_of(about))
+    # What was not there in time may be there a moment later.
+    is_final = discovery.patient.is_final(about)
+    max_age = min(answers.seconds_until_new_day(published), answers.settings.cache_ttl_discovery)
+    answer = Answer.of(Body(msgspec.json.encode(body), JSON))
+    return answers.send(request, answer, max_age if is_final else RETRY_SECONDS)
 
 
-async def summary_json(warehouse: Warehouse, published: Published, question: SummaryQuestion) -> Body:
+async def totals_json(warehouse: Warehouse, published: Published, question: SummaryQuestion) -> Body:
     """Totals; `overall` is without mirrors, as the sum over every dimension but `installer` is."""
-    totals = await summary(warehouse, published, question)
-    return Body(msgspec.json.encode({"package": question.package, "type": "summary", "totals": totals}), JSON)
+    return Body(msgspec.json.encode(await summary(warehouse, published, question)), JSON)

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.api.answers import Answers
 from app.api.parameters import NoQuery
+from app.discovery.service import Discovery
 
 
 def endpoint(
@@ -27,6 +28,12 @@ def endpoint(
         )
 
     return declare
+
+
+def provide_discovery(state: State) -> Discovery:
+    """What the app knows of PyPI and GitHub."""
+    discovery: Discovery = state.discovery
+    return discovery
 
 
 def provide_answers(state: State) -> Answers:

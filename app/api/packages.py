@@ -1,0 +1,188 @@
+"""Packages as PyPI and GitHub know them: the index to search, one package, its README and its changelog."""
+
+from pathlib import PurePosixPath
+from typing import Any, Literal
+from urllib.parse import unquote_to_bytes, urlencode
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from app.api.answers import JSON, Answer, Answers, Body
+from app.api.errors import RETRY_SECONDS, problem, unavailable
+from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
+from app.api.routes import endpoint
+from app.discovery.entries import Entry
+from app.discovery.github import Document
+from app.discovery.index import Index, Query
+from app.discovery.package import Downloads, PackageQuestion, downloads_of, package_of
+from app.discovery.service import WHY_OFF, Discovery
+from app.stats.questions import NothingLoadedError
+from app.warehouse.errors import WarehouseError
+from app.warehouse.warehouse import Published, Warehouse
+
+FORMATS = {".md": "markdown", ".markdown": "markdown", ".rst": "restructuredtext"}
+SWITCH = {"true": True, "false": False}
+
+
+class Packages(msgspec.Struct, kw_only=True):
+    """One page of the packages that match."""
+
+    type: str = "packages"
+    data: list[Entry]
+    total: int
+    page: int
+    per_page: int
+    pages: int
+
+
+@endpoint("/api/packages", PackagesQuery)
+async def list_packages(
+    request: Request[Any, Any, Any], answers: NamedDependency[Answers], discovery: NamedDependency[Discovery]
+) -> Response[bytes]:
+    """The packages of the ecosystem: searched, filtered, sorted."""
+    _refuse_empty_segments(request)
+    query = parse_query(request, PackagesQuery)
+    if discovery.index is None:
+        raise unavailable(f"there is no index: {WHY_OFF}" if discovery.is_off else "the index is being built")
+    answer = await answers.kept(packages_json, discovery.index, query)
+    return answers.send(request, answer, answers.settings.cache_ttl_seconds)
+
+
+async def packages_json(index: Index, query: PackagesQuery) -> Body:
+    """One page, with links to others (RFC 8288)."""
+    asked = Query(
+        q=query.q or "",
+        topic=query.topic,
+        official=SWITCH.get(query.official or ""),
+        verified=SWITCH.get(query.verified or ""),
+        new=SWITCH.get(query.new or ""),
+        sort=query.sort,
+    )
+    data, total = index.find(asked, (query.page - 1) * query.per_page, query.per_page)
+    pages = -(-total // query.per_page)
+    links = _links(query, pages)
+    body = msgspec.json.encode(Packages(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages))
+    return Body(body, JSON, (("Link", links),) if links else ())
+
+
+def _links(query: PackagesQuery, pages: int) -> str:
+    """The first, previous, next and last page, as far as there are any."""
+    if not pages:
+        return ""
+    targets = {"first": 1}
+    if query.page > 1:
+        targets["prev"] = min(query.page - 1, pages)
+    if query.page < pages:
+        targets["next"] = query.page + 1
+    targets["last"] = pages
+    defaults = msgspec.structs.asdict(PackagesQuery())
+    given = {name: value for name, value in msgspec.structs.asdict(query).items() if value != defaults[name]}
+    return ", ".join(
+        f'</api/packages?{urlencode(given | {"page": page})}>; rel="{relation}"' for relation, page in targets.items()
+    )
+
+
+@endpoint("/api/packages/{package:str}")
+async def get_package(
+    request: Request[Any, Any, Any],
+    package: FromPath[str],
+    answers: NamedDependency[Answers],
+    discovery: NamedDependency[Discovery],
+) -> Response[bytes]:
+    """What PyPI, GitHub and ClickHouse know of a package, indexed or not."""
+    _refuse_empty_segments(request)
+    parse_query(request, NoQuery)
+    name = package_name(package)
+    question = PackageQuestion(
+        name=name,
+        about=await discovery.patient.about(name),
+        index=discovery.index,
+        download_days=answers.settings.index_download_days,
+        # An answer that is kept goes by the day, and so do its flags.
+        now=answers.now().replace(hour=0, minute=0, second=0, microsecond=0),
+    )
+    try:
+        published = await answers.warehouse.published()
+        answer = await answers.kept(package_json, answers.warehouse, published, question)
+        is_final = discovery.patient.is_final(question.about)
+    except WarehouseError:
+        answer = Answer.of(_package_body(question, None))
+        is_final = False
+    return answers.send(request, answer, answers.settings.cache_ttl_seconds if is_final else RETRY_SECONDS)
+
+
+async def package_json(warehouse: Warehouse, published: Published, question: PackageQuestion) -> Body:
+    """A package with its downloads. Where no day is loaded, ClickHouse knows no package."""
+    try:
+        downloads = await downloads_of(warehouse, published, question)
+    except NothingLoadedError:
+        downloads = Downloads()
+    return _package_body(question, downloads)
+
+
+def _package_body(question: PackageQuestion, downloads: Downloads | None) -> Body:
+    package = package_of(question, downloads)
+    if package is None:
+        if downloads is None or "pypi" in question.about.unavailable:
+            raise unavailable("neither PyPI nor the statistics can say at the moment whether there is this package")
+        raise problem(404, f"package: neither PyPI nor any download that has been loaded knows {question.name!r}")
+    return Body(msgspec.json.encode(package), JSON)
+
+
+class Text(msgspec.Struct):
+    """A document from a package's repository, as it is."""
+
+    package: str
+    type: Literal["readme", "changelog"]
+    format: str
+    content: str
+    source: str
+
+
+@endpoint("/api/packages/{package:str}/readme")
+async def get_readme(
+    request: Request[Any, Any, Any],
+    package: FromPath[str],
+    answers: NamedDependency[Answers],
+    discovery: NamedDependency[Discovery],
+) -> Response[bytes]:
+    """A package's README."""
+    parse_query(request, NoQuery)
+    name = package_name(package)
+    return _document(request, answers, name, "readme", await discovery.readme(name))
+
+
+@endpoint("/api/packages/{package:str}/changelog")
+async def get_changelog(
+    request: Request[Any, Any, Any],
+    package: FromPath[str],
+    answers: NamedDependency[Answers],
+    discovery: NamedDependency[Discovery],
+) -> Response[bytes]:
+    """A package's changelog."""
+    parse_query(request, NoQuery)
+    name = package_name(package)
+    return _document(request, answers, name, "changelog", await discovery.changelog(name))
+
+
+def _document(
+    request: Request[Any, Any, Any],
+    answers: Answers,
+    package: str,
+    kind: Literal["readme", "changelog"],
+    document: Document | None,
+) -> Response[bytes]:
+    if document is None:
+        raise problem(404, f"package: no {kind} of {package!r} is known")
+    suffix = PurePosixPath(document.path.lower()).suffix
+    text = Text(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
+    return answers.send(request, Answer.of(Body(msgspec.json.encode(text), JSON)), answers.settings.cache_ttl_seconds)
+
+
+def _refuse_empty_segments(request: Request[Any, Any, Any]) -> None:
+    """A 404 for `/api/packages//recent`, which the router takes for the package `recent`."""
+    if b"//" in unquote_to_bytes(request.scope["raw_path"]):
+        raise NotFoundException
