@@ -141,7 +141,7 @@ _BIGQUERY_SELECT = """SELECT
     toUInt64(1) AS downloads"""
 
 _CLICKHOUSE_SELECT = """SELECT
-    toNullable(date) AS day, project AS raw_project, nullIf(country_code, '') AS raw_country,
+    toNullable({day}) AS day, project AS raw_project, nullIf(country_code, '') AS raw_country,
     nullIf(version, '') AS raw_version, nullIf(type, '') AS raw_file_type, nullIf(installer, '') AS raw_installer,
     nullIf(python_minor, '') AS raw_python, nullIf(system, '') AS raw_system, toUInt64(1) AS downloads"""
 
@@ -157,7 +157,7 @@ def shape_of(client: Client, file: File) -> Shape:
         return _bigquery_shape(file, columns, parts)
     if "date" in names:
         _require(file, CLICKHOUSE_COLUMNS, names)
-        return Shape(_structure(CLICKHOUSE_COLUMNS), _CLICKHOUSE_SELECT)
+        return _clickhouse_shape(file, columns)
     raise InputError(
         f"{file.name}: there is neither a column timestamp, as in BigQuery's file_downloads, "
         "nor a column date, as in ClickHouse's pypi.pypi"
@@ -197,6 +197,14 @@ def _bigquery_shape(file: File, columns: dict[str, str], parts: dict[str, str]) 
     fields = {name.split(".")[-2 if name.endswith(".name") else -1]: f"`{name}`" if dotted else name for name in wanted}
     del fields["timestamp"]
     return Shape(_structure(wanted, nested=not dotted), _BIGQUERY_SELECT.format(day=day, **fields))
+
+
+def _clickhouse_shape(file: File, columns: dict[str, str]) -> Shape:
+    if file.format == "Parquet" and "String" not in columns["date"]:
+        return Shape(_structure(CLICKHOUSE_COLUMNS), _CLICKHOUSE_SELECT.format(day="date"))
+    # ClickHouse reads 30 February as 2 March.
+    day = "if(toString(toDate32OrNull(date)) = date, toDate32OrNull(date), NULL)"
+    return Shape(_structure(CLICKHOUSE_COLUMNS | {"date": "String"}), _CLICKHOUSE_SELECT.format(day=day))
 
 
 def _with_parts_of_nulls(wanted: Iterable[str], columns: dict[str, str]) -> set[str]:

@@ -1,0 +1,120 @@
+"""Files of download events in each shape and format that people have them in."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from backports import zstd
+
+from tests.support.oracle import utc_day
+
+Event = Mapping[str, Any]
+
+NESTED = pa.schema(
+    [
+        ("timestamp", pa.timestamp("us", tz="UTC")),
+        ("country_code", pa.string()),
+        ("project", pa.string()),
+        ("file", pa.struct([(name, pa.string()) for name in ("filename", "project", "version", "type")])),
+        (
+            "details",
+            pa.struct(
+                [
+                    ("installer", pa.struct([("name", pa.string()), ("version", pa.string())])),
+                    ("python", pa.string()),
+                    ("system", pa.struct([("name", pa.string())])),
+                ]
+            ),
+        ),
+    ]
+)
+"""BigQuery's export as Parquet."""
+
+
+def dotted(event: Event) -> dict[str, Any]:
+    """An event in one row whose columns have dotted names."""
+    return {
+        "timestamp": event["timestamp"],
+        "country_code": event["country_code"],
+        "project": event["project"],
+        "file.version": event["file"]["version"],
+        "file.type": event["file"]["type"],
+        "details.installer.name": event["details"]["installer"]["name"],
+        "details.python": event["details"]["python"],
+        "details.system.name": event["details"]["system"]["name"],
+    }
+
+
+def flat(event: Event) -> dict[str, Any]:
+    """An event as the public ClickHouse table has it: the empty string stands for NULL."""
+    row = dotted(event)
+    return {
+        "date": utc_day(row["timestamp"]).isoformat(),
+        "country_code": row["country_code"] or "",
+        "project": row["project"] or "",
+        "type": row["file.type"] or "",
+        "installer": row["details.installer.name"] or "",
+        "python_minor": row["details.python"] or "",
+        "system": row["details.system.name"] or "",
+        "version": row["file.version"] or "",
+    }
+
+
+def jsonl(rows: Iterable[Event]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def csv_(rows: Sequence[Event]) -> bytes:
+    """As BigQuery writes CSV: NULL is nothing at all, the empty string a pair of quotes."""
+    text = io.StringIO(newline="")
+    names = list(rows[0])
+    csv.writer(text).writerow(names)
+    for row in rows:
+        fields = (row[name] for name in names)
+        text.write(",".join("" if f is None else '"' + str(f).replace('"', '""') + '"' for f in fields) + "\r\n")
+    return text.getvalue().encode()
+
+
+def parquet(rows: Sequence[Event], schema: pa.Schema | None = None) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer)
+    return buffer.getvalue()
+
+
+def nested_parquet(events: Iterable[Event]) -> bytes:
+    """Nested Parquet; `from_pylist` wants instants for timestamps."""
+    return parquet([dict(event) | {"timestamp": instant(event["timestamp"])} for event in events], NESTED)
+
+
+def instant(timestamp: str) -> datetime:
+    """A timestamp as a value."""
+    return datetime.fromisoformat(timestamp.replace(" UTC", "+00:00"))
+
+
+WRITERS = {
+    "nested.jsonl": jsonl,
+    "dotted.jsonl": lambda events: jsonl(map(dotted, events)),
+    "dotted.csv": lambda events: csv_([dotted(event) for event in events]),
+    "nested.parquet": nested_parquet,
+    "dotted.parquet": lambda events: parquet([dotted(event) for event in events]),
+    "flat.jsonl": lambda events: jsonl(map(flat, events)),
+    "flat.csv": lambda events: csv_([flat(event) for event in events]),
+    "flat.parquet": lambda events: parquet([flat(event) for event in events]),
+}
+"""The bytes of a file of events, by shape and format."""
+
+COMPRESSIONS = {"": lambda data: data, ".gz": gzip.compress, ".zst": zstd.compress}
+
+
+def write(folder: Path, kind: str, events: Sequence[Event], compression: str = "") -> Path:
+    """Write events in one of WRITERS' kinds."""
+    path = folder / f"{kind}{compression}"
+    path.write_bytes(COMPRESSIONS[compression](WRITERS[kind](events)))
+    return path

@@ -1,0 +1,93 @@
+"""A process of its own that looks at a folder's data, and loads into it until something kills it.
+
+python -m tests.support.loader FOLDER MARKER DELAY FILE…
+
+Prints the answers that the folder gives, then loads the files with --replace. MARKER is a piece of a statement or of
+inserted values: DELAY seconds after the statement that has it begins, or right after it ends where DELAY is `after`,
+the process kills itself as `kill -9` does. With MARKER `-` it loads to the end, and prints the answers once more.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from litestar.testing import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from app.warehouse.connect import Embedded
+from app.warehouse.ingest import ingest
+
+PATHS = [
+    "/api/packages/numpy/overall",
+    "/api/packages/numpy/version",
+    "/api/packages/new/installer",
+    "/api/packages/__all__/system",
+    "/api/packages/numpy/summary",
+    "/api/recent?package=numpy&package=new&package=old",
+    "/api/top?period=week",
+    "/api/search?q=n",
+]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def answers(folder: Path) -> dict[str, Any]:
+    """Every answer's status and body; and what the tables hold besides."""
+    settings = Settings(clickhouse_url=f"chdb://{folder}")
+    with TestClient(create_app(settings)) as client:
+        return {path: [(answer := client.get(path)).status_code, answer.json()] for path in PATHS}
+
+
+def deadly(client: Client, marker: str, delay: str) -> Client:
+    """A client that kills the process at the marked statement."""
+
+    def wrap(name: str) -> None:
+        method = getattr(client, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if marker not in f"{args} {kwargs}".replace("\\", ""):
+                return method(*args, **kwargs)
+            if delay != "after":
+                threading.Timer(float(delay), die).start()
+                return method(*args, **kwargs)
+            result = method(*args, **kwargs)
+            die()
+            return result
+
+        setattr(client, name, call)
+
+    for name in ("command", "insert", "query"):
+        wrap(name)
+    return client
+
+
+def main() -> None:
+    folder, marker, delay, *files = sys.argv[1:]
+    print(json.dumps(answers(Path(folder))), flush=True)
+    engine = Embedded(Path(folder), "pypi")
+    connect = engine.client if marker == "-" else lambda: deadly(engine.client(), marker, delay)
+    ingest(connect, files, replace=True)
+    if marker != "-":
+        threading.Event().wait(10)  # for what is to kill it later than it has loaded
+    with engine.client() as client:
+        left = client.query(
+            "SELECT count() FROM (SELECT version FROM downloads_daily UNION ALL SELECT version FROM overall_daily) "
+            "WHERE version NOT IN (SELECT version FROM loads WHERE state = 'published')"
+        ).result_rows[0][0]
+        tables = client.query("SELECT name FROM system.tables WHERE database = 'pypi' ORDER BY name").result_rows
+        started = client.query("SELECT uniqExact(load) FROM loads").result_rows[0][0]
+    engine.close()
+    facts = {"left": left, "tables": [name for (name,) in tables], "loads": started}
+    print(json.dumps(answers(Path(folder)) | {"facts": facts}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Settings: read from the environment, refused with the variable's name, secrets shown nowhere."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.settings import Secret, SettingError, Settings
+from app.warehouse.connect import embedded_folder
+
+README = Path(__file__).parents[1] / "README.md"
+VARIABLES = [field.name.upper() for field in msgspec.structs.fields(Settings)]
+SECRETS = ["CLICKHOUSE_PASSWORD", "GITHUB_TOKEN"]
+NOWHERE = Path("/nonexistent/.secrets.toml")
+
+# DESIGN's own table.
+DEFAULTS: dict[str, object] = {
+    "CLICKHOUSE_URL": "https://sql-clickhouse.clickhouse.com",
+    "CLICKHOUSE_USER": "demo",
+    "CACHE_TTL_SECONDS": 300,
+    "CACHE_TTL_DOWNLOADS": 86400,
+    "CACHE_TTL_DISCOVERY": 86400,
+    "CACHE_MAX_ENTRIES": 10000,
+    "WINDOW_DAYS": 180,
+    "INDEX_REINDEX_INTERVAL": 3600,
+    "INDEX_MAX_GITHUB_PAGES": 5,
+    "INDEX_GITHUB_PER_PAGE": 100,
+    "INDEX_DOWNLOAD_DAYS": 30,
+    "LOCAL_INDEX_CACHE_TTL": 21600,
+    "LOCAL_INDEX_CACHE_DIR": ".cache",
+    "GITHUB_MAX_CONCURRENT": 10,
+    "DISCOVERY_TOPICS": "flet",
+}
+
+
+def from_environment(secrets_file: Path = NOWHERE, **environment: str) -> Settings:
+    return Settings.from_environment(environment, secrets_file)
+
+
+@pytest.mark.parametrize(("variable", "default"), DEFAULTS.items())
+def test_defaults(variable: str, default: object) -> None:
+    assert getattr(from_environment(), variable.lower()) == default
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_secrets_are_empty_by_default(variable: str) -> None:
+    secret = getattr(from_environment(), variable.lower())
+
+    assert (bool(secret), secret.reveal()) == (False, "")
+
+
+def test_values_from_the_environment() -> None:
+    settings = from_environment(
+        CLICKHOUSE_URL="chdb:///data", CACHE_TTL_SECONDS="60", WINDOW_DAYS="90", GITHUB_TOKEN="t0ken", UNRELATED="x"
+    )
+
+    assert settings.clickhouse_url == "chdb:///data"
+    assert (settings.cache_ttl_seconds, settings.window_days) == (60, 90)
+    assert settings.github_token.reveal() == "t0ken"
+
+
+NUMBERS = [variable for variable, default in DEFAULTS.items() if isinstance(default, int)]
+
+
+@pytest.mark.parametrize("variable", NUMBERS)
+@pytest.mark.parametrize("value", ["", "0", "-1", "soon", "1.5", "5m"])
+def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(SettingError, match=rf"^{variable}={re.escape(repr(value))} is not accepted: "):
+        from_environment(**{variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WINDOW_DAYS", "29"),
+        ("WINDOW_DAYS", "3661"),
+        ("INDEX_GITHUB_PER_PAGE", "101"),
+        ("LOCAL_INDEX_CACHE_DIR", ""),
+        ("DISCOVERY_TOPICS", ""),
+        ("CLICKHOUSE_DATABASE", ""),
+        ("CLICKHOUSE_DATABASE", "a-b"),
+        ("CLICKHOUSE_DATABASE", "a b"),
+        ("CLICKHOUSE_DATABASE", "1a"),
+        ("CLICKHOUSE_DATABASE", "x; DROP DATABASE y"),
+        ("CLICKHOUSE_DATABASE", "x\n"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(SettingError, match=rf"^{variable}={re.escape(repr(value))} is not accepted: "):
+        from_environment(**{variable: value})
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_secrets_are_shown_nowhere(variable: str) -> None:
+    settings = from_environment(**{variable: "hush-hush"})
+
+    assert "hush" not in repr(settings)
+    assert "hush" not in f"{settings} {getattr(settings, variable.lower())}"
+    with pytest.raises(TypeError) as error:
+        msgspec.json.encode(settings)
+    assert "hush" not in str(error.value)
+
+
+def test_secrets_from_their_file(tmp_path: Path) -> None:
+    file = tmp_path / ".secrets.toml"
+    file.write_text('GITHUB_TOKEN = "from-file"\nCLICKHOUSE_PASSWORD = "pass-word"\n')
+
+    settings = from_environment(file)
+
+    assert settings.github_token.reveal() == "from-file"
+    assert settings.clickhouse_password.reveal() == "pass-word"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".secrets.toml"
+    file.write_text('GITHUB_TOKEN = "from-file"\n')
+
+    assert from_environment(file, GITHUB_TOKEN="from-environment").github_token.reveal() == "from-environment"
+    assert from_environment(file, GITHUB_TOKEN="").github_token.reveal() == ""
+
+
+def test_the_file_is_looked_for_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".secrets.toml").write_text('GITHUB_TOKEN = "here"\n')
+    monkeypatch.chdir(tmp_path)
+
+    assert Settings.from_environment({}).github_token.reveal() == "here"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b'GITHUB_TOKEN = "hush', "is not TOML"),
+        (b"GITHUB_TOKEN = hush", "is not TOML"),
+        (b"GITHUB_TOKEN = 5", "GITHUB_TOKEN must be a string"),
+        (b'GITHUB_TOKEN = ["hush"]', "GITHUB_TOKEN must be a string"),
+        (
+            b'WINDOW_DAYS = "hush"',
+            "WINDOW_DAYS is not a secret; it accepts CLICKHOUSE_PASSWORD, GITHUB_TOKEN",
+        ),
+        (b"\xff\xfe hush", "cannot be read: UnicodeDecodeError"),
+    ],
+)
+def test_a_bad_file_is_refused_without_its_secret(tmp_path: Path, text: bytes, message: str) -> None:
+    file = tmp_path / ".secrets.toml"
+    file.write_bytes(text)
+
+    with pytest.raises(SettingError) as error:
+        from_environment(file)
+    assert str(file) in str(error.value)
+    assert str(error.value).endswith(message)
+    assert "hush" not in str(error.value)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="cannot be read: IsADirectoryError"):
+        from_environment(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("chdb:///var/lib/pypistats", Path("/var/lib/pypistats")),
+        ("chdb://data", Path("data").absolute()),
+        ("chdb://data/below", Path("data/below").absolute()),
+        ("chdb:///with%20space", Path("/with space")),
+    ],
+)
+def test_an_embedded_folder(url: str, folder: Path) -> None:
+    assert embedded_folder(url) == folder
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "chdb:",
+        "chdb://",
+        "chdb:///",
+        "/var/lib/pypistats",
+        "file:///data",
+        "chdb:///data?x=1",
+        "chdb:///data#x",
+        "https://user:hush@server:8443/db?password=hush",
+        "http://localhost:8123",
+        "postgres://hush@localhost",
+    ],
+)
+def test_any_other_url_is_refused_by_name_without_what_it_holds(url: str) -> None:
+    with pytest.raises(SettingError, match=r"^CLICKHOUSE_URL") as error:
+        embedded_folder(url)
+    assert "chdb:///path/to/folder" in str(error.value)
+    assert "hush" not in str(error.value)
+
+
+def test_every_setting_is_in_the_readmes_table_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", README.read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert sorted(rows) == sorted(VARIABLES)
+    for field in msgspec.structs.fields(Settings):
+        if not isinstance(field.default, Secret):
+            assert f"`{field.default}`" in rows[field.name.upper()], field.name
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)
+def test_every_setting_says_what_it_is(field: msgspec.structs.FieldInfo) -> None:
+    assert [part.description for part in field.type.__metadata__ if part.description]
