@@ -102,7 +102,7 @@ class Index:
             yield exact
             matches = matches - {exact}
         for tier in (self._names, self._tags):
-            here = matches & tier.having_all(words)
+            here = tier.having_all(words, among=matches)
             yield from self._in_order("downloads", here)
             matches = matches - here
         yield from self._in_order("downloads", matches)

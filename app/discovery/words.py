@@ -1,9 +1,8 @@
 """Which of many texts have a word that begins in some way, answered in microseconds."""
 
 import re
-from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 _WORD = re.compile(r"[^\W_]+")
 _AFTER_ALL = "\U0010ffff"
@@ -22,16 +21,16 @@ class Words:
             {(word, number) for number, parts in enumerate(texts) for part in parts for word in words_of(part)}
         )
         self._words = [word for word, _ in pairs]
-        self._numbers = array("I", (number for _, number in pairs))
+        self._numbers = [number for _, number in pairs]
 
-    def having_all(self, prefixes: Sequence[str]) -> set[int]:
-        """The numbers of the texts that have, for each prefix, a word that begins so."""
-        found = self._having(prefixes[0])
-        for prefix in prefixes[1:]:
-            found &= self._having(prefix)
-        return found
+    def having_all(self, prefixes: Sequence[str], among: Set[int] | None = None) -> Set[int]:
+        """The numbers of the texts, `among` some or all, that have for each prefix a word that begins so."""
+        # The fewest first: what is left to look at only shrinks.
+        for low, high in sorted(map(self._range, prefixes), key=lambda ends: ends[1] - ends[0]):
+            numbers = self._numbers[low:high]
+            among = frozenset(numbers) if among is None else frozenset(among).intersection(numbers)
+        return among or frozenset()
 
-    def _having(self, prefix: str) -> set[int]:
+    def _range(self, prefix: str) -> tuple[int, int]:
         low = bisect_left(self._words, prefix)
-        high = bisect_left(self._words, prefix + _AFTER_ALL, low)
-        return set(self._numbers[low:high])
+        return low, bisect_left(self._words, prefix + _AFTER_ALL, low)
