@@ -86,16 +86,7 @@ class GitHubAPI:
     def next_page(self, answer: Answer) -> URL | None:
         """The next page, as the answer's own `Link` header says; None where there is none, or not below the base."""
         match = NEXT_LINK.search(answer.headers.get("Link", ""))
-        if match is None:
-            return None
-        try:
-            url = answer.url.join(URL(match[1]))
-        except ValueError:
-            return None
-        if not self.service.is_below(url):
-            logger.warning("GitHub's next page is at another place; it is not asked for")
-            return None
-        return url
+        return self.service.link(answer, match[1]) if match else None
 
     async def _ask_unless_known(self, url: URL, accept: str, wait: bool) -> Answer:
         """An answer, from memory where GitHub says that it has not changed, or said lately that there is none."""

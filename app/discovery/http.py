@@ -72,10 +72,16 @@ class Service:
         """The URL of a path below the base."""
         return self._base.joinpath(*segments)
 
-    def is_below(self, url: URL) -> bool:
-        """Whether a URL belongs to this service: the base's scheme, host and port, and a path below the base's."""
+    def link(self, answer: Answer, link: str) -> URL | None:
+        """The URL of a link in an answer; None where that is not below the base: its scheme, host, port and path."""
+        try:
+            url = answer.url.join(URL(link))
+        except ValueError:
+            return None
         below = url.path.startswith(self._base.path.rstrip("/") + "/")
-        return url.is_absolute() and below and url.origin() == self._base.origin()
+        if not url.is_absolute() or not below or url.origin() != self._base.origin():
+            return None
+        return url.with_user(self._base.user).with_password(self._base.password)
 
     async def get(self, url: URL, headers: Mapping[str, str] = {}) -> Answer:
         """The answer, whatever its status below 500. Failures that may pass are tried again, after a pause.
@@ -110,7 +116,10 @@ class Service:
             answer = await ask(url)
             if answer.status not in REDIRECTS:
                 return answer
-            url = self._target(answer)
+            target = self.link(answer, answer.headers.get("Location", ""))
+            if target is None:
+                raise RedirectedAwayError(f"{self.name} redirects to another place")
+            url = target
         raise RedirectedAwayError(f"{self.name} redirects more than {MAX_REDIRECTS} times")
 
     def decode(self, answer: Answer, shape: type[Shape]) -> Shape:
@@ -129,13 +138,3 @@ class Service:
                 if len(body) > self._max_bytes:
                     raise AnswerTooLargeError(f"{self.name} answers with more than {self._max_bytes} bytes")
             return Answer(url, response.status, response.headers, bytes(body))
-
-    def _target(self, answer: Answer) -> URL:
-        """Where a redirect leads to."""
-        try:
-            target = answer.url.join(URL(answer.headers.get("Location", "")))
-        except ValueError:
-            raise RedirectedAwayError(f"{self.name} redirects to what is no URL") from None
-        if not self.is_below(target):
-            raise RedirectedAwayError(f"{self.name} redirects to another place")
-        return target.with_user(self._base.user).with_password(self._base.password) if self._base.user else target

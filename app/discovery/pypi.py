@@ -151,7 +151,7 @@ def _project(name: str, raw: _Answer) -> Project:
         # PyPI has said that `releases` may go; then there is only the newest one.
         files = {info.version: raw.urls} if info.version else {}
     releases = _releases(files)
-    links = _links(info)
+    urls = _urls(info)
     return Project(
         name=name,
         display_name=info.name,
@@ -160,13 +160,13 @@ def _project(name: str, raw: _Answer) -> Project:
         license=license_of(info.license_expression, info.classifiers, info.license),
         requires_python=_text(info.requires_python),
         keywords=_keywords(info.keywords or ""),
-        links=links,
+        links={label: url for label, url in urls.items() if _is_web(url)},
         project_url=next((url for url in (info.project_url, info.package_url) if _is_web(url)), None),
         dependencies=tuple(filter(_is_requirement, info.requires_dist or ())),
         releases=releases,
         created_at=releases[0].uploaded_at if releases else None,
         updated_at=max((file.uploaded_at for uploads in files.values() for file in uploads), default=None),
-        repository=_repository(links),
+        repository=_repository(urls),
     )
 
 
@@ -186,15 +186,15 @@ def _keywords(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
-def _links(info: _Info) -> dict[str, str]:
-    """The project's links that lead to the web; `home_page` is the old way to write one."""
-    links = {label: url.strip() for label, url in (info.project_urls or {}).items() if url and _is_web(url)}
-    if info.home_page and _is_web(info.home_page) and HOMEPAGE.lower() not in map(_plain, links):
-        links[HOMEPAGE] = info.home_page.strip()
-    return links
+def _urls(info: _Info) -> dict[str, str]:
+    """The project's links, whatever they are; `home_page` is the old way to write one."""
+    urls = {label: url.strip() for label, url in (info.project_urls or {}).items() if url}
+    if info.home_page and HOMEPAGE.lower() not in map(_plain, urls):
+        urls[HOMEPAGE] = info.home_page.strip()
+    return urls
 
 
-def _repository(links: Mapping[str, str]) -> RepositoryName | None:
+def _repository(urls: Mapping[str, str]) -> RepositoryName | None:
     """The repository that the best link of all points to."""
 
     def rank(label: str) -> int:
@@ -202,7 +202,7 @@ def _repository(links: Mapping[str, str]) -> RepositoryName | None:
         return REPOSITORY_LABELS.index(plain) if plain in REPOSITORY_LABELS else len(REPOSITORY_LABELS)
 
     # Sorting keeps the project's own order among equals.
-    candidates = (repository_in_url(links[label]) for label in sorted(links, key=rank))
+    candidates = (repository_in_url(urls[label]) for label in sorted(urls, key=rank))
     return next((name for name in candidates if name is not None), None)
 
 
