@@ -1,10 +1,55 @@
-"""The stub of GitHub and PyPI, a new one for each test."""
+"""The stub of GitHub and PyPI, a new one for each test; clients of it; a clock that sleeping moves on."""
 
-from collections.abc import Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import aiohttp
 import pytest
 
+from app.discovery.github import GitHub
+from app.discovery.http import open_session
+from app.discovery.pypi import PyPI
+from app.settings import Secret
 from tests.discovery.stub import Stub, running_stub
+
+TOKEN = "ghp_a-very-secret-token"
+
+
+class Clock:
+    """A clock that stands still but for `sleep`, which takes no time. `naps` are the seconds of each sleep."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 11, 12, tzinfo=UTC)
+        self.naps: list[float] = []
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def timestamp(self) -> float:
+        return self.time.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that looks a host's name up: nothing here has a name."""
+    looked_up: list[str] = []
+    getaddrinfo = socket.getaddrinfo
+
+    def look_up(host: str | None, *args: Any, **kwargs: Any) -> Any:
+        if host not in {None, "127.0.0.1", "::1", "localhost"}:
+            looked_up.append(str(host))
+            raise socket.gaierror(socket.EAI_NONAME, "no network in tests")
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield
+    assert looked_up == []
 
 
 @pytest.fixture
@@ -13,3 +58,41 @@ def stub() -> Iterator[Stub]:
     with running_stub() as stub:
         yield stub
     assert stub.asked("elsewhere") == []
+
+
+@pytest.fixture
+def clock(stub: Stub) -> Clock:
+    """The clock of the clients and of the stub's quotas."""
+    clock = Clock()
+    stub.clock = clock.timestamp
+    return clock
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """The clients' session, with less patience."""
+    async with open_session(connect_seconds=0.5, total_seconds=0.5) as session:
+        yield session
+
+
+@pytest.fixture
+def make_github(stub: Stub, clock: Clock, session: aiohttp.ClientSession) -> Callable[..., GitHub]:
+    """Makes clients of the stub's GitHub."""
+
+    def make(*, base_url: str = "", token: str = TOKEN, **more: Any) -> GitHub:
+        more = {"now": clock, "sleep": clock.sleep} | more
+        return GitHub(session, base_url or stub.github_url, Secret(token), **more)
+
+    return make
+
+
+@pytest.fixture
+def github(make_github: Callable[..., GitHub]) -> GitHub:
+    """A client of the stub's GitHub."""
+    return make_github()
+
+
+@pytest.fixture
+def pypi(stub: Stub, clock: Clock, session: aiohttp.ClientSession) -> PyPI:
+    """A client of the stub's PyPI."""
+    return PyPI(session, stub.pypi_url, now=clock, sleep=clock.sleep)

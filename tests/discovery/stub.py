@@ -342,7 +342,7 @@ def _serve(stub: Stub, loop: asyncio.AbstractEventLoop, ready: threading.Event) 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             return await stub.answer(source, request)  # type: ignore[arg-type]
 
-        runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=0)
+        runner = web.ServerRunner(web.Server(handle, access_log=None, handler_cancellation=True), shutdown_timeout=0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
