@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
+from tests.discovery.stub import running_stub
+from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.server import run, served
 
@@ -29,5 +32,9 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"chdb://{folder / 'data'}"
     loaded = run("ingest", str(write_jsonl(folder / "events.jsonl", EVENTS)), cwd=folder, CLICKHOUSE_URL=url)
     assert loaded.returncode == 0, loaded.stderr
-    with served(cwd=folder, CLICKHOUSE_URL=url) as base:
-        yield base
+    with running_stub() as stub:
+        add_ecosystem(stub)
+        with served(cwd=folder, CLICKHOUSE_URL=url, **environment_of(stub)) as base:
+            with httpx.Client(base_url=base) as client:
+                wait_for_index(client)
+            yield base

@@ -125,8 +125,9 @@ def test_an_impossible_name_is_400_and_costs_no_query(client: TestClient[Any], n
         (b"/api/packages/%/recent", 400),
         (b"/api/packages/%zz/recent", 400),
         (b"/api/packages/%0d%0aX:%20y/recent", 400),
-        (b"/api/packages/numpy", 404),
-        (b"/api/packages/", 404),
+        (b"/api/packages/%2frecent", 404),
+        (b"//api/packages/numpy", 404),
+        (b"/api/packages//", 404),
         (b"//", 404),
         (b"*", 404),
         (b"/api/recent?package=%00", 400),
@@ -356,7 +357,7 @@ def test_600_packages_in_one_batch(client: TestClient[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/packages", "/api/packages/numpy", f"{RECENT}/x", "/API/top", "/schema"]
+    "path", ["/", "/api", "/api/packages//", "/api/packages//numpy", f"{RECENT}/x", "/API/top", "/schema"]
 )
 def test_a_path_that_there_is_not(client: TestClient[Any], path: str) -> None:
     answer = client.get(path)

@@ -17,7 +17,7 @@ def _answer(status: int = 200, body: Any = None, method: str = "GET", **headers:
         "Cache-Control": "public, max-age=300",
         "Vary": "Accept",
         "Access-Control-Allow-Origin": "*",
-        "Access-Control-Expose-Headers": "ETag, Retry-After, X-Dataset",
+        "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Dataset",
     }
     given_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(

@@ -31,6 +31,11 @@ DEFAULTS: dict[str, object] = {
     "LOCAL_INDEX_CACHE_DIR": ".cache",
     "GITHUB_MAX_CONCURRENT": 10,
     "DISCOVERY_TOPICS": "flet",
+    # The issue's.
+    "GITHUB_API_URL": "https://api.github.com",
+    "PYPI_API_URL": "",
+    "DISCOVERY_OFFICIAL_REPO": "flet-dev/flet",
+    "DISCOVERY_OFFICIAL_PATH": "sdk/python/packages",
 }
 
 
@@ -78,6 +83,10 @@ def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> 
         ("INDEX_GITHUB_PER_PAGE", "101"),
         ("LOCAL_INDEX_CACHE_DIR", ""),
         ("DISCOVERY_TOPICS", ""),
+        ("DISCOVERY_OFFICIAL_REPO", "flet"),
+        ("DISCOVERY_OFFICIAL_REPO", "https://github.com/flet-dev/flet"),
+        ("GITHUB_API_URL", ""),
+        ("PYPI_API_URL", "ftp://127.0.0.1"),
         ("CLICKHOUSE_DATABASE", ""),
         ("CLICKHOUSE_DATABASE", "a-b"),
         ("CLICKHOUSE_DATABASE", "a b"),
@@ -199,7 +208,7 @@ def test_every_setting_is_in_the_readmes_table_with_its_default() -> None:
     assert sorted(rows) == sorted(VARIABLES)
     for field in msgspec.structs.fields(Settings):
         if not isinstance(field.default, Secret):
-            assert f"`{field.default}`" in rows[field.name.upper()], field.name
+            assert (f"`{field.default}`" if field.default != "" else "") in rows[field.name.upper()], field.name
 
 
 @pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)

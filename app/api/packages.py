@@ -184,5 +184,5 @@ def _document(
 
 def _refuse_empty_segments(request: Request[Any, Any, Any]) -> None:
     """A 404 for `/api/packages//recent`, which the router takes for the package `recent`."""
-    if b"//" in unquote_to_bytes(request.scope["raw_path"]):
+    if b"//" in unquote_to_bytes(request.scope["raw_path"].partition(b"?")[0]):
         raise NotFoundException

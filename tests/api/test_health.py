@@ -53,6 +53,16 @@ def test_deep_says_what_is_loaded(dataset: Dataset) -> None:
         "newest_day": "2026-03-10",
         "days_behind": 0,
         "missing_days": [],
+        "index": {
+            "state": "off",
+            "reason": "GITHUB_TOKEN is not set",
+            "entries": 0,
+            "built_at": None,
+            "age_seconds": None,
+            "next_build_at": None,
+            "github_quota_left": None,
+            "last_error": None,
+        },
     }
 
 

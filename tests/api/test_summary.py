@@ -39,7 +39,7 @@ def client(client_of: Callable[..., TestClient[Any]]) -> TestClient[Any]:
 def summary(client: TestClient[Any], package: str) -> Any:
     answer = body(client.get(f"/api/packages/{package}/summary"))
     totals = answer.pop("totals")
-    assert answer == {"package": package, "type": "summary"}
+    assert answer == {"package": package, "type": "summary", "metadata": None}
     return totals
 
 

@@ -19,6 +19,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.warehouse.connect import Embedded
 from app.warehouse.ingest import LoadedDay, ingest
+from tests.discovery.stub import Stub, running_stub
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
 
@@ -31,9 +32,15 @@ _numbers = itertools.count()
 class Dataset:
     """A database, what fills it, and apps that answer from it."""
 
-    def __init__(self, folder: Path, data_folder: Path) -> None:
+    def __init__(self, folder: Path, data_folder: Path, outside: Stub) -> None:
         self.folder = folder
-        self.settings = Settings(clickhouse_url=f"chdb://{data_folder}", clickhouse_database=f"test_{next(_numbers)}")
+        self.settings = Settings(
+            clickhouse_url=f"chdb://{data_folder}",
+            clickhouse_database=f"test_{next(_numbers)}",
+            github_api_url=outside.github_url,
+            pypi_api_url=outside.pypi_url,
+            local_index_cache_dir=str(folder / "index"),
+        )
         self.engine = Embedded(data_folder, self.settings.clickhouse_database)
         self.dropped = False
 
@@ -87,14 +94,21 @@ def engine_stays_open(data_folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def outside() -> Iterator[Stub]:
+    """A GitHub and a PyPI that know nothing, for apps under test that are not about them: nobody asks the real ones."""
+    with running_stub() as stub:
+        yield stub
+
+
+@pytest.fixture(scope="session")
 def make_dataset(
-    data_folder: Path, engine_stays_open: None, tmp_path_factory: pytest.TempPathFactory
+    data_folder: Path, engine_stays_open: None, outside: Stub, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Dataset]]:
     """Makes empty data sets, for tests of any scope; all are dropped at the end."""
     made = []
 
     def make() -> Dataset:
-        made.append(Dataset(tmp_path_factory.mktemp("files"), data_folder))
+        made.append(Dataset(tmp_path_factory.mktemp("files"), data_folder, outside))
         return made[-1]
 
     yield make

@@ -15,12 +15,16 @@ import httpx
 COMMAND = [sys.executable, "-m", "app.cli"]
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 60
+NOWHERE = "http://127.0.0.1:9"
+"""Where nobody answers: no test asks the real PyPI."""
 
 
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without the settings that somebody may have exported, and with changes."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLICKHOUSE_", "GITHUB_"))}
-    return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **changes}
+    ours = ("CLICKHOUSE_", "GITHUB_", "PYPI_", "DISCOVERY_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    outside = {"PYPI_API_URL": NOWHERE, "GITHUB_API_URL": NOWHERE}
+    return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **outside, **changes}
 
 
 def run(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
