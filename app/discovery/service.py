@@ -129,7 +129,8 @@ class Discovery:
         except QuotaSpentError as error:
             self._last_error = str(error)
             logger.warning("the index was not built: %s", error)
-            return max(1.0, (error.reset_at - self._now()).total_seconds())
+            # Not to the very second: GitHub's clock is not ours.
+            return max(0.0, (error.reset_at - self._now()).total_seconds()) + 1
         except DiscoveryError as error:
             self._last_error = str(error)
             logger.warning("the index was not built: %s", error)

@@ -1,0 +1,153 @@
+"""The index: search, filters, orders, pages."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from app.discovery.entries import Entry, GitHubFacts
+from app.discovery.index import Index, Query
+
+BUILT_AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 3, number, tzinfo=UTC)
+
+
+def stars(number: int) -> GitHubFacts:
+    return GitHubFacts("a/b", number, 0, 0, archived=False, pushed_at=None)
+
+
+def entry(name: str, **values: Any) -> Entry:
+    return Entry(name=name, display_name=name, **values)
+
+
+INDEX = Index(
+    [
+        entry("flet", summary="Apps in Python", downloads=900, github=stars(9), official=True, verified=True),
+        entry(
+            "flet-audio",
+            summary="Audio control for apps",
+            topics=("flet", "audio"),
+            downloads=50,
+            trend=2.0,
+            github=stars(2),
+            created_at=day(3),
+            updated_at=day(4),
+            official=True,
+            verified=True,
+        ),
+        entry(
+            "sound",
+            summary="Plays whatever audio there is",
+            keywords=("Musik",),
+            downloads=800,
+            trend=0.5,
+            github=stars(5),
+            created_at=day(1),
+            updated_at=day(5),
+            verified=True,
+        ),
+        entry("tunes", topics=("audio-player",), downloads=None, created_at=day(2), updated_at=day(1), new=True),
+        entry("zzz", summary="An aud-io-phile thing", downloads=0, trend=UNSET, new=True),
+    ],
+    BUILT_AT,
+)
+
+
+def names(query: Query, offset: int = 0, limit: int = 10) -> list[str]:
+    found, total = INDEX.find(query, offset, limit)
+    assert offset or limit < 10 or total == len(found)
+    return [entry.name for entry in found]
+
+
+def test_all_are_found_by_downloads_without_words() -> None:
+    assert names(Query()) == ["flet", "sound", "flet-audio", "zzz", "tunes"]
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"),
+    [
+        # in the name; in a topic; in the summary
+        ("audio", ["flet-audio", "tunes", "sound"]),
+        ("AUDIO", ["flet-audio", "tunes", "sound"]),
+        ("aud", ["flet-audio", "tunes", "sound", "zzz"]),
+        # exactly this name, then most downloaded first
+        ("flet", ["flet", "flet-audio"]),
+        ("flet audio", ["flet-audio"]),
+        ("flet-audio", ["flet-audio"]),
+        ("apps audio", ["flet-audio"]),
+        ("musik", ["sound"]),
+        ("topic:audio", ["flet-audio"]),
+        ("TOPIC:Audio control", ["flet-audio"]),
+        ("topic:audio topic:flet", ["flet-audio"]),
+        ("topic:aud", []),
+        ("topic:", []),
+        ("udio", []),
+        ("audio nowhere", []),
+        ("?!", []),
+        ("   ", ["flet", "sound", "flet-audio", "zzz", "tunes"]),
+    ],
+)
+def test_words(q: str, expected: list[str]) -> None:
+    assert names(Query(q=q)) == expected
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("stars", ["flet", "sound", "flet-audio", "tunes", "zzz"]),
+        ("downloads", ["flet", "sound", "flet-audio", "zzz", "tunes"]),
+        ("trending", ["flet-audio", "sound", "flet", "tunes", "zzz"]),
+        ("updated", ["sound", "flet-audio", "tunes", "flet", "zzz"]),
+        ("newest", ["flet-audio", "tunes", "sound", "flet", "zzz"]),
+        ("name", ["flet", "flet-audio", "sound", "tunes", "zzz"]),
+    ],
+)
+def test_orders_have_what_is_not_known_last_and_equals_by_name(sort: Any, expected: list[str]) -> None:
+    assert names(Query(sort=sort)) == expected
+    assert names(Query(q="audio", sort=sort)) == [name for name in expected if name in {"flet-audio", "sound", "tunes"}]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (Query(official=True), ["flet", "flet-audio"]),
+        (Query(official=False), ["sound", "zzz", "tunes"]),
+        (Query(verified=True, official=False), ["sound"]),
+        (Query(new=True), ["zzz", "tunes"]),
+        (Query(new=True, verified=True), []),
+        (Query(topic="audio"), ["flet-audio"]),
+        (Query(topic="AUDIO"), ["flet-audio"]),
+        (Query(topic="nothing"), []),
+        (Query(q="audio", topic="audio-player", new=True, sort="stars"), ["tunes"]),
+    ],
+)
+def test_filters(query: Query, expected: list[str]) -> None:
+    assert names(query) == expected
+
+
+def test_pages() -> None:
+    assert names(Query(sort="name"), 0, 2) == ["flet", "flet-audio"]
+    assert names(Query(sort="name"), 4, 2) == ["zzz"]
+    assert INDEX.find(Query(q="audio"), 2, 2) == ([INDEX.get("sound")], 3)
+    assert INDEX.find(Query(), 5, 2) == ([], 5)
+
+
+def test_many_matches_and_few_are_ordered_alike() -> None:
+    entries = [entry(f"p-{n:03}", downloads=n % 7, topics=("even",) if n % 2 == 0 else ()) for n in range(200)]
+    index = Index(entries, BUILT_AT)
+    by_downloads = sorted(entries, key=lambda e: (-(e.downloads or 0), e.name))
+
+    assert index.find(Query(q="p"), 0, 200)[0] == by_downloads
+    assert index.find(Query(topic="even"), 0, 200)[0] == [e for e in by_downloads if e.topics]
+    assert index.find(Query(q="p-01"), 0, 200)[0] == [e for e in by_downloads if e.name.startswith("p-01")]
+
+
+def test_an_empty_index() -> None:
+    index = Index([], BUILT_AT)
+
+    assert index.find(Query(q="x", new=False), 0, 10) == ([], 0)
+    assert index.get("x") is None

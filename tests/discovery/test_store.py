@@ -1,0 +1,118 @@
+"""The index on disk: what is written is read; what cannot be read is set aside."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.discovery.entries import Entry, GitHubFacts
+from app.discovery.index import Index
+from app.discovery.store import FILE, SET_ASIDE, Scope, Store
+
+AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
+SCOPE = Scope(("flet",), "flet-dev/flet", "packages", 30)
+ENTRIES = (
+    Entry(
+        name="flet",
+        display_name="Flet",
+        links={"Source": "https://github.com/flet-dev/flet"},
+        github=GitHubFacts("flet-dev/flet", 1, 2, 3, archived=True, pushed_at=AT),
+        downloads=5,
+        trend=1.5,
+        created_at=AT,
+    ),
+    Entry(name="flet-audio", display_name="flet-audio"),
+)
+INDEX = Index(ENTRIES, AT, counted_at=AT)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "deep" / "cache", SCOPE)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "cache" / FILE
+
+
+def test_what_is_written_is_read(store: Store, file: Path) -> None:
+    assert store.read() is None
+    store.write(INDEX)
+    read = store.read()
+
+    assert read is not None
+    assert (read.built_at, read.counted_at) == (AT, AT)
+    assert msgspec.json.encode(read.entries) == msgspec.json.encode(ENTRIES)
+    assert json.loads(file.read_bytes())["format"] == 1
+    assert [path.name for path in file.parent.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"format": 0, "entries": []}',
+        b'{"format": 2}',
+        b'{"format": 1, "entries": 5}',
+        b'{"format": "1"}',
+    ],
+)
+def test_a_damaged_file_or_one_of_another_format_is_set_aside(
+    store: Store, file: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+
+    assert store.read() is None
+    assert [path.name for path in file.parent.iterdir()] == [SET_ASIDE]
+    assert (file.parent / SET_ASIDE).read_bytes() == content
+    assert "cannot be used" in caplog.text
+    store.write(INDEX)
+    assert store.read() is not None
+
+
+def test_a_file_cut_anywhere_is_set_aside(store: Store, file: Path) -> None:
+    store.write(INDEX)
+    whole = file.read_bytes()
+    for end in range(0, len(whole), 7):
+        file.write_bytes(whole[:end])
+        assert store.read() is None
+
+
+def test_the_index_of_another_ecosystem_is_not_served(
+    store: Store, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.write(INDEX)
+    caplog.set_level(logging.INFO)
+
+    assert Store(file.parent, Scope(("litestar",), "", "", 30)).read() is None
+    assert "other settings" in caplog.text
+    assert file.exists()
+
+
+def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        Store(tmp_path / "file", SCOPE).write(INDEX)
+
+
+def test_a_write_that_fails_leaves_the_old_file(store: Store, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write(INDEX)
+    before = file.read_bytes()
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        store.write(Index([], AT))
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [FILE]
