@@ -1,13 +1,18 @@
 """`/api/packages/{package}/summary`."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from litestar.testing import TestClient
 
+from tests.discovery.stub import Stub, running_stub
 from tests.support.answers import assert_unknown, body
+from tests.support.ecosystem import add_ecosystem, indexed, urls_of
 from tests.support.events import event
+from tests.support.fixtures import Dataset
+from tests.support.queries import counted
 
 # The newest day is 2026-03-11; the 180 days that end with it begin on 2025-09-13.
 EVENTS = [
@@ -88,3 +93,89 @@ def test_parameters_are_ignored(client: TestClient[Any]) -> None:
 
 def test_an_unknown_package(client: TestClient[Any]) -> None:
     assert_unknown(client.get("/api/packages/nope/summary"), "nope")
+
+
+@pytest.fixture
+def numpy(dataset: Dataset) -> Dataset:
+    dataset.load([event()])
+    return dataset
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with running_stub() as stub:
+        add_ecosystem(stub)
+        yield stub
+
+
+PATH = "/api/packages/numpy/summary"
+METADATA = {
+    "version": "2.1.0",
+    "summary": "Fundamental package for array computing in Python",
+    "license": "BSD-3-Clause",
+    "requires_python": ">=3.11",
+    "links": {"homepage": "https://numpy.org", "source": "https://github.com/numpy/numpy"},
+    "github_stars": 31000,
+}
+
+
+def test_metadata(numpy: Dataset, stub: Stub) -> None:
+    with indexed(numpy, stub) as client:
+        answer = client.get(PATH)
+
+    assert body(answer)["metadata"] == METADATA
+    assert answer.headers["cache-control"] == "public, max-age=43200"
+
+
+def test_metadata_without_a_token_have_no_stars(numpy: Dataset, stub: Stub) -> None:
+    with numpy.client(**urls_of(stub)) as client:
+        answer = client.get(PATH)
+
+    assert body(answer)["metadata"] == METADATA | {"github_stars": None}
+    assert answer.headers["cache-control"] == "public, max-age=43200"
+
+
+def test_metadata_that_come_late_are_in_a_later_answer(numpy: Dataset, stub: Stub) -> None:
+    stub.slow_next("pypi", 0.6)
+    with numpy.client(**urls_of(stub)) as client:
+        started = time.monotonic()
+        first = client.get(PATH)
+        waited = time.monotonic() - started
+        time.sleep(0.6)
+        second = client.get(PATH, headers={"If-None-Match": first.headers["etag"]})
+
+    assert waited < 0.55
+    assert (body(first)["metadata"], first.headers["cache-control"]) == (None, "public, max-age=5")
+    assert body(second)["metadata"] == METADATA | {"github_stars": None}
+
+
+def test_statistics_are_as_fast_as_before_with_pypi_away(numpy: Dataset, stub: Stub) -> None:
+    stub.slow_next("pypi", 30, times=100)
+    numpy.load([event("2026-03-11 12:00:00 UTC", f"p-{number}") for number in range(20)])
+    with numpy.client(**urls_of(stub)) as client:
+        client.get(PATH)  # waits, in vain, so that others need not
+        started = time.monotonic()
+        answers = [body(client.get(f"/api/packages/p-{number}/summary")) for number in range(20)]
+        took = time.monotonic() - started
+
+    assert [answer["metadata"] for answer in answers] == [None] * 20
+    assert took < 2
+
+
+def test_a_package_that_nobody_downloads_is_not_looked_up(numpy: Dataset, stub: Stub) -> None:
+    with numpy.client(**urls_of(stub)) as client:
+        assert_unknown(client.get("/api/packages/nope/summary"), "nope")
+        assert body(client.get("/api/packages/__all__/summary"))["metadata"] is None
+
+    assert stub.asked("pypi") == []
+
+
+def test_new_metadata_cost_no_query(numpy: Dataset, stub: Stub) -> None:
+    with numpy.client(**urls_of(stub), cache_ttl_discovery=1) as client:
+        assert body(client.get(PATH))["metadata"]["version"] == "2.1.0"
+        stub.projects["numpy"]["info"]["version"] = "2.2.0"
+        time.sleep(1.1)
+        with counted(client.app) as asked:
+            assert body(client.get(PATH))["metadata"]["version"] == "2.2.0"
+
+    assert asked == []

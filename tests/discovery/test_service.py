@@ -202,8 +202,7 @@ FAULTS: dict[str, Callable[[Stub], None]] = {
 async def test_the_first_build_survives_a_fault(
     fault: str, ecosystem: Stub, loaded: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.discovery.github.TOKEN_REFUSED_FOR", timedelta(0), raising=False)
-    monkeypatch.setattr("app.discovery.github_api.TOKEN_REFUSED_FOR", timedelta(0), raising=False)
+    monkeypatch.setattr("app.discovery.github_api.TOKEN_REFUSED_FOR", timedelta(0))
     FAULTS[fault](ecosystem)
     async with discovering(loaded, settings) as discovery:
         await until(lambda: discovery.status().last_error)
