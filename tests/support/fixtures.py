@@ -35,7 +35,6 @@ class Dataset:
         self.folder = folder
         self.settings = Settings(clickhouse_url=f"chdb://{data_folder}", clickhouse_database=f"test_{next(_numbers)}")
         self.engine = Embedded(data_folder, self.settings.clickhouse_database)
-        self.dropped = False
 
     def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
         """Load events by way of a JSON Lines file, as a user would."""
@@ -61,13 +60,8 @@ class Dataset:
             client.event_hooks = {"response": [validate_answer]}
             yield client
 
-    def drop(self) -> None:
-        """Remove the database; once is enough."""
-        if self.dropped:
-            return
-        self.dropped = True
-        with self.engine.client(database=None) as client:
-            client.command(f"DROP DATABASE IF EXISTS {self.settings.clickhouse_database} SYNC")
+    def close(self) -> None:
+        """Let go of the engine. The database stays: to drop some hundreds takes longer than to fill them."""
         self.engine.close()
 
 
@@ -90,7 +84,7 @@ def engine_stays_open(data_folder: Path) -> Iterator[None]:
 def make_dataset(
     data_folder: Path, engine_stays_open: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Dataset]]:
-    """Makes empty data sets, for tests of any scope; all are dropped at the end."""
+    """Makes empty data sets, for tests of any scope; all are closed at the end."""
     made = []
 
     def make() -> Dataset:
@@ -99,7 +93,7 @@ def make_dataset(
 
     yield make
     for dataset in made:
-        dataset.drop()
+        dataset.close()
 
 
 @pytest.fixture
