@@ -49,7 +49,8 @@ class Watcher:
     async def _stoppable(self, entry: Path) -> None:
         loading = asyncio.create_task(asyncio.to_thread(self._load, entry))
         try:
-            await asyncio.shield(loading)
+            if await asyncio.shield(loading):
+                self._published()
         except asyncio.CancelledError:
             await asyncio.to_thread(cancel, self._connect)
             await loading
@@ -69,7 +70,8 @@ class Watcher:
         self._seen = looks
         return settled
 
-    def _load(self, entry: Path) -> None:
+    def _load(self, entry: Path) -> bool:
+        """Whether the entry was loaded."""
         try:
             days = ingest(self._connect, [str(entry)])
         except InputError as error:
@@ -83,7 +85,8 @@ class Watcher:
         else:
             logger.info("%s was loaded: %s to %s", entry.name, days[0].date, days[-1].date)
             _move(entry, self._folder / "done")
-            self._published()
+            return True
+        return False
 
     def _fail(self, entry: Path, reason: str) -> None:
         logger.error("%s was not loaded: %s", entry.name, reason)
