@@ -6,7 +6,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.ingest import statement
+from app.warehouse.statements import statement
 from app.warehouse.tables import create_tables
 from bench.events import sql
 

@@ -18,7 +18,9 @@ import clickhouse_connect
 
 from app.warehouse import ingest as loading
 from app.warehouse.connect import Embedded
+from app.warehouse.examine import OLDEST_DAY
 from app.warehouse.sources import find_files, raw_events, shape_of
+from app.warehouse.statements import statement
 from app.warehouse.tables import create_tables
 from bench.events import make_events
 from bench.rollup import make_rollup, parameters_of
@@ -64,10 +66,10 @@ def bare(data: str, folder: str) -> dict[str, Any]:
         with _engine_peak(engine) as peak:
             started = time.perf_counter()
             client.command(
-                loading.statement("write_packages", raw.sql),
+                statement("write_packages", raw.sql),
                 parameters={
                     **raw.parameters,
-                    "oldest": loading.OLDEST_DAY,
+                    "oldest": OLDEST_DAY,
                     "newest": datetime.now(UTC).date(),
                     "refused": [],
                     "first_version": 1 << 16,

@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "app.api": {"app.names", "app.settings", "app.stats", "app.warehouse"},
     "app.check": {"app.settings", "app.stats", "app.warehouse"},
     "app.main": {"app.api", "app.settings", "app.warehouse"},
-    "app.cli": {"app", "app.check", "app.main", "app.settings", "app.stats", "app.warehouse"},
+    "app.terminal": {"app.warehouse"},
+    "app.cli": {"app", "app.check", "app.main", "app.settings", "app.terminal", "app.warehouse"},
     "app": set[str](),
 }
 # Where a library may be imported; the border to it is there.
@@ -30,7 +31,7 @@ ONLY_IN = {
     "litestar": {"app.api", "app.main"},
     "uvicorn": {"app.cli"},
     "click": {"app.cli"},
-    "rich": {"app.cli"},
+    "rich": {"app.terminal"},
     "aiohttp": set[str](),
     "httpx": set[str](),
     "requests": set[str](),

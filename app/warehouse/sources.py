@@ -272,7 +272,8 @@ def reason(error: QueryFailedError) -> str:
     text = str(error.__cause__)
     if "the file is empty" in text:
         return "it is empty"
-    text = re.sub(r"^(Code: \d+\. )?(DB::)?\w*Exception: ", "", text)
-    if inner := re.search(r"(?:DB::)?Exception: ([^\n]*)", text):
-        text = inner[1]
-    return re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading)|\n", text)[0].strip(" :.")
+    # Exceptions hold one another; the innermost comes last, and what surrounds it after that.
+    text = re.split(r"Exception(?:: |\. Code: \d+, e\.code\(\) = -?\d+, )", text.split("Stack trace", maxsplit=1)[0])[
+        -1
+    ]
+    return re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading)|\n", text)[0].strip(" :.,")

@@ -7,15 +7,20 @@ is one ingest call. It goes to `done/` then, or to `failed/` with the reason bes
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from app.warehouse.errors import WarehouseError
-from app.warehouse.ingest import Connect, cancel, ingest, sweep_superseded
+from app.warehouse.ingest import ingest
+from app.warehouse.journal import sweep_superseded
+from app.warehouse.progress import cancel
 from app.warehouse.sources import InputError
+from app.warehouse.statements import Connect
 
 POLL_SECONDS = 1.0
+SWEEP_SECONDS = 60.0
 SUPERSEDED_FOR = timedelta(minutes=5)
 """No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
 
@@ -36,11 +41,14 @@ class Watcher:
 
     async def run(self) -> None:
         """Watch until cancelled. A load that runs then is stopped; its entry stays, to be loaded at the next start."""
+        swept_at = -float("inf")
         while True:
             try:
                 for entry in await asyncio.to_thread(self._settled):
                     await self._stoppable(entry)
-                await asyncio.to_thread(self._sweep)
+                if time.monotonic() - swept_at > SWEEP_SECONDS:
+                    await asyncio.to_thread(self._sweep)
+                    swept_at = time.monotonic()
             except OSError as error:
                 # Away for a while, or full: the server goes on, and so does the watching.
                 logger.error("%s cannot be watched: %s", self._folder, error.strerror)  # noqa: TRY400

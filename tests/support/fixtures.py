@@ -18,7 +18,8 @@ from litestar.testing import TestClient
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.connect import Embedded
-from app.warehouse.ingest import LoadedDay, ingest
+from app.warehouse.ingest import ingest
+from app.warehouse.journal import LoadedDay
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
 

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.warehouse.errors import WarehouseError
-from app.warehouse.ingest import DayLoadedError, LoadedDay, sweep_superseded
+from app.warehouse.examine import DayLoadedError
+from app.warehouse.journal import LoadedDay, sweep_superseded
 from app.warehouse.sources import InputError
 from app.warehouse.tables import create_tables
 from tests.support import files

@@ -15,7 +15,8 @@ import pytest
 
 from app.warehouse.connect import Embedded
 from app.warehouse.errors import WarehouseInUseError
-from app.warehouse.ingest import Progress, WriterBusyError, ingest
+from app.warehouse.ingest import WriterBusyError, ingest
+from app.warehouse.progress import Progress
 from tests.support.answers import body, series
 from tests.support.events import event, write_jsonl
 from tests.support.fixtures import Dataset
