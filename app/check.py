@@ -8,7 +8,7 @@ from app.settings import Secret, Settings
 from app.stats.windows import days_behind, missing_days
 from app.warehouse.connect import Embedded, embedded_folder, open_embedded
 from app.warehouse.errors import WarehouseError
-from app.warehouse.ingest import loaded_days
+from app.warehouse.journal import loaded_days
 from app.warehouse.tables import missing_tables
 
 MOST_SHOWN = 10

@@ -8,30 +8,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 import msgspec
 import uvicorn
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from app import __version__
 from app.check import check_everything
 from app.main import create_app
 from app.settings import SettingError, Settings
-from app.warehouse import ingest as loading
+from app.terminal import errors, loaded_table, output, progress_shown
 from app.warehouse.connect import Embedded, open_embedded
 from app.warehouse.demo import DEMO_URL, load_demo
 from app.warehouse.errors import WarehouseError
+from app.warehouse.ingest import ingest as load_events
+from app.warehouse.journal import sweep_superseded
+from app.warehouse.progress import cancel
 from app.warehouse.sources import InputError
 
-PLAIN_REPORT_SECONDS = 5.0
 SHUTDOWN_SECONDS = 10
-
-output = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
 
 Result = TypeVar("Result")
 
@@ -55,12 +51,14 @@ def ingest(files: tuple[str, ...], replace: bool) -> None:
     pypi.pypi.
     """
     with _plain_errors(), _engine(_settings()) as engine:
-        with _progress() as report:
-            days = _interruptible(engine, lambda: loading.ingest(engine.client, files, replace=replace, report=report))
+        with progress_shown() as report:
+            days = _interruptible(engine, lambda: load_events(engine.client, files, replace=replace, report=report))
         with engine.client() as client:
             # Nobody else can be reading: the folder is ours.
-            loading.sweep_superseded(client, timedelta(0))
-        output.print(_loaded_table(days))
+            sweep_superseded(client, timedelta(0))
+        output.print(loaded_table(days))
+        if days[-1].date == datetime.now(UTC).date():
+            errors.print(f"{days[-1].date} is not over yet (UTC): load it once more, with --replace, when it is")
 
 
 @main.command()
@@ -82,7 +80,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                     "--workers: an embedded ClickHouse serves one process; more need a ClickHouse server"
                 )
             if demo:
-                with _progress() as report:
+                with progress_shown() as report:
                     _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
                 click.echo(_what_to_try(host, port))
             uvicorn.run(
@@ -151,83 +149,13 @@ def _interruptible(engine: Embedded, load: Callable[[], Result]) -> Result:
         while thread.is_alive():
             thread.join(0.2)
     except KeyboardInterrupt:
-        loading.cancel(engine.client)
+        cancel(engine.client)
         thread.join()
         if failure:
             raise InputError("interrupted; nothing was published") from None
     if failure:
         raise failure[0]
     return outcome[0]
-
-
-@contextmanager
-def _progress() -> Iterator[loading.Report]:
-    """A progress bar on a terminal, a line every few seconds elsewhere."""
-    if not errors.is_terminal:
-        yield _plain_report()
-        return
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeElapsedColumn(),
-    ]
-    with Progress(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("starting", total=None, figures="")
-
-        def report(progress: loading.Progress) -> None:
-            elapsed = bar.tasks[0].elapsed or 0
-            bar.update(
-                task,
-                description=progress.step,
-                total=progress.total or None,
-                completed=progress.rows_read,
-                figures=_figures(progress, elapsed),
-            )
-
-        yield report
-
-
-def _plain_report() -> loading.Report:
-    started = datetime.now(UTC)
-    last: dict[str, Any] = {"step": "", "at": started}
-
-    def report(progress: loading.Progress) -> None:
-        now = datetime.now(UTC)
-        if progress.step == last["step"] and (now - last["at"]).total_seconds() < PLAIN_REPORT_SECONDS:
-            return
-        last.update(step=progress.step, at=now)
-        figures = _figures(progress, (now - started).total_seconds())
-        errors.print(f"{progress.step} {figures}".rstrip(), markup=False)
-
-    return report
-
-
-def _figures(progress: loading.Progress, elapsed: float) -> str:
-    """Rows, rows a second, and what is written once writing has begun."""
-    if not progress.rows_read:
-        return ""
-    figures = f"{progress.rows_read:,} rows, {progress.rows_read / max(elapsed, 0.1):,.0f} rows/s"
-    if progress.rows_written:
-        figures += f", {progress.days_written} days, {progress.rows_written:,} rows written"
-    return figures
-
-
-def _loaded_table(days: list[loading.LoadedDay]) -> Table:
-    table = Table("day", show_footer=True)
-    columns: list[tuple[str, Callable[[loading.LoadedDay], int], bool]] = [
-        ("events", lambda day: day.events, True),
-        ("left out", lambda day: day.dropped, True),
-        ("packages", lambda day: day.packages, False),
-        ("rows written", lambda day: day.rows, True),
-    ]
-    table.columns[0].footer = f"{len(days)} day{'s'[: len(days) > 1]}"
-    for name, value, has_sum in columns:
-        table.add_column(name, justify="right", footer=f"{sum(map(value, days)):,}" if has_sum else "")
-    for day in days:
-        table.add_row(str(day.date), *(f"{value(day):,}" for _, value, _ in columns))
-    return table
 
 
 def _what_to_try(host: str, port: int) -> str:

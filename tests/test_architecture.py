@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "app.api": {"app.discovery", "app.names", "app.settings", "app.stats", "app.warehouse"},
     "app.check": {"app.settings", "app.stats", "app.warehouse"},
     "app.main": {"app.api", "app.discovery", "app.settings", "app.warehouse"},
-    "app.cli": {"app", "app.check", "app.main", "app.settings", "app.stats", "app.warehouse"},
+    "app.terminal": {"app.warehouse"},
+    "app.cli": {"app", "app.check", "app.main", "app.settings", "app.terminal", "app.warehouse"},
     "app": set[str](),
 }
 # Where a library may be imported; the border to it is there.
@@ -31,7 +32,7 @@ ONLY_IN = {
     "litestar": {"app.api", "app.main"},
     "uvicorn": {"app.cli"},
     "click": {"app.cli"},
-    "rich": {"app.cli"},
+    "rich": {"app.terminal"},
     "aiohttp": {"app.discovery"},
     "httpx": set[str](),
     "requests": set[str](),

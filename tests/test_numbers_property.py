@@ -140,23 +140,20 @@ def test_every_answer_is_the_oracles(
     make_dataset: Callable[[], Dataset], calls: list[Events], data: st.DataObject
 ) -> None:
     dataset = make_dataset()
-    try:
-        for call in calls:
-            dataset.load(call, replace=True)
-        oracle = Oracle(published(*calls))
-        with dataset.client() as client:
+    for call in calls:
+        dataset.load(call, replace=True)
+    oracle = Oracle(published(*calls))
+    with dataset.client() as client:
 
-            def check(path: str, query: Mapping[str, str | list[str] | int], expected: Answer) -> None:
-                url = f"{path}?{urlencode(query, doseq=True)}"
-                assert outcome(client.get(url)) == expected, url
+        def check(path: str, query: Mapping[str, str | list[str] | int], expected: Answer) -> None:
+            url = f"{path}?{urlencode(query, doseq=True)}"
+            assert outcome(client.get(url)) == expected, url
 
-            names = [data.draw(st.sampled_from(spellings)) for spellings in SPELLINGS.values()]
-            names += ["__all__", "unknown"]
-            check_packages(check, oracle, ["__all__", *data.draw(st.lists(st.sampled_from(names), max_size=2))])
-            check_series(check, oracle, names, data)
-            check_rankings(check, oracle, data)
-    finally:
-        dataset.drop()
+        names = [data.draw(st.sampled_from(spellings)) for spellings in SPELLINGS.values()]
+        names += ["__all__", "unknown"]
+        check_packages(check, oracle, ["__all__", *data.draw(st.lists(st.sampled_from(names), max_size=2))])
+        check_series(check, oracle, names, data)
+        check_rankings(check, oracle, data)
 
 
 def outcome(response: httpx.Response) -> Answer:

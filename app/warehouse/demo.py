@@ -3,8 +3,11 @@
 from datetime import date, timedelta
 from importlib.resources import files
 
-from app.warehouse.ingest import Connect, LoadedDay, Report, ingest_events, loaded_days, statement
+from app.warehouse.ingest import ingest_events
+from app.warehouse.journal import LoadedDay, loaded_days
+from app.warehouse.progress import Report
 from app.warehouse.sources import RawEvents
+from app.warehouse.statements import Connect, statement
 from app.warehouse.warehouse import DEMO_SOURCE
 
 DEMO_URL = "chdb://.data/demo"

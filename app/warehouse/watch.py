@@ -7,15 +7,20 @@ is one ingest call. It goes to `done/` then, or to `failed/` with the reason bes
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from app.warehouse.errors import WarehouseError
-from app.warehouse.ingest import Connect, cancel, ingest, sweep_superseded
+from app.warehouse.ingest import ingest
+from app.warehouse.journal import sweep_superseded
+from app.warehouse.progress import cancel
 from app.warehouse.sources import InputError
+from app.warehouse.statements import Connect
 
 POLL_SECONDS = 1.0
+SWEEP_SECONDS = 60.0
 SUPERSEDED_FOR = timedelta(minutes=5)
 """No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
 
@@ -36,11 +41,14 @@ class Watcher:
 
     async def run(self) -> None:
         """Watch until cancelled. A load that runs then is stopped; its entry stays, to be loaded at the next start."""
+        swept_at = -float("inf")
         while True:
             try:
                 for entry in await asyncio.to_thread(self._settled):
                     await self._stoppable(entry)
-                await asyncio.to_thread(self._sweep)
+                if time.monotonic() - swept_at > SWEEP_SECONDS:
+                    await asyncio.to_thread(self._sweep)
+                    swept_at = time.monotonic()
             except OSError as error:
                 # Away for a while, or full: the server goes on, and so does the watching.
                 logger.error("%s cannot be watched: %s", self._folder, error.strerror)  # noqa: TRY400
@@ -49,7 +57,8 @@ class Watcher:
     async def _stoppable(self, entry: Path) -> None:
         loading = asyncio.create_task(asyncio.to_thread(self._load, entry))
         try:
-            await asyncio.shield(loading)
+            if await asyncio.shield(loading):
+                self._published()
         except asyncio.CancelledError:
             await asyncio.to_thread(cancel, self._connect)
             await loading
@@ -69,7 +78,8 @@ class Watcher:
         self._seen = looks
         return settled
 
-    def _load(self, entry: Path) -> None:
+    def _load(self, entry: Path) -> bool:
+        """Whether the entry was loaded."""
         try:
             days = ingest(self._connect, [str(entry)])
         except InputError as error:
@@ -83,7 +93,8 @@ class Watcher:
         else:
             logger.info("%s was loaded: %s to %s", entry.name, days[0].date, days[-1].date)
             _move(entry, self._folder / "done")
-            self._published()
+            return True
+        return False
 
     def _fail(self, entry: Path, reason: str) -> None:
         logger.error("%s was not loaded: %s", entry.name, reason)

@@ -1,0 +1,141 @@
+"""What is measured, each in a process of its own: `python -m bench.workers NAME JSON` prints its findings as JSON.
+
+A process has one engine folder, and its memory is its own.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+
+from app.warehouse import ingest as loading
+from app.warehouse.connect import Embedded
+from app.warehouse.examine import OLDEST_DAY
+from app.warehouse.sources import find_files, raw_events, shape_of
+from app.warehouse.statements import statement
+from app.warehouse.tables import create_tables
+from bench.events import make_events
+from bench.rollup import make_rollup, parameters_of
+from bench.schemas import compare
+
+DATABASE = "pypi"
+
+
+def events(folder: str, count: int) -> dict[str, Any]:
+    """Make the events, with an engine that is removed with them."""
+    target = Path(folder)
+    engine = Embedded(target.parent / "maker", DATABASE)
+    target.mkdir()
+    with engine.client() as client:
+        make_events(client, target, count)
+    engine.close()
+    return {"bytes": sum(file.stat().st_size for file in target.iterdir())}
+
+
+def ingest(data: str, folder: str) -> dict[str, Any]:
+    """The whole of an ingest call."""
+    engine = Embedded(Path(data), DATABASE)
+    with _engine_peak(engine) as peak:
+        started = time.perf_counter()
+        days = loading.ingest(engine.client, [folder])
+        seconds = time.perf_counter() - started
+    engine.close()
+    return {
+        "seconds": seconds,
+        "events": sum(day.events for day in days),
+        "rows": sum(day.rows for day in days),
+        "engine_peak": max(peak),
+    }
+
+
+def bare(data: str, folder: str) -> dict[str, Any]:
+    """The statement that writes the series, alone: no journal, no checks, no copy by day, no sum over all packages."""
+    engine = Embedded(Path(data), DATABASE)
+    with engine.client() as client:
+        create_tables(client)
+        found = [(file, shape_of(client, file)) for file in find_files([folder])]
+        raw = raw_events(found)
+        with _engine_peak(engine) as peak:
+            started = time.perf_counter()
+            client.command(
+                statement("write_packages", raw.sql),
+                parameters={
+                    **raw.parameters,
+                    "oldest": OLDEST_DAY,
+                    "newest": datetime.now(UTC).date(),
+                    "refused": [],
+                    "first_version": 1 << 16,
+                },
+                settings=loading.WRITE_SETTINGS,
+            )
+            seconds = time.perf_counter() - started
+        counted = "SELECT sumIf(downloads, dimension IN ('dropped', 'installer')), count() FROM downloads_daily"
+        ((events, rows),) = client.query(counted).result_rows
+    engine.close()
+    return {"seconds": seconds, "events": events, "rows": rows, "engine_peak": max(peak)}
+
+
+def rollup(data: str, rows: int) -> dict[str, Any]:
+    """A table of series of that many rows."""
+    engine = Embedded(Path(data), DATABASE)
+    with engine.client() as client:
+        made = make_rollup(client, rows)
+    engine.close()
+    return made
+
+
+def series(data: str, packages: list[int]) -> dict[str, Any]:
+    """The seconds and the rows of each package's python_minor, by the server's own SQL, through the bare driver."""
+    sql = (files("app.warehouse") / "layouts" / "rollup" / "series.sql").read_text(encoding="utf-8")
+    seconds, rows = [], []
+    with clickhouse_connect.get_client(interface="chdb", path=data, database=DATABASE) as client:
+        for package in packages:
+            parameters = parameters_of(client, package)
+            started = time.perf_counter()
+            found = client.query(sql, parameters=parameters).result_rows
+            seconds.append(time.perf_counter() - started)
+            rows.append(len(found))
+    return {"seconds": seconds, "rows": rows}
+
+
+def schemas(data: str, packages: list[int]) -> dict[str, Any]:
+    """Other layouts of the table, side by side."""
+    with clickhouse_connect.get_client(interface="chdb", path=data, database=DATABASE) as client:
+        return {"layouts": compare(client, packages)}
+
+
+@contextmanager
+def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
+    """A list that gets the engine's own count of the bytes that the writing statement has taken at most."""
+    peaks = [0]
+    done = threading.Event()
+    question = "SELECT max(peak_memory_usage) FROM system.processes WHERE query LIKE '%INSERT INTO downloads_daily%'"
+
+    def poll() -> None:
+        with engine.client() as client:
+            while not done.wait(0.25):
+                peaks.append(client.query(question).result_rows[0][0])
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    try:
+        yield peaks
+    finally:
+        done.set()
+        thread.join()
+
+
+WORKERS: dict[str, Callable[..., dict[str, Any]]] = {
+    worker.__name__: worker for worker in (events, ingest, bare, rollup, series, schemas)
+}
+
+if __name__ == "__main__":
+    print(json.dumps(WORKERS[sys.argv[1]](**json.loads(sys.argv[2]))))
