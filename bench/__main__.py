@@ -22,6 +22,7 @@ from bench.report import Row, show, write_markdown
 
 README = Path(__file__).parent.parent / "README.md"
 GIB = 1 << 30
+INDEX_ENTRIES = 10_000
 
 progress = Console(stderr=True, highlight=False)
 
@@ -39,6 +40,7 @@ def main() -> None:
             return
         rows = [] if options.skip_ingest else list(_ingest(folder, options))
         rows += list(_answers(folder, options))
+    rows += list(_discovery())
     show("pypistats-server", rows)
     if options.markdown and not write_markdown(README, rows):
         sys.exit(f"{README} has no <!-- bench --> and <!-- /bench -->")
@@ -112,6 +114,19 @@ def _answers(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     yield Row("answers: HTTP, cold", f"{_milliseconds(http)}")
     yield Row("answers: same SQL, bare clickhouse-connect", f"{_milliseconds(sql)}")
     yield Row("answers: HTTP, of bare SQL's", f"{ratio:.2f} x", "at most 1.5 x", ratio <= 1.5)
+
+
+def _discovery() -> Iterator[Row]:
+    progress.print("searching an index …")
+    seconds = run("discovery", entries=INDEX_ENTRIES)["seconds"]
+    slowest = max(seconds, key=seconds.__getitem__)
+    yield Row(
+        f"index of {INDEX_ENTRIES:,} packages: filter, sort, page",
+        f"median {median(seconds.values()) * 1e3:.2f} ms of {len(seconds)} queries; "
+        f"the slowest {seconds[slowest] * 1e3:.2f} ms ({slowest})",
+        "under 1 ms",
+        seconds[slowest] < 1e-3,
+    )
 
 
 def _milliseconds(seconds: list[float]) -> str:

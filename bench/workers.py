@@ -22,6 +22,7 @@ from app.warehouse.examine import OLDEST_DAY
 from app.warehouse.sources import find_files, raw_events, shape_of
 from app.warehouse.statements import statement
 from app.warehouse.tables import create_tables
+from bench.discovery import measure as queries_of_index
 from bench.events import make_events
 from bench.rollup import make_rollup, parameters_of
 from bench.schemas import compare
@@ -112,6 +113,11 @@ def schemas(data: str, packages: list[int]) -> dict[str, Any]:
         return {"layouts": compare(client, packages)}
 
 
+def discovery(entries: int) -> dict[str, Any]:
+    """The median seconds of queries of an index of so many packages."""
+    return {"seconds": queries_of_index(entries)}
+
+
 @contextmanager
 def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
     """A list that gets the engine's own count of the bytes that the writing statement has taken at most."""
@@ -134,7 +140,7 @@ def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
 
 
 WORKERS: dict[str, Callable[..., dict[str, Any]]] = {
-    worker.__name__: worker for worker in (events, ingest, bare, rollup, series, schemas)
+    worker.__name__: worker for worker in (events, ingest, bare, rollup, series, schemas, discovery)
 }
 
 if __name__ == "__main__":
