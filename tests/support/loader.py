@@ -22,6 +22,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.warehouse.connect import Embedded
 from app.warehouse.ingest import ingest
+from tests.support.server import NOWHERE
 
 PATHS = [
     "/api/packages/numpy/overall",
@@ -41,7 +42,7 @@ def die() -> None:
 
 def answers(folder: Path) -> dict[str, Any]:
     """Every answer's status and body; and what the tables hold besides."""
-    settings = Settings(clickhouse_url=f"chdb://{folder}")
+    settings = Settings(clickhouse_url=f"chdb://{folder}", pypi_api_url=NOWHERE)
     with TestClient(create_app(settings)) as client:
         return {path: [(answer := client.get(path)).status_code, answer.json()] for path in PATHS}
 

@@ -189,7 +189,7 @@ class Oracle:
             totals[dimension] = {}
             for category, _, downloads in self.rows(package, dimension, {}):
                 totals[dimension][category] = totals[dimension].get(category, 0) + downloads
-        return 200, {"package": package, "type": "summary", "totals": totals}
+        return 200, {"package": package, "type": "summary", "totals": totals, "metadata": None}
 
     def _ranked(self, packages: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
         ranked = sorted(packages, key=lambda pair: (-pair[1], pair[0]))

@@ -23,8 +23,7 @@ def environment(**changes: str) -> dict[str, str]:
     """This process's environment without the settings that somebody may have exported, and with changes."""
     ours = ("CLICKHOUSE_", "GITHUB_", "PYPI_", "DISCOVERY_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    outside = {"PYPI_API_URL": NOWHERE, "GITHUB_API_URL": NOWHERE}
-    return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **outside, **changes}
+    return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "PYPI_API_URL": NOWHERE, **changes}
 
 
 def run(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
