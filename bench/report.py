@@ -12,12 +12,16 @@ MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A finding; `met` says whether it reaches the goal, where there is one."""
+    """A finding; `met` says whether it reaches the goal, where there is one.
+
+    `of_this_machine` is a time that says nothing about another machine: it is shown, but no document gets it.
+    """
 
     what: str
     found: str
     goal: str = ""
     met: bool = True
+    of_this_machine: bool = False
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
@@ -29,10 +33,10 @@ def show(title: str, rows: Sequence[Row]) -> None:
 
 
 def write_markdown(path: Path, rows: Sequence[Row]) -> bool:
-    """Put the rows between the marks of a file. False where it has no marks."""
+    """Put the rows that say something elsewhere too between the marks of a file. False where it has no marks."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     lines = ["| | measured | goal |", "| --- | --- | --- |"]
-    lines += [f"| {row.what} | {row.found} | {_goal(row)} |" for row in rows]
+    lines += [f"| {row.what} | {row.found} | {_goal(row)} |" for row in rows if not row.of_this_machine]
     body = "\n".join(lines)
     changed, marks = MARKED.subn(lambda match: f"{match[1]}{body}\n{match[2]}", text)
     if marks:
