@@ -16,7 +16,7 @@ from app.api.operations import get_contract, get_health, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
-from app.api.routes import provide_answers, provide_discovery
+from app.api.routes import provide_answers, provide_services
 from app.api.series import series_routes
 from app.discovery.service import Discovery
 from app.settings import Settings
@@ -80,7 +80,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         route_handlers=ROUTES,
         dependencies={
             "answers": Provide(provide_answers, sync_to_thread=False),
-            "discovery": Provide(provide_discovery, sync_to_thread=False),
+            "services": Provide(provide_services, sync_to_thread=False),
         },
         lifespan=[opened],
         before_send=[add_common_headers],

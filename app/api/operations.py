@@ -1,6 +1,5 @@
 """What operators and tools ask: whether the server is well, and what the contract is; and upstream's old paths."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,18 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers, matches
+from app.api.answers import Answer, Answers, Body, matches
 from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, parse_query
-from app.api.routes import endpoint
-from app.discovery.service import Discovery
+from app.api.routes import Services, endpoint
 from app.stats.windows import days_behind, missing_days
 from app.warehouse.errors import WarehouseError
 
 
 @endpoint("/health", HealthQuery)
-async def get_health(
-    request: Request[Any, Any, Any], answers: NamedDependency[Answers], discovery: NamedDependency[Discovery]
-) -> Response[bytes]:
+async def get_health(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """Alive; with `deep=1`, ready to answer about downloads."""
+    answers, discovery = services
     deep = parse_query(request, HealthQuery).deep == "1"
     body: dict[str, Any] = {"status": "ok"}
     if deep:
@@ -54,20 +51,24 @@ async def _readiness(answers: Answers) -> dict[str, Any]:
 @endpoint("/openapi.yaml")
 async def get_contract(request: Request[Any, Any, Any]) -> Response[bytes]:
     """The contract file, as it is."""
-    text = contract()
-    etag = f'"{hashlib.blake2b(text, digest_size=16).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": "public, max-age=3600"}
-    if matches(request.headers.get("if-none-match"), etag):
-        return Response(b"", status_code=304, headers=headers, media_type="application/yaml")
-    return Response(text, headers=headers, media_type="application/yaml")
+    answer = contract()
+    headers = {"ETag": answer.etag, "Cache-Control": "public, max-age=3600"}
+    is_known = matches(request.headers.get("if-none-match"), answer.etag)
+    return Response(
+        b"" if is_known else answer.body.content,
+        status_code=304 if is_known else 200,
+        headers=headers,
+        media_type=answer.body.media_type,
+    )
 
 
 @cache
-def contract() -> bytes:
+def contract() -> Answer:
     """openapi.yaml: from the package where it is installed, from the top of the repository otherwise."""
     package = Path(__file__).parents[1]
     installed = package / "openapi.yaml"
-    return (installed if installed.exists() else package.parent / "openapi.yaml").read_bytes()
+    path = installed if installed.exists() else package.parent / "openapi.yaml"
+    return Answer.of(Body(path.read_bytes(), "application/yaml"))
 
 
 @endpoint("/api/package/{rest:path}")

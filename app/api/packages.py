@@ -13,12 +13,12 @@ from litestar.params import FromPath
 from app.api.answers import JSON, Answer, Answers, Body
 from app.api.errors import RETRY_SECONDS, problem, unavailable
 from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
-from app.api.routes import endpoint
+from app.api.routes import Services, endpoint
 from app.discovery.entries import Entry
 from app.discovery.github import Document
 from app.discovery.index import Index, Query
 from app.discovery.package import Downloads, PackageQuestion, downloads_of, package_of
-from app.discovery.service import WHY_OFF, Discovery
+from app.discovery.service import WHY_OFF
 from app.stats.questions import NothingLoadedError
 from app.warehouse.errors import WarehouseError
 from app.warehouse.warehouse import Published, Warehouse
@@ -39,10 +39,9 @@ class Packages(msgspec.Struct, kw_only=True):
 
 
 @endpoint("/api/packages", PackagesQuery)
-async def list_packages(
-    request: Request[Any, Any, Any], answers: NamedDependency[Answers], discovery: NamedDependency[Discovery]
-) -> Response[bytes]:
+async def list_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The packages of the ecosystem: searched, filtered, sorted."""
+    answers, discovery = services
     _refuse_empty_segments(request)
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
@@ -89,10 +88,10 @@ def _links(query: PackagesQuery, pages: int) -> str:
 async def get_package(
     request: Request[Any, Any, Any],
     package: FromPath[str],
-    answers: NamedDependency[Answers],
-    discovery: NamedDependency[Discovery],
+    services: NamedDependency[Services],
 ) -> Response[bytes]:
     """What PyPI, GitHub and ClickHouse know of a package, indexed or not."""
+    answers, discovery = services
     _refuse_empty_segments(request)
     parse_query(request, NoQuery)
     name = package_name(package)
@@ -146,10 +145,10 @@ class Text(msgspec.Struct):
 async def get_readme(
     request: Request[Any, Any, Any],
     package: FromPath[str],
-    answers: NamedDependency[Answers],
-    discovery: NamedDependency[Discovery],
+    services: NamedDependency[Services],
 ) -> Response[bytes]:
     """A package's README."""
+    answers, discovery = services
     parse_query(request, NoQuery)
     name = package_name(package)
     return _document(request, answers, name, "readme", await discovery.readme(name))
@@ -159,10 +158,10 @@ async def get_readme(
 async def get_changelog(
     request: Request[Any, Any, Any],
     package: FromPath[str],
-    answers: NamedDependency[Answers],
-    discovery: NamedDependency[Discovery],
+    services: NamedDependency[Services],
 ) -> Response[bytes]:
     """A package's changelog."""
+    answers, discovery = services
     parse_query(request, NoQuery)
     name = package_name(package)
     return _document(request, answers, name, "changelog", await discovery.changelog(name))

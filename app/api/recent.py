@@ -10,9 +10,8 @@ from litestar.params import FromPath
 from app.api.answers import JSON, Answer, Answers, Body
 from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
-from app.api.routes import endpoint
+from app.api.routes import Services, endpoint
 from app.discovery.metadata import Metadata, metadata_of
-from app.discovery.service import Discovery
 from app.stats.questions import (
     Recent,
     RecentQuestion,
@@ -91,10 +90,10 @@ class Summary(msgspec.Struct, kw_only=True):
 async def get_summary(
     request: Request[Any, Any, Any],
     package: FromPath[str],
-    answers: NamedDependency[Answers],
-    discovery: NamedDependency[Discovery],
+    services: NamedDependency[Services],
 ) -> Response[bytes]:
     """Totals by dimension over the default window, and metadata where they are there in time."""
+    answers, discovery = services
     parse_query(request, NoQuery)
     question = SummaryQuestion(package_name(package), answers.settings.window_days)
     published = await answers.warehouse.published()

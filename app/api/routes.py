@@ -1,7 +1,7 @@
 """What the handlers share: how a route is declared, and what it depends on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import route
@@ -30,13 +30,22 @@ def endpoint(
     return declare
 
 
-def provide_discovery(state: State) -> Discovery:
-    """What the app knows of PyPI and GitHub."""
-    discovery: Discovery = state.discovery
-    return discovery
-
-
 def provide_answers(state: State) -> Answers:
     """The answers that the app made when it started."""
     answers: Answers = state.answers
     return answers
+
+
+class Services(NamedTuple):
+    """What a handler needs that asks for more than downloads.
+
+    One dependency and not two: Litestar starts a task for each where there are several, which doubles a request's time.
+    """
+
+    answers: Answers
+    discovery: Discovery
+
+
+def provide_services(state: State) -> Services:
+    """Answers, and what the app knows of PyPI and GitHub."""
+    return Services(state.answers, state.discovery)

@@ -271,7 +271,8 @@ async def test_clickhouse_away_writes_no_zeros(ecosystem: Stub, loaded: Dataset,
         await built(discovery)
         assert discovery.index is not None
         assert [entry.downloads for entry in discovery.index.entries] == [None] * 4
-        assert "ClickHouse" in str(discovery.status().last_error)
+        # Said once the new index is written, which is after it is there.
+        await until(lambda: "ClickHouse" in str(discovery.status().last_error))
         loaded.query("RENAME TABLE elsewhere TO downloads_daily")
         await until(lambda: [e.downloads for e in discovery.index.entries] == [1, 0, 3, 0])  # type: ignore[union-attr]
 
