@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,6 @@ from litestar.di import Provide
 
 from app.api.answers import Answers
 from app.api.errors import problem_details, unexpected_errors
-from app.api.headers import add_common_headers
 from app.api.operations import get_contract, get_health, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
@@ -19,8 +18,10 @@ from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, g
 from app.api.routes import provide_answers, provide_services
 from app.api.series import series_routes
 from app.discovery.service import Discovery
+from app.front.front import Front
 from app.settings import Settings
 from app.warehouse.connect import open_embedded
+from app.warehouse.errors import WarehouseError
 from app.warehouse.tables import create_tables
 from app.warehouse.warehouse import Warehouse
 from app.warehouse.watch import Watcher
@@ -57,35 +58,40 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
             create_tables(client)
         reader = engine.reader()
         warehouse = Warehouse(reader)
-        # Looked up before the first answer, which has to say whether the data are synthetic.
-        await warehouse.published()
-        app.state.answers = Answers(warehouse, settings, now)
+        app.state.answers = answers = Answers(warehouse, settings, now)
+        front.finder = answers.finder
         app.state.discovery = discovery = Discovery(settings, warehouse, now)
+        # Looked up before the first answer, which has to say whether the data are synthetic. No matter if it cannot be.
+        with suppress(WarehouseError):
+            await answers.finder.versions.look()
         await discovery.open()
         # Discovery asks the network in the background: statistics do not wait for it.
-        background = [asyncio.create_task(discovery.run())]
+        background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.finder.versions.run())]
         if watch:
-            background.append(asyncio.create_task(Watcher(watch, engine.client, warehouse.forget_published).run()))
+            watcher = Watcher(watch, engine.client, answers.finder.versions.look_soon)
+            background.append(asyncio.create_task(watcher.run()))
         try:
             yield
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await answers.finder.close()
             await discovery.close()
             await reader.close()
             engine.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=ROUTES,
         dependencies={
             "answers": Provide(provide_answers, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
         },
         lifespan=[opened],
-        before_send=[add_common_headers],
         plugins=[problem_details],
         exception_handlers=unexpected_errors,
         openapi_config=None,
         logging_config=None,
     )
+    app.asgi_handler = front = Front(app.asgi_handler)
+    return app

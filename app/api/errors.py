@@ -7,6 +7,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
@@ -15,8 +16,9 @@ from litestar.types import ExceptionHandlersMap
 from app.api.parameters import BadParameterError
 from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
+from app.front.answer import PROBLEM, Body
 from app.stats.questions import NothingLoadedError, UnknownPackageError
-from app.warehouse.errors import WarehouseUnavailableError
+from app.warehouse.errors import WarehouseBusyError, WarehouseUnavailableError
 
 RETRY_SECONDS = 5
 
@@ -47,8 +49,23 @@ def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
     return problem(404, f"package: no download of {str(error)!r} has been loaded")
 
 
+def kept_problem(error: Exception) -> Body | None:
+    """The body of an error that holds until other data are published, and is kept as answers are: there is no such
+    package. None for any other."""
+    if isinstance(error, UnknownPackageError):
+        error = _unknown_package(error)
+    if not isinstance(error, ProblemDetailsException) or error.status_code != HTTPStatus.NOT_FOUND:
+        return None
+    body = {"status": error.status_code, "title": error.title, "detail": error.detail}
+    return Body(msgspec.json.encode(body), PROBLEM, status=error.status_code)
+
+
 def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
     return unavailable("no day of downloads has been loaded yet")
+
+
+def _warehouse_busy(_: WarehouseBusyError) -> ProblemDetailsException:
+    return unavailable("too many questions about downloads are being answered at the moment")
 
 
 def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsException:
@@ -87,6 +104,7 @@ problem_details = ProblemDetailsPlugin(
             BadParameterError: _bad_parameter,
             UnknownPackageError: _unknown_package,
             NothingLoadedError: _nothing_loaded,
+            WarehouseBusyError: _warehouse_busy,
             WarehouseUnavailableError: _warehouse_unavailable,
             GitHubOffError: _github_off,
             DiscoveryError: _discovery,

@@ -31,6 +31,10 @@ class Published(msgspec.Struct, frozen=True):
         """The newest day that is completely loaded."""
         return self.days[-1] if self.days else None
 
+    def answers_differ(self, other: "Published") -> bool:
+        """Whether an answer from the other may be another. Sweeping what was superseded changes none."""
+        return msgspec.structs.replace(other, dead=self.dead) != self
+
     def visible(self) -> dict[str, object]:
         """The parameters by which a query counts published rows and no others."""
         return {"newest_version": self.newest_version, "dead": list(self.dead)}
