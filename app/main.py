@@ -21,7 +21,7 @@ from app.api.series import series_routes
 from app.discovery.service import Discovery
 from app.settings import Settings
 from app.warehouse.connect import open_embedded
-from app.warehouse.tables import create_tables
+from app.warehouse.tables import create_tables, is_anothers
 from app.warehouse.warehouse import Warehouse
 from app.warehouse.watch import Watcher
 
@@ -54,7 +54,8 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
     async def opened(app: Litestar) -> AsyncIterator[None]:
         engine = open_embedded(settings)
         with engine.client() as client:
-            create_tables(client)
+            if not is_anothers(client):
+                create_tables(client)
         reader = engine.reader()
         warehouse = Warehouse(reader)
         # Looked up before the first answer, which has to say whether the data are synthetic.

@@ -18,6 +18,7 @@ from app.warehouse.journal import LoadedDay, announce, loaded_days, publish, swe
 from app.warehouse.progress import Progress, Report, comment, reported
 from app.warehouse.sources import InputError, RawEvents, find_files, raw_events, reason, shape_of
 from app.warehouse.statements import Connect, ask, command, statement
+from app.warehouse.tables import is_anothers
 
 SPILL_BYTES = 1_200_000_000
 """Memory that the GROUP BY of a load may take before ClickHouse goes on on disk."""
@@ -43,6 +44,8 @@ def ingest(
     WarehouseError where ClickHouse fails. Nothing is published then.
     """
     with _writing(), connect() as client:
+        if is_anothers(client):
+            raise InputError("the database has ClickPy's tables, which are not ours to fill: see CLICKHOUSE_DATABASE")
         report(Progress("looking at the input"))
         found = [(file, shape_of(client, file)) for file in find_files(names)]
         for file, shape in found:
