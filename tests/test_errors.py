@@ -113,10 +113,9 @@ def test_a_query_that_fails_is_a_500_that_gives_nothing_away(
 
 def network_error(cause: Exception) -> Exception:
     """The driver's error for a failure of the network, raised from what it comes from."""
-    try:
-        raise driver.OperationalError("Network Error: hush") from cause
-    except driver.OperationalError as error:
-        return error
+    error = driver.OperationalError("Network Error: hush")
+    error.__cause__ = cause
+    return error
 
 
 @pytest.mark.parametrize(
