@@ -1,6 +1,7 @@
 """The app: `create_app(settings)` wires the rooms together, and lists every route."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -22,7 +23,9 @@ from app.api.series import series_routes
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.settings import Settings
-from app.warehouse.connect import open_embedded
+from app.warehouse.connect import open_engine
+from app.warehouse.embedded import Embedded
+from app.warehouse.errors import WarehouseError
 from app.warehouse.tables import create_tables
 from app.warehouse.warehouse import Warehouse
 from app.warehouse.watch import Watcher
@@ -45,9 +48,27 @@ ROUTES = [
 ]
 
 
+START_SECONDS = 5
+"""How long a start waits for a ClickHouse server that does not answer."""
+
+logger = logging.getLogger(__name__)
+
+
 def utc_now() -> datetime:
     """The clock that a server goes by."""
     return datetime.now(UTC)
+
+
+async def _look(warehouse: Warehouse) -> None:
+    """Look up what is published before the first answer, which has to say whether the data are synthetic.
+
+    A server that cannot be reached keeps nobody from starting: every answer asks it anew.
+    """
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await warehouse.published()
+    except (WarehouseError, TimeoutError) as error:
+        logger.warning("%s; serving all the same", error or "ClickHouse did not answer in time")
 
 
 def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[], datetime] = utc_now) -> Litestar:
@@ -55,13 +76,13 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
-        engine = open_embedded(settings)
-        with engine.client() as client:
-            create_tables(client)
+        engine = open_engine(settings)
+        if isinstance(engine, Embedded):
+            with engine.client() as client:
+                create_tables(client)
         reader = engine.reader()
         warehouse = Warehouse(reader)
-        # Looked up before the first answer, which has to say whether the data are synthetic.
-        await warehouse.published()
+        await _look(warehouse)
         app.state.answers = Answers(warehouse, settings, now)
         app.state.renderer = renderer = Renderer()
         app.state.discovery = discovery = Discovery(settings, warehouse, now)

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "clickhouse_connect": {"app.warehouse"},
     "chdb": {"app.warehouse"},
-    "litestar": {"app.api", "app.main"},
+    "litestar": {"app.api", "app.cli", "app.main"},
     "uvicorn": {"app.cli"},
     "click": {"app.cli"},
     "rich": {"app.terminal"},
