@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from app.warehouse.connect import Connection
+from clickhouse_connect.driver.client import Client
+
+from app.warehouse.connection import Connection
+from app.warehouse.errors import translated
 from app.warehouse.layout import Published, question
 
 PACKAGES_A_QUERY = 100
@@ -178,6 +181,12 @@ class ClickPy:
         """The one row that answers a question."""
         (row,) = await self._connection.query(question(self.name, name, **parts), parameters)
         return row
+
+
+def is_clickpys(client: Client) -> bool:
+    """Whether the client's database is of this layout: nothing of ours belongs there."""
+    with translated():
+        return bool(client.command(f"EXISTS TABLE {ClickPy.tables[0]}"))
 
 
 def _ranked(counts: Counts) -> list[tuple[str, int]]:

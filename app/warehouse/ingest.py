@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime
 
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.clickpy import is_clickpys
 from app.warehouse.errors import QueryFailedError, WarehouseError
 from app.warehouse.examine import OLDEST_DAY, explain_refusal, require_usable, row_count
 from app.warehouse.journal import LoadedDay, announce, loaded_days, publish, sweep_unpublished, versions
 from app.warehouse.progress import Progress, Report, comment, reported
 from app.warehouse.sources import InputError, RawEvents, find_files, raw_events, reason, shape_of
 from app.warehouse.statements import Connect, ask, command, statement
-from app.warehouse.tables import is_anothers
 
 SPILL_BYTES = 1_200_000_000
 """Memory that the GROUP BY of a load may take before ClickHouse goes on on disk."""
@@ -44,7 +44,7 @@ def ingest(
     WarehouseError where ClickHouse fails. Nothing is published then.
     """
     with _writing(), connect() as client:
-        if is_anothers(client):
+        if is_clickpys(client):
             raise InputError("the database has ClickPy's tables, which are not ours to fill: see CLICKHOUSE_DATABASE")
         report(Progress("looking at the input"))
         found = [(file, shape_of(client, file)) for file in find_files(names)]

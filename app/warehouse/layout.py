@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from app.warehouse.connect import Connection
+from app.warehouse.connection import Connection
 
 
 class Published(msgspec.Struct, frozen=True):

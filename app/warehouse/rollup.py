@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from app.warehouse.connect import Connection
+from app.warehouse.connection import Connection
 from app.warehouse.layout import Published, question
 
 DEMO_SOURCE = "demo"

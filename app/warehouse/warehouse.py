@@ -5,7 +5,7 @@ from importlib.resources import files
 from async_lru import alru_cache
 
 from app.warehouse.clickpy import ClickPy
-from app.warehouse.connect import Connection
+from app.warehouse.connection import Connection
 from app.warehouse.errors import NoTablesError
 from app.warehouse.layout import Layout, Published
 from app.warehouse.rollup import Rollup
