@@ -1,8 +1,9 @@
 """The app: `create_app(settings)` wires the rooms together, and lists every route."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,17 +11,23 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from app.api.answers import Answers
+from app.api.badges import get_badge
+from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
 from app.api.operations import get_contract, get_health, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
-from app.api.routes import provide_answers, provide_services
+from app.api.routes import provide_answers, provide_drawing, provide_services
 from app.api.series import series_routes
+from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.front.front import Front
+from app.front.versions import Versions
 from app.settings import Settings
-from app.warehouse.connect import open_embedded
+from app.warehouse.clickpy import is_clickpys
+from app.warehouse.connect import open_engine
+from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseError
 from app.warehouse.tables import create_tables
 from app.warehouse.warehouse import Warehouse
@@ -30,6 +37,8 @@ ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
     *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
     get_summary,  # …/summary
+    get_chart,  # …/chart/{type}
+    get_badge,  # …/badge
     get_package,  # /api/packages/{package}
     get_readme,  # …/readme
     get_changelog,  # …/changelog
@@ -43,9 +52,27 @@ ROUTES = [
 ]
 
 
+START_SECONDS = 5
+"""How long a start waits for a ClickHouse server that does not answer."""
+
+logger = logging.getLogger(__name__)
+
+
 def utc_now() -> datetime:
     """The clock that a server goes by."""
     return datetime.now(UTC)
+
+
+async def _look(versions: Versions) -> None:
+    """Look up what is published before the first answer, which has to say whether the data are synthetic.
+
+    A server that cannot be reached keeps nobody from starting: it is asked again and again.
+    """
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await versions.look()
+    except (WarehouseError, TimeoutError) as error:
+        logger.warning("%s; serving all the same", error or "ClickHouse did not answer in time")
 
 
 def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[], datetime] = utc_now) -> Litestar:
@@ -53,22 +80,23 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
-        engine = open_embedded(settings)
-        with engine.client() as client:
-            create_tables(client)
+        engine = open_engine(settings)
+        if isinstance(engine, Embedded):
+            with engine.client() as client:
+                if not is_clickpys(client):
+                    create_tables(client)
         reader = engine.reader()
-        warehouse = Warehouse(reader)
+        warehouse = Warehouse(reader, settings.max_queries)
         app.state.answers = answers = Answers(warehouse, settings, now)
-        front.finder = answers.finder
+        front.finder = finder = answers.finder
+        await _look(finder.versions)
+        app.state.renderer = renderer = Renderer()
         app.state.discovery = discovery = Discovery(settings, warehouse, now)
-        # Looked up before the first answer, which has to say whether the data are synthetic. No matter if it cannot be.
-        with suppress(WarehouseError):
-            await answers.finder.versions.look()
         await discovery.open()
         # Discovery asks the network in the background: statistics do not wait for it.
-        background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.finder.versions.run())]
+        background = [asyncio.create_task(discovery.run()), asyncio.create_task(finder.versions.run())]
         if watch:
-            watcher = Watcher(watch, engine.client, answers.finder.versions.look_soon)
+            watcher = Watcher(watch, engine.client, finder.versions.look_soon)
             background.append(asyncio.create_task(watcher.run()))
         try:
             yield
@@ -76,7 +104,8 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await answers.finder.close()
+            await finder.close()
+            await renderer.close()
             await discovery.close()
             await reader.close()
             engine.close()
@@ -86,6 +115,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         dependencies={
             "answers": Provide(provide_answers, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
+            "drawing": Provide(provide_drawing, sync_to_thread=False),
         },
         lifespan=[opened],
         plugins=[problem_details],

@@ -326,7 +326,7 @@ def eventually(client: TestClient[Any], path: str, expected: Any, etag: str = ""
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that looks for a new day all the time."""
-    monkeypatch.setattr("app.front.versions.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.05)
 
 
 def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often: None) -> None:

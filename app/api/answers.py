@@ -27,19 +27,30 @@ class Answers:
         self.finder = Finder(warehouse, settings, now, kept_problem)
 
     async def respond(
-        self, request: Request[Any, Any, Any], make: Make, question: Hashable, *, by_accept: bool = False
+        self,
+        request: Request[Any, Any, Any],
+        make: Make,
+        question: Hashable,
+        *,
+        by_accept: bool = False,
+        fresh: bool = False,
     ) -> Response[bytes]:
-        """The answer to a question about downloads that `make` works out; `by_accept`: `Accept` may have chosen it."""
-        return self.send(request, await self.finder.find(make, question, by_accept=by_accept))
+        """The answer to a question about downloads that `make` works out.
+
+        `by_accept` says that `Accept` may have chosen `make`; `fresh` has it worked out for every such request.
+        """
+        kept = await self.finder.find(make, question, by_accept=by_accept, fresh=fresh)
+        return self.send(request, kept, is_named=not fresh)
 
     def keep(self, request: Request[Any, Any, Any], key: Hashable, body: Body, seconds: float) -> Response[bytes]:
         """An answer that has nothing to do with downloads: kept, here and by HTTP caches, for some seconds."""
         return self.send(request, self.finder.keep(Kept.until(seconds, key, Answer(body))))
 
-    def send(self, request: Request[Any, Any, Any], kept: Kept) -> Response[bytes]:
+    def send(self, request: Request[Any, Any, Any], kept: Kept, *, is_named: bool = True) -> Response[bytes]:
         """An answer, in the form that the request asks for. If it is kept, the next such request need not come here."""
         asked = Asked(request.scope)
-        self.finder.name(asked.line, kept)
+        if is_named:
+            self.finder.name(asked.line, kept)
         return FinishedResponse(self.finder, kept, asked)
 
 

@@ -14,9 +14,11 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
+from app.charts.render import RenderError
 from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
 from app.front.answer import PROBLEM, Body
+from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
 from app.warehouse.errors import WarehouseBusyError, WarehouseUnavailableError
 
@@ -46,7 +48,10 @@ def _bad_parameter(error: BadParameterError) -> ProblemDetailsException:
 
 
 def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
-    return problem(404, f"package: no download of {str(error)!r} has been loaded")
+    package = str(error)
+    if package == ALL_PACKAGES:
+        return problem(404, f"package: this data set has no sum over all packages, {ALL_PACKAGES!r}")
+    return problem(404, f"package: no download of {package!r} has been loaded")
 
 
 def kept_problem(error: Exception) -> Body | None:
@@ -71,6 +76,11 @@ def _warehouse_busy(_: WarehouseBusyError) -> ProblemDetailsException:
 def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsException:
     logger.warning("%s", error)
     return unavailable("the statistics cannot be read at the moment")
+
+
+def _render(error: RenderError) -> ProblemDetailsException:
+    logger.warning("%s", error)
+    return unavailable("charts cannot be drawn at the moment")
 
 
 def _discovery(error: DiscoveryError) -> ProblemDetailsException:
@@ -106,6 +116,7 @@ problem_details = ProblemDetailsPlugin(
             NothingLoadedError: _nothing_loaded,
             WarehouseBusyError: _warehouse_busy,
             WarehouseUnavailableError: _warehouse_unavailable,
+            RenderError: _render,
             GitHubOffError: _github_off,
             DiscoveryError: _discovery,
             HTTPException: _http,

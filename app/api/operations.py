@@ -16,7 +16,7 @@ from app.api.parameters import HealthQuery, parse_query
 from app.api.routes import Services, endpoint
 from app.front.answer import Body
 from app.stats.windows import days_behind, missing_days
-from app.warehouse.errors import WarehouseError
+from app.warehouse.errors import NoTablesError, WarehouseError
 
 CONTRACT_SECONDS = 3600
 
@@ -35,12 +35,19 @@ async def get_health(request: Request[Any, Any, Any], services: NamedDependency[
 
 async def _readiness(answers: Answers) -> dict[str, Any]:
     """What is loaded. Raises a 503 where nothing can be answered."""
-    facts: dict[str, Any] = {"clickhouse": "reachable", "layout": answers.warehouse.layout}
+    warehouse = answers.warehouse
     try:
         published = (await answers.finder.versions.look()).published
+    except NoTablesError as error:
+        raise unavailable(str(error), clickhouse="reachable") from None
     except WarehouseError:
-        raise unavailable("ClickHouse cannot be asked", **facts | {"clickhouse": "unreachable"}) from None
-    facts["dataset"] = "demo" if published.demo else "own"
+        layout = {"layout": warehouse.layout_name} if warehouse.layout_name else {}
+        raise unavailable("ClickHouse cannot be asked", clickhouse="unreachable", **layout) from None
+    facts: dict[str, Any] = {
+        "clickhouse": "reachable",
+        "layout": warehouse.layout_name,
+        "dataset": warehouse.dataset,
+    }
     if published.newest_day is None:
         raise unavailable("no day of downloads has been loaded yet", **facts)
     return facts | {

@@ -25,7 +25,8 @@ from app.front.lifetime import SHORT_SECONDS
 from app.front.store import Kept
 from app.stats.questions import NothingLoadedError
 from app.warehouse.errors import WarehouseError
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 FORMATS = {".md": "markdown", ".markdown": "markdown", ".rst": "restructuredtext"}
 SWITCH = {"true": True, "false": False}

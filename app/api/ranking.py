@@ -11,7 +11,8 @@ from app.api.parameters import SearchQuery, TopQuery, name_prefix, parse_query
 from app.api.routes import endpoint
 from app.front.answer import JSON, Body
 from app.stats.questions import SearchQuestion, TopQuestion, search, top
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 
 @endpoint("/api/top", TopQuery)

@@ -12,11 +12,11 @@ from app.front.answer import ERROR, Answer, Body, Variant
 from app.front.codings import Coding
 from app.front.lifetime import REFRESH_SECONDS, Lifetimes
 from app.front.store import Kept, Line, Store
-from app.front.turns import Turns
 from app.front.versions import Version, Versions
 from app.settings import Settings
 from app.warehouse.errors import WarehouseBusyError, WarehouseUnavailableError
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 ERRORS_SHARE = 8
 """One part in so many of the memory is for errors, so that names that somebody thinks up displace no answer."""
@@ -54,7 +54,6 @@ class Finder:
         self.answers = Store(settings.cache_max_bytes - errors, settings.cache_max_entries)
         self.errors = Store(errors, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
         self._as_body = as_body
-        self._turns = Turns(settings.max_queries)
         self._flights: dict[Hashable, asyncio.Task[Kept]] = {}
         self._refresh: asyncio.Task[None] | None = None
 
@@ -72,18 +71,19 @@ class Finder:
         question: Hashable,
         *,
         by_accept: bool = False,
+        fresh: bool = False,
         key: Hashable = None,
         seconds: float = math.inf,
         keep: bool = True,
     ) -> Kept:
         """The answer that `make` works out from the question and what is published, on which alone it depends.
 
-        One that depends on more is kept under a `key`, for some seconds, or not at all. It may be one of before where
-        ClickHouse cannot say whether it still holds. Raises WarehouseError.
+        One that depends on more is kept under a `key`, for some seconds, or not at all. `fresh` has it worked out in any
+        case. It may be one of before where ClickHouse cannot say whether it still holds. Raises WarehouseError.
         """
         job = Job(make, question, (make, question if key is None else key), by_accept, seconds, keep)
         kept = self.answers.get(job.key) or self.errors.get(job.key)
-        if kept is not None and self.lifetimes.of(kept) is not None:
+        if kept is not None and not fresh and self.lifetimes.of(kept) is not None:
             return kept
         try:
             return await self._done(job)
@@ -104,8 +104,7 @@ class Finder:
 
     async def _do(self, job: "Job", version: Version) -> Kept:
         try:
-            async with self._turns.turn():
-                body = await job.make(self.warehouse, version.published, job.question)
+            body = await job.make(self.warehouse, version.published, job.question)
         except asyncio.CancelledError:
             # Who waits is not cancelled by it: see _give_up.
             raise WarehouseUnavailableError("ClickHouse has stopped answering") from None

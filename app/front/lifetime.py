@@ -9,7 +9,7 @@ from app.front.answer import ERROR, Headers
 from app.front.store import Kept
 from app.front.versions import Version, Versions
 from app.stats.windows import next_day_due
-from app.warehouse.warehouse import Published
+from app.warehouse.layout import Published
 
 REFRESH_SECONDS = 30.0
 """How long answers of the day before are still sent after a new one has been seen, while they are made anew."""

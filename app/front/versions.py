@@ -9,10 +9,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from app.warehouse.errors import WarehouseError, WarehouseUnavailableError
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
-LOOK_SECONDS = 2.0
-"""Between two looks; a new day shows that much later at most, and then the time to ask for it again."""
+LEAST_SECONDS = 0.05
+"""Between two looks at least, however often the layout has it done."""
 
 RETRY_SECONDS = 0.5
 """Between two looks while ClickHouse does not answer."""
@@ -48,7 +49,7 @@ class Versions:
 
     def __init__(self, warehouse: Warehouse, on_change: Callable[[], None], on_away: Callable[[], None]) -> None:
         self.current: Version | None = None
-        self.is_away = False
+        self._why_away: WarehouseUnavailableError | None = None
         self._warehouse = warehouse
         self._on_change = on_change
         self._on_away = on_away
@@ -56,10 +57,15 @@ class Versions:
         self._look_now = asyncio.Event()
         self._looks: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_away(self) -> bool:
+        """Whether ClickHouse does not answer."""
+        return self._why_away is not None
+
     async def newest(self) -> Version:
         """The newest version, for a question that has to be asked. Raises WarehouseError, at once while it is away."""
-        if self.is_away:
-            raise WarehouseUnavailableError("ClickHouse does not answer")
+        if self._why_away is not None:
+            raise self._why_away.with_traceback(None)
         return self._seen(await self._warehouse.published())
 
     async def look(self) -> Version:
@@ -86,10 +92,11 @@ class Versions:
                 look.add_done_callback(self._looks.discard)
                 done, _ = await asyncio.wait([look], timeout=LATE_SECONDS)
                 if not done:
-                    self._failed("it takes too long")
+                    self._failed(WarehouseUnavailableError("ClickHouse does not answer in time"))
                     continue
+                pause = RETRY_SECONDS if self._failures else max(LEAST_SECONDS, self._warehouse.published_seconds)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_SECONDS if self._failures else LOOK_SECONDS):
+                    async with asyncio.timeout(pause):
                         await self._look_now.wait()
         finally:
             for look in self._looks:
@@ -99,13 +106,13 @@ class Versions:
         try:
             await self.look()
         except WarehouseError as error:
-            self._failed(str(error))
+            self._failed(error)
 
     def _seen(self, published: Published) -> Version:
         now = time.monotonic()
         if self.is_away:
             logger.warning("ClickHouse answers again")
-        self._failures, self.is_away = 0, False
+        self._failures, self._why_away = 0, None
         before = self.current
         if before is not None and not before.published.answers_differ(published):
             before.published, before.known_at = published, now
@@ -116,9 +123,12 @@ class Versions:
             self._on_change()
         return after
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, error: WarehouseError) -> None:
         self._failures += 1
-        if self._failures >= FAILURES and not self.is_away:
-            logger.warning("ClickHouse does not answer: %s", why)
-            self.is_away = True
+        if self._failures < FAILURES:
+            return
+        if self._why_away is None:
+            logger.warning("%s; sending what has been answered before", error)
             self._on_away()
+        is_passing = isinstance(error, WarehouseUnavailableError)
+        self._why_away = error if is_passing else WarehouseUnavailableError("ClickHouse refuses what is asked of it")
