@@ -17,6 +17,7 @@ import uvicorn
 from app import __version__
 from app.check import check_everything
 from app.main import create_app
+from app.server import Protocol
 from app.settings import SettingError, Settings
 from app.terminal import errors, loaded_table, output, progress_shown
 from app.warehouse.connect import Embedded, open_embedded
@@ -88,7 +89,8 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 host=host,
                 port=port,
                 loop="auto",
-                http="auto",
+                http=Protocol,
+                ws="none",
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
