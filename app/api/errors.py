@@ -13,8 +13,10 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
+from app.charts.render import RenderError
 from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
+from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
 from app.warehouse.errors import WarehouseUnavailableError
 
@@ -44,7 +46,10 @@ def _bad_parameter(error: BadParameterError) -> ProblemDetailsException:
 
 
 def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
-    return problem(404, f"package: no download of {str(error)!r} has been loaded")
+    package = str(error)
+    if package == ALL_PACKAGES:
+        return problem(404, f"package: this data set has no sum over all packages, {ALL_PACKAGES!r}")
+    return problem(404, f"package: no download of {package!r} has been loaded")
 
 
 def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
@@ -54,6 +59,11 @@ def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
 def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsException:
     logger.warning("%s", error)
     return unavailable("the statistics cannot be read at the moment")
+
+
+def _render(error: RenderError) -> ProblemDetailsException:
+    logger.warning("%s", error)
+    return unavailable("charts cannot be drawn at the moment")
 
 
 def _discovery(error: DiscoveryError) -> ProblemDetailsException:
@@ -88,6 +98,7 @@ problem_details = ProblemDetailsPlugin(
             UnknownPackageError: _unknown_package,
             NothingLoadedError: _nothing_loaded,
             WarehouseUnavailableError: _warehouse_unavailable,
+            RenderError: _render,
             GitHubOffError: _github_off,
             DiscoveryError: _discovery,
             HTTPException: _http,

@@ -14,7 +14,6 @@ from litestar.params import FromPath
 
 from app.api.answers import CSV, JSON, Answers, Body
 from app.api.parameters import (
-    BadParameterError,
     CountryQuery,
     FileTypeQuery,
     InstallerQuery,
@@ -22,13 +21,15 @@ from app.api.parameters import (
     SeriesQuery,
     SystemQuery,
     VersionQuery,
+    check_dates,
     package_name,
     parse_query,
 )
 from app.api.routes import endpoint
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 QUERIES: dict[str, type[SeriesQuery]] = {
     "mirrors": OverallQuery,
@@ -57,8 +58,7 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
         request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
     ) -> Response[bytes]:
         query = parse_query(request, kind)
-        if query.start_date and query.end_date and query.start_date > query.end_date:
-            raise BadParameterError(f"start_date: {query.start_date} is after end_date, {query.end_date}")
+        check_dates(query.start_date, query.end_date)
         value = getattr(query, dimension.parameter)
         question = SeriesQuestion(
             package=package_name(package),
