@@ -24,6 +24,7 @@ from app.api.series import series_routes
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.settings import Settings
+from app.warehouse.clickpy import is_clickpys
 from app.warehouse.connect import open_engine
 from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseError
@@ -81,7 +82,8 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         engine = open_engine(settings)
         if isinstance(engine, Embedded):
             with engine.client() as client:
-                create_tables(client)
+                if not is_clickpys(client):
+                    create_tables(client)
         reader = engine.reader()
         warehouse = Warehouse(reader)
         await _look(warehouse)
