@@ -16,7 +16,8 @@ from app.api.routes import endpoint
 from app.charts.badge import Badge, Style, downloads_in, shields, svg
 from app.stats.questions import NothingLoadedError, RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.errors import WarehouseUnavailableError
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 SVG = "image/svg+xml"
 KEPT_SECONDS = 3600
