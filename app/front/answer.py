@@ -24,12 +24,16 @@ ERROR = 400
 
 
 class Body(msgspec.Struct, frozen=True):
-    """An encoded body, what it is, and further headers that belong to it."""
+    """An encoded body, what it is, its status, and further headers that belong to it.
+
+    HTTP caches may keep it for at least `min_age` seconds, even where it may change before.
+    """
 
     content: bytes
     media_type: str
     headers: tuple[tuple[str, str], ...] = ()
     status: int = 200
+    min_age: int = 0
 
 
 class Variant(NamedTuple):
@@ -42,7 +46,7 @@ class Variant(NamedTuple):
 class Answer:
     """A body ready to be sent in every content coding; `by_accept` says that `Accept` may have chosen it.
 
-    Errors have no ETag: nobody is to keep them.
+    Problems have no ETag: nobody is to keep them.
     """
 
     __slots__ = ("_etag", "_making", "_unmodified", "_variants", "body", "by_accept", "is_compressible")
@@ -50,7 +54,7 @@ class Answer:
     def __init__(self, body: Body, *, by_accept: bool = False) -> None:
         self.body = body
         self.is_compressible = is_worth_compressing(body.content, body.media_type)
-        self._etag = hashlib.blake2b(body.content, digest_size=16).hexdigest() if body.status < ERROR else ""
+        self._etag = hashlib.blake2b(body.content, digest_size=16).hexdigest() if body.media_type != PROBLEM else ""
         self.by_accept = by_accept
         self._variants = {"identity": self._variant("identity", body.content)}
         self._unmodified: dict[str, Headers] = {}
@@ -62,9 +66,14 @@ class Answer:
         return self.body.status
 
     @property
-    def has_etag(self) -> bool:
-        """Whether it can be asked for on condition."""
-        return bool(self._etag)
+    def is_error(self) -> bool:
+        """Whether it says why there is no other."""
+        return self.body.status >= ERROR
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether it says so for programs (RFC 9457)."""
+        return not self._etag
 
     @property
     def size(self) -> int:

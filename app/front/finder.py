@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from app.front.answer import ERROR, Answer, Body, Variant
+from app.front.answer import Answer, Body, Variant
 from app.front.codings import Coding
 from app.front.lifetime import REFRESH_SECONDS, Lifetimes
 from app.front.store import Kept, Line, Store
@@ -78,7 +78,7 @@ class Finder:
     ) -> Kept:
         """The answer that `make` works out from the question and what is published, on which alone it depends.
 
-        One that depends on more is kept under a `key`, for some seconds, or not at all. `fresh` has it worked out in any
+        One that depends on more is kept under a `key`, for some seconds, or not at all. `fresh`: worked out in any
         case. It may be one of before where ClickHouse cannot say whether it still holds. Raises WarehouseError.
         """
         job = Job(make, question, (make, question if key is None else key), by_accept, seconds, keep)
@@ -90,7 +90,7 @@ class Finder:
         except WarehouseUnavailableError as error:
             if not isinstance(error, WarehouseBusyError):
                 self.versions.look_soon()
-            if kept is None or kept.answer.status >= ERROR:
+            if kept is None or kept.answer.is_error:
                 raise
             return kept
 
@@ -125,7 +125,7 @@ class Finder:
 
     def keep(self, kept: Kept) -> Kept:
         """Keep an answer in place of what was kept under its question."""
-        other = self.answers if kept.answer.status >= ERROR else self.errors
+        other = self.answers if kept.answer.is_error else self.errors
         other.drop(kept.key)
         return self._store(kept.answer).put(kept)
 
@@ -136,7 +136,7 @@ class Finder:
         return variant
 
     def _store(self, answer: Answer) -> Store:
-        return self.errors if answer.status >= ERROR else self.answers
+        return self.errors if answer.is_error else self.answers
 
     def _changed(self) -> None:
         if self._refresh is not None:

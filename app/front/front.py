@@ -73,7 +73,8 @@ class Asked:
         """Send an answer, with these headers and its own: the variant that the client likes best, or a 304."""
         answer = kept.answer
         coding: Coding = preferred(self._encoding) if answer.is_compressible and self._encoding else "identity"
-        if self._condition and answer.has_etag and matches(self._condition.decode("latin-1"), answer.etag(coding)):
+        # A condition is about a success (RFC 9110, section 13.2.1).
+        if self._condition and not answer.is_error and matches(self._condition.decode("latin-1"), answer.etag(coding)):
             await send(_start(304, [*answer.unmodified(coding), *headers]))
             await send({"type": "http.response.body", "body": b""})
             return

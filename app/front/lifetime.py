@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from app.front.answer import ERROR, Headers
+from app.front.answer import Headers
 from app.front.store import Kept
 from app.front.versions import Version, Versions
 from app.stats.windows import next_day_due
@@ -17,9 +17,12 @@ REFRESH_SECONDS = 30.0
 SHORT_SECONDS = 5
 """How long HTTP caches may keep what is about to change."""
 
+FOREVER = 1 << 31
+
 STALE_SECONDS = 86_400
 """How long they may go on with what they have while we cannot answer (RFC 5861)."""
 
+UNAVAILABLE = 500
 NO_STORE: Headers = [(b"cache-control", b"no-store")]
 ABOUT_TO_CHANGE: Headers = [(b"cache-control", b"public, max-age=%d" % SHORT_SECONDS)]
 
@@ -38,8 +41,11 @@ class Lifetimes:
         now = time.monotonic()
         if not self._holds(kept, now):
             return None
-        if kept.answer.status >= ERROR:
+        answer = kept.answer
+        if answer.is_problem or answer.status >= UNAVAILABLE:
             return NO_STORE
+        if answer.is_error:
+            return [(b"cache-control", b"public, max-age=%d" % self._overdue_seconds)]
         if kept.version is None:
             return [(b"cache-control", b"public, max-age=%d" % math.ceil(kept.expires - now))]
         return self._of_downloads(kept, kept.version, now)
@@ -51,8 +57,7 @@ class Lifetimes:
         if superseded_at is None:
             return True
         # What was not there before may be there now.
-        is_error = kept.answer.status >= ERROR
-        return not is_error and (self._versions.is_away or now < superseded_at + REFRESH_SECONDS)
+        return not kept.answer.is_error and (self._versions.is_away or now < superseded_at + REFRESH_SECONDS)
 
     def _of_downloads(self, kept: Kept, version: Version, now: float) -> Headers:
         if self._versions.is_away:
@@ -60,7 +65,9 @@ class Lifetimes:
         if version.superseded_at is not None:
             return ABOUT_TO_CHANGE
         if kept.expires != math.inf:
-            return self._at_most(version, math.ceil(kept.expires - now))
+            return self._between(0, version, math.ceil(kept.expires - now))
+        if min_age := kept.answer.body.min_age:
+            return self._between(min_age, version, FOREVER)
         return self._current(version, now)
 
     def now(self, kept: Kept) -> Headers:
@@ -89,10 +96,10 @@ class Lifetimes:
         """Worked out once a second: it is the same for all answers about downloads."""
         of, until, headers = self._until_new_day
         if of is not version or now >= until:
-            headers = self._at_most(version, 1 << 31)
+            headers = self._between(0, version, FOREVER)
             self._until_new_day = version, now + 1, headers
         return headers
 
-    def _at_most(self, version: Version, seconds: int) -> Headers:
-        seconds = min(seconds, self.seconds_until_new_day(version.published))
+    def _between(self, least: int, version: Version, most: int) -> Headers:
+        seconds = max(least, min(most, self.seconds_until_new_day(version.published)))
         return [(b"cache-control", b"public, max-age=%d" % seconds)]

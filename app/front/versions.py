@@ -130,5 +130,6 @@ class Versions:
         if self._why_away is None:
             logger.warning("%s; sending what has been answered before", error)
             self._on_away()
-        is_passing = isinstance(error, WarehouseUnavailableError)
-        self._why_away = error if is_passing else WarehouseUnavailableError("ClickHouse refuses what is asked of it")
+        if not isinstance(error, WarehouseUnavailableError):
+            error = WarehouseUnavailableError("ClickHouse refuses what is asked of it")
+        self._why_away = error

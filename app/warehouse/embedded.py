@@ -25,7 +25,7 @@ from app.warehouse.connection import QUERY_SECONDS, Rows
 from app.warehouse.errors import WarehouseInUseError, WarehouseUnavailableError, translated
 
 READER_THREADS = 32
-"""At most; a thread starts when there is none that is free. How many questions there are at once is said in turns.py."""
+"""At most: a thread starts when none is free. How many questions there are at once is said in turns.py."""
 HOLDER_FILE = "pypistats-server.lock"
 
 
