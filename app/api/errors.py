@@ -73,8 +73,8 @@ def _warehouse_busy(_: WarehouseBusyError) -> ProblemDetailsException:
     return unavailable("too many questions about downloads are being answered at the moment")
 
 
-def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsException:
-    logger.warning("%s", error)
+def _warehouse_unavailable(_: WarehouseUnavailableError) -> ProblemDetailsException:
+    # Nothing for the log: whatever failed has its line there, and this may be said to thousands.
     return unavailable("the statistics cannot be read at the moment")
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from app.warehouse.connection import Connection
+from app.warehouse.connection import NamedConnection
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -52,7 +52,7 @@ class Layout(Protocol):
     published_seconds: float
     sums_all_packages: bool
 
-    def __init__(self, connection: Connection) -> None: ...
+    def __init__(self, queries: NamedConnection) -> None: ...
 
     async def published(self) -> Published:
         """What is published at this moment."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from app.warehouse.connection import Connection, Rows
+from app.warehouse.connection import NamedConnection, Rows
 from app.warehouse.errors import WarehouseBusyError
 
 MOST_AT_ONCE = 8
@@ -18,18 +18,18 @@ MOST_WAITING = 1_000
 
 
 class Turns:
-    """A connection that asks a bounded number of questions at once, and has a bounded queue."""
+    """Queries by their names, a bounded number at once, with a bounded queue."""
 
-    def __init__(self, connection: Connection, at_once: int) -> None:
-        self._connection = connection
+    def __init__(self, queries: NamedConnection, at_once: int) -> None:
+        self._queries = queries
         self._free = asyncio.Semaphore(at_once)
         self._waiting = 0
 
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
+    async def query(self, name: str, sql: str, parameters: Mapping[str, Any]) -> Rows:
         """The rows that a query returns. Raises WarehouseError, WarehouseBusyError where its turn does not come."""
         await self._wait()
         try:
-            return await self._connection.query(sql, parameters)
+            return await self._queries.query(name, sql, parameters)
         finally:
             self._free.release()
 
@@ -44,6 +44,3 @@ class Turns:
             raise WarehouseBusyError("ClickHouse is busy") from None
         finally:
             self._waiting -= 1
-
-    async def close(self) -> None:
-        """The connection is its owner's to close."""

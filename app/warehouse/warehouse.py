@@ -4,10 +4,12 @@ from importlib.resources import files
 
 from async_lru import alru_cache
 
+from app.counts import Queries
 from app.warehouse.clickpy import ClickPy
-from app.warehouse.connection import Connection
+from app.warehouse.connection import Connection, NamedConnection
 from app.warehouse.errors import NoTablesError
 from app.warehouse.layout import Layout, Published
+from app.warehouse.named import NamedQueries
 from app.warehouse.rollup import Rollup
 from app.warehouse.turns import MOST_AT_ONCE, Turns
 
@@ -25,7 +27,8 @@ class Warehouse:
 
     def __init__(self, connection: Connection, at_once: int = MOST_AT_ONCE) -> None:
         self._connection = connection
-        self._turns = Turns(connection, at_once)
+        self._queries = NamedQueries(connection)
+        self._turns = Turns(self._queries, at_once)
         self._layout: Layout | None = None
         self._last: Published | None = None
         self._choose = alru_cache(maxsize=1)(self._choose_layout)
@@ -50,6 +53,11 @@ class Warehouse:
         return DEFAULT_PUBLISHED_SECONDS if self._layout is None else self._layout.published_seconds
 
     @property
+    def queries(self) -> Queries:
+        """How often what was asked of ClickHouse, and how long it took."""
+        return self._queries.counts
+
+    @property
     def layout_name(self) -> str | None:
         """The layout's name, where one has been found."""
         return None if self._layout is None else self._layout.name
@@ -69,20 +77,20 @@ class Warehouse:
         self._look_up.cache_clear()
 
     async def _choose_layout(self) -> None:
-        kind = await find_layout(self._connection)
+        kind = await find_layout(self._queries)
         self._look_up = alru_cache(maxsize=1, ttl=kind.published_seconds)(self._look_up_published)
         self._layout = kind(self._turns)
 
     async def _look_up_published(self) -> Published:
-        self._last = await type(self.layout)(self._connection).published()
+        self._last = await type(self.layout)(self._queries).published()
         return self._last
 
 
-async def find_layout(connection: Connection) -> type[Layout]:
+async def find_layout(queries: NamedConnection) -> type[Layout]:
     """The layout whose tables are in the database. Raises NoTablesError where one has not all of its tables."""
     sql = (files("app.warehouse") / "layouts" / "tables.sql").read_text(encoding="utf-8")
     names = [name for layout in LAYOUTS for name in layout.tables]
-    ((there,),) = await connection.query(sql, {"names": names})
+    ((there,),) = await queries.query("tables", sql, {"names": names})
     for layout in LAYOUTS:
         missing = [name for name in layout.tables if name not in there]
         if not missing:
