@@ -1,15 +1,18 @@
 """What `pypistats-server check` looks at, in the order in which one thing needs the other."""
 
+import asyncio
 from datetime import datetime
 
 import msgspec
 
 from app.settings import Secret, Settings
 from app.stats.windows import days_behind, missing_days
-from app.warehouse.connect import Embedded, embedded_folder, open_embedded
+from app.warehouse.connect import open_engine
+from app.warehouse.connection import Engine
+from app.warehouse.embedded import embedded_folder
 from app.warehouse.errors import WarehouseError
-from app.warehouse.journal import loaded_days
 from app.warehouse.tables import missing_tables
+from app.warehouse.warehouse import Published, Warehouse
 
 MOST_SHOWN = 10
 
@@ -25,17 +28,23 @@ class Finding(msgspec.Struct, frozen=True):
 def check_everything(settings: Settings, now: datetime) -> list[Finding]:
     """The findings, up to the first that makes the next impossible. Raises SettingError for an unusable URL."""
     findings = [Finding("settings", _changed(settings))]
-    folder = embedded_folder(settings.clickhouse_url)
-    if not folder.is_dir():
+    url = settings.clickhouse_url
+    if url.startswith("chdb:") and not (folder := embedded_folder(url)).is_dir():
         return [*findings, Finding("connection", f"there is no folder {folder}; `ingest` makes it", good=False)]
     try:
-        engine = open_embedded(settings)
+        engine = open_engine(settings)
     except WarehouseError as error:
         return [*findings, Finding("connection", str(error), good=False)]
     try:
-        return findings + _check_data(engine, settings, now)
+        with engine.client() as client:
+            findings.append(Finding("connection", f"ClickHouse {client.server_version} {engine.where}"))
+            if missing := missing_tables(client):
+                return [*findings, Finding("tables", f"missing: {', '.join(missing)}; `ingest` makes them", good=False)]
+        findings.append(Finding("tables", "all there"))
+        return findings + _check_days(asyncio.run(_published(engine)), settings, now)
     except WarehouseError as error:
-        return [*findings, Finding("data", str(error), good=False)]
+        about = "data" if findings[1:] else "connection"
+        return [*findings, Finding(about, str(error), good=False)]
     finally:
         engine.close()
 
@@ -52,19 +61,23 @@ def _changed(settings: Settings) -> str:
     return ", ".join(changed) or "all as by default"
 
 
-def _check_data(engine: Embedded, settings: Settings, now: datetime) -> list[Finding]:
-    with engine.client() as client:
-        findings = [Finding("connection", f"embedded ClickHouse {client.server_version} in {engine.folder}")]
-        if missing := missing_tables(client):
-            return [*findings, Finding("tables", f"missing: {', '.join(missing)}; `ingest` makes them", good=False)]
-        findings.append(Finding("tables", "all there"))
-        days = tuple(loaded_days(client))
+async def _published(engine: Engine) -> Published:
+    """What the API would say from."""
+    reader = engine.reader()
+    try:
+        return await Warehouse(reader).published()
+    finally:
+        await reader.close()
+
+
+def _check_days(published: Published, settings: Settings, now: datetime) -> list[Finding]:
+    days = published.days
     if not days:
-        return [*findings, Finding("newest day", "no day is loaded", good=False)]
+        return [Finding("newest day", "no day is loaded", good=False)]
     behind = days_behind(days[-1], now)
-    findings.append(Finding("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date"))
+    newest = Finding("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
     gaps = missing_days(days, settings.window_days)
     shown = ", ".join(map(str, gaps[:MOST_SHOWN])) + (
         f" and {len(gaps) - MOST_SHOWN} more" if gaps[MOST_SHOWN:] else ""
     )
-    return [*findings, Finding("days missing in the window", shown or "none", good=not gaps)]
+    return [newest, Finding("days missing in the window", shown or "none", good=not gaps)]

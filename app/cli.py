@@ -13,14 +13,17 @@ from typing import TypeVar
 import click
 import msgspec
 import uvicorn
+from litestar import Litestar
 
 from app import __version__
 from app.check import check_everything
 from app.main import create_app
 from app.settings import SettingError, Settings
 from app.terminal import errors, loaded_table, output, progress_shown
-from app.warehouse.connect import Embedded, open_embedded
+from app.warehouse.connect import open_engine
+from app.warehouse.connection import Engine
 from app.warehouse.demo import DEMO_URL, load_demo
+from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseError
 from app.warehouse.ingest import ingest as load_events
 from app.warehouse.journal import sweep_superseded
@@ -36,8 +39,7 @@ Result = TypeVar("Result")
 @click.version_option(__version__, prog_name="pypistats-server")
 def main() -> None:
     """PyPI download statistics from ClickHouse, as a JSON API."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s:     %(message)s")
-    logging.getLogger("app").setLevel(logging.INFO)
+    _log_to_stderr()
 
 
 @main.command()
@@ -76,15 +78,16 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
         # Opened here too, and kept: what is wrong with it is said plainly, before uvicorn starts.
         with _engine(settings) as engine:
             if workers > 1:
-                raise SettingError(
-                    "--workers: an embedded ClickHouse serves one process; more need a ClickHouse server"
-                )
+                _refuse_several(engine, watch)
             if demo:
                 with progress_shown() as report:
                     _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
                 click.echo(_what_to_try(host, port))
             uvicorn.run(
-                create_app(settings, watch=watch),
+                # Each worker is a process of its own, and makes its app from the environment that all have.
+                "app.cli:worker_app" if workers > 1 else create_app(settings, watch=watch),
+                factory=workers > 1,
+                workers=workers,
                 host=host,
                 port=port,
                 loop="auto",
@@ -113,12 +116,34 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _engine(settings: Settings) -> Iterator[Embedded]:
-    engine = open_embedded(settings)
+def _engine(settings: Settings) -> Iterator[Engine]:
+    engine = open_engine(settings)
     try:
         yield engine
     finally:
         engine.close()
+
+
+def _refuse_several(engine: Engine, watch: Path | None) -> None:
+    """Raise a SettingError for what more than one process cannot do."""
+    if isinstance(engine, Embedded):
+        raise SettingError("--workers: an embedded ClickHouse serves one process; more need a ClickHouse server")
+    if watch:
+        raise SettingError(
+            "--watch: one process loads at a time, so not with several --workers; "
+            "start one more server for it, on a port of its own"
+        )
+
+
+def worker_app() -> Litestar:
+    """The app of one of several workers."""
+    _log_to_stderr()
+    return create_app(_settings())
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s:     %(message)s")
+    logging.getLogger("app").setLevel(logging.INFO)
 
 
 @contextmanager
@@ -132,7 +157,7 @@ def _plain_errors() -> Iterator[None]:
         sys.exit(1)
 
 
-def _interruptible(engine: Embedded, load: Callable[[], Result]) -> Result:
+def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
     """Load in a thread, so that Ctrl-C is heard: the engine's calls cannot be interrupted, only cancelled."""
     outcome: list[Result] = []
     failure: list[BaseException] = []

@@ -1,6 +1,7 @@
 """The app: `create_app(settings)` wires the rooms together, and lists every route."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,23 +11,28 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from app.api.answers import Answers
+from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
 from app.api.headers import add_common_headers
 from app.api.operations import get_contract, get_health, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
-from app.api.routes import provide_answers, provide_services
+from app.api.routes import provide_answers, provide_drawing, provide_services
 from app.api.series import series_routes
+from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
+from app.pages.embed import get_embed_page
 from app.pages.explore import get_explore_page
 from app.pages.home import get_home_page
 from app.pages.package import get_package_page
 from app.pages.static_files import get_static_file
 from app.settings import Settings
-from app.warehouse.connect import open_embedded
+from app.warehouse.connect import open_engine
+from app.warehouse.embedded import Embedded
+from app.warehouse.errors import WarehouseError
 from app.warehouse.tables import create_tables
 from app.warehouse.warehouse import Warehouse
 from app.warehouse.watch import Watcher
@@ -35,6 +41,7 @@ ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
     *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
     get_summary,  # …/summary
+    get_chart,  # …/chart/{type}
     get_package,  # /api/packages/{package}
     get_readme,  # …/readme
     get_changelog,  # …/changelog
@@ -48,6 +55,7 @@ ROUTES = [
     get_home_page,  # /
     get_package_page,  # /packages/{package}
     get_about_page,  # …/about
+    get_embed_page,  # /embed/{package}/{type}
     get_explore_page,  # /explore
     get_docs_page,  # /docs
     redirect_to_docs,  # /api
@@ -55,9 +63,27 @@ ROUTES = [
 ]
 
 
+START_SECONDS = 5
+"""How long a start waits for a ClickHouse server that does not answer."""
+
+logger = logging.getLogger(__name__)
+
+
 def utc_now() -> datetime:
     """The clock that a server goes by."""
     return datetime.now(UTC)
+
+
+async def _look(warehouse: Warehouse) -> None:
+    """Look up what is published before the first answer, which has to say whether the data are synthetic.
+
+    A server that cannot be reached keeps nobody from starting: every answer asks it anew.
+    """
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await warehouse.published()
+    except (WarehouseError, TimeoutError) as error:
+        logger.warning("%s; serving all the same", error or "ClickHouse did not answer in time")
 
 
 def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[], datetime] = utc_now) -> Litestar:
@@ -65,14 +91,15 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
-        engine = open_embedded(settings)
-        with engine.client() as client:
-            create_tables(client)
+        engine = open_engine(settings)
+        if isinstance(engine, Embedded):
+            with engine.client() as client:
+                create_tables(client)
         reader = engine.reader()
         warehouse = Warehouse(reader)
-        # Looked up before the first answer, which has to say whether the data are synthetic.
-        await warehouse.published()
+        await _look(warehouse)
         app.state.answers = Answers(warehouse, settings, now)
+        app.state.renderer = renderer = Renderer()
         app.state.discovery = discovery = Discovery(settings, warehouse, now)
         await discovery.open()
         # Discovery asks the network in the background: statistics do not wait for it.
@@ -85,6 +112,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await renderer.close()
             await discovery.close()
             await reader.close()
             engine.close()
@@ -94,6 +122,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         dependencies={
             "answers": Provide(provide_answers, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
+            "drawing": Provide(provide_drawing, sync_to_thread=False),
         },
         lifespan=[opened],
         before_send=[add_common_headers],

@@ -43,7 +43,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set."""
 
     clickhouse_url: Annotated[
-        str, Meta(description="where the data are: `chdb:///folder` is an embedded engine that keeps them there")
+        str,
+        Meta(
+            description="where the data are: `http://host:port`, `https://host:port` (without a port 8123, 8443), or "
+            "`chdb:///folder`, an embedded engine that keeps them there"
+        ),
     ] = "https://sql-clickhouse.clickhouse.com"
     clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
     clickhouse_password: Annotated[Secret, Meta(description="password of a ClickHouse server; secret")] = Secret("")

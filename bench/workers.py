@@ -17,7 +17,7 @@ from typing import Any
 import clickhouse_connect
 
 from app.warehouse import ingest as loading
-from app.warehouse.connect import Embedded
+from app.warehouse.embedded import Embedded
 from app.warehouse.examine import OLDEST_DAY
 from app.warehouse.sources import find_files, raw_events, shape_of
 from app.warehouse.statements import statement

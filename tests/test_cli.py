@@ -95,7 +95,7 @@ def test_check_is_content_with_complete_days(loaded: Path) -> None:
     assert (
         lines[0] == "ok    settings: CLICKHOUSE_URL=chdb://data, GITHUB_TOKEN is set, PYPI_API_URL=http://127.0.0.1:9"
     )
-    assert re.fullmatch(r"ok    connection: embedded ClickHouse [\d.]+ in .*/data", lines[1])
+    assert re.fullmatch(r"ok    connection: ClickHouse [\d.]+ embedded in .*/data", lines[1])
     assert lines[2] == "ok    tables: all there"
     assert re.fullmatch(r"ok    newest day: 2026-03-10, \d+ behind", lines[3])
     assert lines[4:] == ["ok    days missing in the window: none"]
@@ -120,8 +120,16 @@ def test_check_makes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
-        ("CLICKHOUSE_URL", "https://user:hidden@example.com", "serves from an embedded ClickHouse only"),
-        ("CLICKHOUSE_URL", "postgres://x", "CLICKHOUSE_URL must be chdb:///path/to/folder"),
+        (
+            "CLICKHOUSE_URL",
+            "https://user:hidden@example.com",
+            "a server is https://host:port and no more",
+        ),
+        (
+            "CLICKHOUSE_URL",
+            "postgres://x",
+            "CLICKHOUSE_URL accepts http://host:port, https://host:port and",
+        ),
         ("WINDOW_DAYS", "soon", "WINDOW_DAYS='soon' is not accepted"),
     ],
 )
@@ -131,12 +139,6 @@ def test_a_bad_setting_refuses_to_start(tmp_path: Path, setting: str, value: str
     assert message in result.stderr
     assert "hidden" not in result.stderr
     assert "Traceback" not in result.stderr
-
-
-def test_serving_by_default_says_what_to_set(tmp_path: Path) -> None:
-    result = run("serve", cwd=tmp_path)
-    assert result.returncode == 1
-    assert "set CLICKHOUSE_URL=chdb:///path/to/folder, or try `pypistats-server serve --demo`" in result.stderr
 
 
 def test_workers_are_refused_on_an_embedded_engine(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import inspect
 import json
 import logging
+import socket
+import ssl
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from tests.support.fixtures import Dataset
 DECISIONS: dict[str, type[WarehouseError] | None] = {
     "ClickHouseError": QueryFailedError,
     "Error": QueryFailedError,
-    "DatabaseError": QueryFailedError,
+    "DatabaseError": WarehouseUnavailableError,
     "DataError": QueryFailedError,
     "IntegrityError": QueryFailedError,
     "InternalError": QueryFailedError,
@@ -66,7 +68,7 @@ def test_what_may_pass_is_unavailable(code: int) -> None:
     assert type(translate(error)) is WarehouseUnavailableError
 
 
-@pytest.mark.parametrize("code", [47, 60, 62, 164, 497, 516])
+@pytest.mark.parametrize("code", [47, 60, 62, 164, 497])
 def test_what_does_not_pass_is_a_failure_with_its_code(code: int) -> None:
     error = driver.DatabaseError("hush")
     error.code = code
@@ -109,6 +111,34 @@ def test_a_query_that_fails_is_a_500_that_gives_nothing_away(
     assert "UNKNOWN_TABLE" in str(record.exc_info[1])
 
 
+def network_error(cause: Exception) -> Exception:
+    """The driver's error for a failure of the network, raised from what it comes from."""
+    error = driver.OperationalError("Network Error: hush")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (driver.DatabaseError("hush", code=516), "see CLICKHOUSE_USER and CLICKHOUSE_PASSWORD"),
+        (driver.DatabaseError("hush", code=81), "see CLICKHOUSE_DATABASE"),
+        (driver.DatabaseError("hush: HTTP status 502"), "something else does at its address"),
+        (network_error(ConnectionRefusedError("hush")), "the connection is refused"),
+        (network_error(socket.gaierror("hush")), "its host's name is unknown"),
+        (network_error(ssl.SSLCertVerificationError("hush")), "its certificate cannot be verified"),
+        (network_error(ssl.SSLError("hush")), "no TLS"),
+        (network_error(TimeoutError("hush")), "did not answer in time"),
+        (network_error(OSError("hush")), "ClickHouse does not answer"),
+    ],
+)
+def test_what_an_operator_can_mend_is_said_and_tried_again(error: Any, says: str) -> None:
+    with pytest.raises(WarehouseUnavailableError, match=says) as ours, translated():
+        raise error
+
+    assert "hush" not in str(ours.value)
+
+
 def test_the_next_request_after_a_failure_is_answered(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:
@@ -121,7 +151,7 @@ def test_the_next_request_after_a_failure_is_answered(dataset: Dataset) -> None:
 def test_a_query_that_takes_too_long_is_a_503_to_be_tried_again(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.warehouse.connect.QUERY_SECONDS", 1)
+    monkeypatch.setattr("app.warehouse.embedded.QUERY_SECONDS", 1)
     dataset.load(event(project=name) for name in "abc")
     with dataset.client() as client:
         dataset.query("RENAME TABLE overall_daily TO elsewhere")

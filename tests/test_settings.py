@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from app.settings import Secret, SettingError, Settings
-from app.warehouse.connect import embedded_folder
+from app.warehouse.connect import open_engine
+from app.warehouse.embedded import embedded_folder
 
 README = Path(__file__).parents[1] / "README.md"
 VARIABLES = [field.name.upper() for field in msgspec.structs.fields(Settings)]
@@ -191,15 +192,36 @@ def test_an_embedded_folder(url: str, folder: Path) -> None:
         "chdb:///data?x=1",
         "chdb:///data#x",
         "https://user:hush@server:8443/db?password=hush",
-        "http://localhost:8123",
+        "https://user:hush@server:8443",
+        "http://user@server",
+        "http://server/hush",
+        "http://server?password=hush",
+        "http://server#hush",
+        "http://",
+        "http://:8123",
+        "http://server:port",
+        "http://[::1",
         "postgres://hush@localhost",
     ],
 )
 def test_any_other_url_is_refused_by_name_without_what_it_holds(url: str) -> None:
     with pytest.raises(SettingError, match=r"^CLICKHOUSE_URL") as error:
-        embedded_folder(url)
-    assert "chdb:///path/to/folder" in str(error.value)
+        open_engine(Settings(clickhouse_url=url))
+    assert "chdb:///path/to/folder" in str(error.value) or "://host:port and no more" in str(error.value)
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("https://sql-clickhouse.clickhouse.com", "at https://sql-clickhouse.clickhouse.com:8443, user demo"),
+        ("http://localhost", "at http://localhost:8123, user demo"),
+        ("http://10.0.0.1:80/", "at http://10.0.0.1:80, user demo"),
+        ("https://[::1]:9443", "at https://[::1]:9443, user demo"),
+    ],
+)
+def test_a_url_of_a_server_names_host_and_port(url: str, where: str) -> None:
+    assert open_engine(Settings(clickhouse_url=url)).where == where
 
 
 def test_every_setting_is_in_the_readmes_table_with_its_default() -> None:

@@ -7,6 +7,7 @@ import hashlib
 import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Self
 
 import msgspec
@@ -25,11 +26,12 @@ CSV = "text/csv"  # Litestar adds the charset to text.
 
 
 class Body(msgspec.Struct, frozen=True):
-    """An encoded body, what it is, and further headers that belong to it."""
+    """An encoded body, what it is, its status, and further headers that belong to it."""
 
     content: bytes
     media_type: str
     headers: tuple[tuple[str, str], ...] = ()
+    status: int = 200
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -66,11 +68,23 @@ class Answers:
             self._kept.cache_invalidate(make, *parts)
         return answer
 
-    async def respond(self, request: Request[Any, Any, Any], make: Make, question: Any) -> Response[bytes]:
-        """The answer to a question about downloads that `make` works out, as the request asks for it."""
+    async def respond(
+        self,
+        request: Request[Any, Any, Any],
+        make: Make,
+        question: Any,
+        *,
+        fresh: bool = False,
+        min_age: int = 0,
+    ) -> Response[bytes]:
+        """The answer to a question about downloads that `make` works out, as the request asks for it.
+
+        `fresh` has it worked out again; HTTP caches may keep it for at least `min_age` seconds.
+        """
         published = await self.warehouse.published()
-        answer = await self.kept(make, self.warehouse, published, question)
-        return self.send(request, answer, self.seconds_until_new_day(published))
+        work_out = self._make if fresh else self.kept
+        answer = await work_out(make, self.warehouse, published, question)
+        return self.send(request, answer, max(min_age, self.seconds_until_new_day(published)))
 
     def send(self, request: Request[Any, Any, Any], answer: Answer, max_age: int) -> Response[bytes]:
         """An answer that an HTTP cache may keep for `max_age` seconds, as the request asks for it."""
@@ -80,9 +94,11 @@ class Answers:
             "Vary": "Accept",
             **dict(answer.body.headers),
         }
-        if matches(request.headers.get("if-none-match"), answer.etag):
-            return Response(b"", status_code=304, headers=headers, media_type=answer.body.media_type)
-        return Response(answer.body.content, headers=headers, media_type=answer.body.media_type)
+        body = answer.body
+        # A condition is about a success (RFC 9110, section 13.2.1).
+        if body.status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), answer.etag):
+            return Response(b"", status_code=304, headers=headers, media_type=body.media_type)
+        return Response(body.content, status_code=body.status, headers=headers, media_type=body.media_type)
 
     def seconds_until_new_day(self, published: Published) -> int:
         """Until the next day is due; from then on it may come at any moment."""

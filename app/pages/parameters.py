@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from app.api.parameters import MAX_PAGE
+from app.api.parameters import MAX_PAGE, ChartedQuery
+from app.charts.colours import Theme
+from app.charts.data import ChartType
 from app.discovery.index import Sort
-from app.stats.questions import Granularity
+from app.stats.windows import Granularity
 
 FormText = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Ticked = Literal["", "true"]
@@ -27,7 +29,13 @@ class PackagePageQuery(msgspec.Struct, frozen=True):
     compare: FormText = ""
     range: Range = "90"
     granularity: Granularity = "day"
-    chart: Literal["line", "bar"] = "line"
+    chart: ChartType = "line"
+
+
+class EmbedQuery(ChartedQuery, frozen=True, kw_only=True):
+    """Parameters of a chart to embed; without `theme` it is the reader's."""
+
+    theme: Theme | None = None
 
 
 class ExploreQuery(msgspec.Struct, frozen=True):

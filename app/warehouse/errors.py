@@ -6,6 +6,8 @@ WarehouseError                what the warehouse could not do; its message is sa
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
 """
 
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -43,11 +45,27 @@ PASSING_CODES = {
     236: "ABORTED",
     241: "MEMORY_LIMIT_EXCEEDED",
     279: "ALL_CONNECTION_TRIES_FAILED",
+    242: "TABLE_IS_READ_ONLY",
     319: "UNKNOWN_STATUS_OF_INSERT",
     394: "QUERY_WAS_CANCELLED",
     425: "SYSTEM_ERROR",
     999: "KEEPER_EXCEPTION",
 }
+
+# Codes that an operator can mend: the message says with which setting.
+MENDABLE_CODES = {
+    81: "ClickHouse has no such database: see CLICKHOUSE_DATABASE",
+    516: "ClickHouse refuses the user or the password: see CLICKHOUSE_USER and CLICKHOUSE_PASSWORD",
+}
+
+# What makes a network fail, as the standard library tells it; the first that fits.
+NETWORK_FAULTS: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "ClickHouse does not answer: its certificate cannot be verified"),
+    (ssl.SSLError, "ClickHouse does not answer: no TLS where https:// expects it"),
+    (socket.gaierror, "ClickHouse does not answer: its host's name is unknown"),
+    (ConnectionRefusedError, "ClickHouse does not answer: the connection is refused"),
+    (TimeoutError, "ClickHouse did not answer in time"),
+)
 
 # Everything else that the driver raises is a refusal. A test holds both against the driver's own classes.
 UNAVAILABLE = (driver.OperationalError, driver.InterfaceError)
@@ -58,10 +76,24 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
     code = getattr(error, "code", None)
     if code in PASSING_CODES:
         return WarehouseUnavailableError(f"ClickHouse could not answer now: {PASSING_CODES[code]}")
+    if code in MENDABLE_CODES:
+        return WarehouseUnavailableError(MENDABLE_CODES[code])
     if isinstance(error, UNAVAILABLE):
-        return WarehouseUnavailableError("ClickHouse does not answer")
+        return WarehouseUnavailableError(_network_fault(error))
+    if type(error) is driver.DatabaseError and code is None:
+        # ClickHouse names the code of whatever it refuses: this was something between it and us.
+        return WarehouseUnavailableError("ClickHouse does not answer: something else does at its address")
     name = getattr(error, "name", None) or type(error).__name__
     return QueryFailedError(f"ClickHouse refused a query: {name}", code)
+
+
+def _network_fault(error: BaseException) -> str:
+    """What the driver's error was raised from, in words that help whoever runs the server."""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
+        causes.append(cause)
+    faults = (text for kind, text in NETWORK_FAULTS for cause in causes if isinstance(cause, kind))
+    return next(faults, "ClickHouse does not answer")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.connect import Rows
+from app.warehouse.connection import Rows
 from app.warehouse.errors import translated
 from app.warehouse.statements import ask, command, statement
 from app.warehouse.tables import create_tables

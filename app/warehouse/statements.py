@@ -7,7 +7,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.connect import Rows
+from app.warehouse.connection import Rows
 from app.warehouse.errors import translated
 
 Connect = Callable[[], Client]

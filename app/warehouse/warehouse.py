@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from async_lru import alru_cache
 
-from app.warehouse.connect import Connection
+from app.warehouse.connection import Connection
 
 DEMO_SOURCE = "demo"
 """The source of loads that hold synthetic events."""

@@ -17,7 +17,7 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.warehouse.connect import Embedded
+from app.warehouse.embedded import Embedded
 from app.warehouse.ingest import ingest
 from app.warehouse.journal import LoadedDay
 from tests.discovery.stub import Stub, running_stub

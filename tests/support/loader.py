@@ -20,7 +20,7 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.warehouse.connect import Embedded
+from app.warehouse.embedded import Embedded
 from app.warehouse.ingest import ingest
 from tests.support.server import NOWHERE
 

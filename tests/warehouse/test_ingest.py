@@ -220,7 +220,7 @@ def test_a_day_may_come_in_several_files_of_a_call(dataset: Dataset, tmp_path: P
 LOAD_AND_PRINT = """
 import sys
 from pathlib import Path
-from app.warehouse.connect import Embedded
+from app.warehouse.embedded import Embedded
 from app.warehouse.ingest import ingest
 engine = Embedded(Path(sys.argv[1]), "pypi")
 ingest(engine.client, sys.argv[2:])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.warehouse.connect import Embedded
+from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseInUseError
 from app.warehouse.ingest import WriterBusyError, ingest
 from app.warehouse.progress import Progress
@@ -172,7 +172,7 @@ def test_a_second_writer_in_the_process_is_refused_and_the_first_is_none_the_wor
 HOLD = """
 import sys, time
 from pathlib import Path
-from app.warehouse.connect import Embedded
+from app.warehouse.embedded import Embedded
 engine = Embedded(Path(sys.argv[1]), "pypi")
 print("ready", flush=True)
 time.sleep(60)
@@ -199,7 +199,7 @@ def test_a_second_process_is_told_who_is_there_and_what_to_do(tmp_path: Path) ->
 OPEN = """
 import sys
 from pathlib import Path
-from app.warehouse.connect import Embedded
+from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseInUseError
 try:
     Embedded(Path(sys.argv[1]), "pypi").close()

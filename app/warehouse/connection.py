@@ -1,0 +1,40 @@
+"""What the rest of the house needs of a ClickHouse, whichever it is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from clickhouse_connect.driver.client import Client
+
+Rows = Sequence[Sequence[Any]]
+
+QUERY_SECONDS = 30
+"""How long a reader's query may take."""
+
+
+class Connection(Protocol):
+    """What readers need."""
+
+    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
+        """The rows that a query returns. Raises WarehouseError."""
+
+    async def close(self) -> None:
+        """Give everything back."""
+
+
+class Engine(Protocol):
+    """A ClickHouse that the settings name: synchronous clients for whoever writes, one async interface for readers."""
+
+    database: str
+
+    @property
+    def where(self) -> str:
+        """Where it is, for people: a few words that follow its name, without secrets."""
+
+    def client(self, database: str | None = "") -> Client:
+        """A new client, for one thread, in the database of the settings or in none. The caller closes it."""
+
+    def reader(self) -> Connection:
+        """The async interface."""
+
+    def close(self) -> None:
+        """Give everything back; clients and readers must be closed before."""
