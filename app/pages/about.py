@@ -89,7 +89,7 @@ async def about_html(warehouse: Warehouse, published: Published, question: About
     text = None
     if readme is not None and is_markdown(readme):
         # In a thread: a long one takes a while, and statistics do not wait for it.
-        text = Markup(await asyncio.to_thread(readme_html, readme))  # noqa: S704 – sanitised there
+        text = Markup(await asyncio.to_thread(readme_html, readme))  # noqa: S704  (sanitised there)
     return html(
         "about.html",
         package=package.package,

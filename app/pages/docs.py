@@ -24,6 +24,6 @@ def _docs(is_demo: bool) -> Answer:
 
 
 @endpoint("/api")
-async def redirect_to_docs(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def redirect_to_docs() -> Response[bytes]:
     """Who asks the API for nothing wants to know what there is."""
     return Response(b"", status_code=308, headers={"Location": "/docs", "Cache-Control": "public, max-age=86400"})

@@ -20,9 +20,7 @@ PER_PAGE = 20
 
 
 @page("/explore", ExploreQuery)
-async def get_explore_page(
-    request: Request[Any, Any, Any], services: NamedDependency[Services]
-) -> Response[bytes]:
+async def get_explore_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The index; where there is none, what to set, or that it is being built."""
     answers, discovery = services
     query = parse_query(request, ExploreQuery)

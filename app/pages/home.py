@@ -51,7 +51,12 @@ async def get_home_page(request: Request[Any, Any, Any], answers: NamedDependenc
 
 async def home_html(warehouse: Warehouse, published: Published, question: HomeQuestion) -> Body:
     """The page; with a search, its results alone."""
-    facts = {"newest": newest_day(published), "days": len(published.days), "is_demo": published.demo, "q": question.q}
+    facts: dict[str, Any] = {
+        "newest": newest_day(published),
+        "days": len(published.days),
+        "is_demo": published.demo,
+        "q": question.q,
+    }
     if question.q:
         return html("search.html", found=await _found(warehouse, published, question), **facts)
     everything = await changes(warehouse, published, ChangesQuestion(ALL_PACKAGES))

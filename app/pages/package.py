@@ -112,9 +112,7 @@ def _others(compare: str, package: str) -> tuple[list[str], list[str]]:
     return [name for name in dict.fromkeys(names) if name != package][:COMPARED], unusable
 
 
-async def _rivals(
-    warehouse: Warehouse, published: Published, names: Sequence[str]
-) -> tuple[list[Rival], list[str]]:
+async def _rivals(warehouse: Warehouse, published: Published, names: Sequence[str]) -> tuple[list[Rival], list[str]]:
     found, unknown = await recent(warehouse, published, RecentQuestion(tuple(names), mirrors=False))
     counts = await popularity(warehouse, published, list(found), 30)
     return [Rival(name, downloads, change_of(counts[name])) for name, downloads in found.items()], unknown

@@ -5,7 +5,6 @@ The Markdown is rendered, then everything goes but a few tags; the page's Conten
 
 import re
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import nh3

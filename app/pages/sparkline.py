@@ -10,6 +10,4 @@ def sparkline(counts: Sequence[int]) -> str:
     """Points from left to right, from 0 at the bottom to the largest count at the top."""
     step = WIDTH / max(1, len(counts) - 1)
     scale = (HEIGHT - 2 * MARGIN) / (max(counts, default=0) or 1)
-    return " ".join(
-        f"{number * step:.1f},{HEIGHT - MARGIN - count * scale:.1f}" for number, count in enumerate(counts)
-    )
+    return " ".join(f"{number * step:.1f},{HEIGHT - MARGIN - count * scale:.1f}" for number, count in enumerate(counts))

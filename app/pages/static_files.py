@@ -51,7 +51,9 @@ def static_url(path: str) -> str:
 
 
 @endpoint("/static/{digest:str}/{path:path}")
-async def get_static_file(request: Request[Any, Any, Any], digest: FromPath[str], path: FromPath[str]) -> Response[bytes]:
+async def get_static_file(
+    request: Request[Any, Any, Any], digest: FromPath[str], path: FromPath[str]
+) -> Response[bytes]:
     """A file. Under the URL of another version it is the same one for a moment: a page may have been kept since."""
     files = tree()
     answer = files.files.get(path.removeprefix("/"))

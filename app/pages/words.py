@@ -5,7 +5,10 @@ from datetime import date
 from app.stats.dimensions import NULL_CATEGORY
 
 UNITS = ((1_000_000_000_000, "T"), (1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
+THOUSAND = 1_000
+"""Smaller numbers are written out."""
 SIGNIFICANT = 3
+ROUNDS_UP = 0.9995
 
 STEADY = 0.0005
 """A change that is shown as 0.0 % has no direction."""
@@ -14,8 +17,8 @@ STEADY = 0.0005
 def compact(number: int) -> str:
     """Three significant digits: 1.42M."""
     for size, unit in UNITS:
-        # 999,950 and up would be 1000k.
-        if number >= size * 0.9995 and number >= 1000:
+        # From there on, three digits round up to the next unit: 999,500 is 1.00M.
+        if number >= size * ROUNDS_UP and number >= THOUSAND:
             return f"{_three_digits(number / size)}{unit}"
     return str(number)
 
