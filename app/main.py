@@ -30,6 +30,7 @@ from app.pages.home import get_home_page
 from app.pages.package import get_package_page
 from app.pages.static_files import get_static_file
 from app.settings import Settings
+from app.warehouse.clickpy import is_clickpys
 from app.warehouse.connect import open_engine
 from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseError
@@ -94,7 +95,8 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         engine = open_engine(settings)
         if isinstance(engine, Embedded):
             with engine.client() as client:
-                create_tables(client)
+                if not is_clickpys(client):
+                    create_tables(client)
         reader = engine.reader()
         warehouse = Warehouse(reader)
         await _look(warehouse)

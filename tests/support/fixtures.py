@@ -98,12 +98,12 @@ def outside() -> Iterator[Stub]:
 @pytest.fixture(scope="session")
 def make_dataset(
     data_folder: Path, engine_stays_open: None, outside: Stub, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], Dataset]]:
+) -> Iterator[Callable[..., Dataset]]:
     """Makes empty data sets, for tests of any scope; all are closed at the end."""
     made = []
 
-    def make() -> Dataset:
-        made.append(Dataset(tmp_path_factory.mktemp("files"), data_folder, outside))
+    def make(kind: type[Dataset] = Dataset) -> Dataset:
+        made.append(kind(tmp_path_factory.mktemp("files"), data_folder, outside))
         return made[-1]
 
     yield make

@@ -552,7 +552,7 @@ def test_rows_that_were_superseded_are_swept_once_they_are_old_enough(dataset: D
 
 def test_readers_see_the_old_days_or_the_new_ones(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """While two days are replaced over and over, no answer mixes one load with another, or has a day of neither."""
-    monkeypatch.setattr("app.warehouse.warehouse.PUBLISHED_SECONDS", 0.0)
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.0)
 
     def load(number: int) -> None:
         events = [event(f"2026-03-{day} 12:00:00 UTC", "numpy", version=str(number)) for day in ("09", "10")]
