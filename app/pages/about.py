@@ -11,18 +11,20 @@ from markupsafe import Markup
 
 from app.api.answers import Body
 from app.api.errors import RETRY_SECONDS
+from app.api.packages import known_package
 from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.routes import Services
 from app.discovery.errors import DiscoveryError
 from app.discovery.github import Document
 from app.discovery.lookups import GitHubOffError
-from app.discovery.package import Downloads, PackageQuestion, downloads_of, package_of
+from app.discovery.package import Downloads, PackageQuestion, downloads_of
 from app.discovery.service import Discovery
 from app.pages.fill import html
 from app.pages.readme import is_markdown, readme_html
 from app.pages.routes import page
-from app.stats.questions import NothingLoadedError, UnknownPackageError
-from app.warehouse.warehouse import Published, Warehouse
+from app.stats.questions import NothingLoadedError
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 RELEASES = 8
 """The newest ones are listed."""
@@ -77,14 +79,12 @@ async def _readme(discovery: Discovery, name: str) -> Readme:
 
 
 async def about_html(warehouse: Warehouse, published: Published, question: AboutQuestion) -> Body:
-    """The page. Raises UnknownPackageError where nobody knows the package."""
+    """The page."""
     try:
         downloads = await downloads_of(warehouse, published, question.package)
     except NothingLoadedError:
         downloads = Downloads()
-    package = package_of(question.package, downloads)
-    if package is None:
-        raise UnknownPackageError(question.package.name)
+    package = known_package(question.package, downloads)
     readme = question.readme
     text = None
     if readme is not None and is_markdown(readme):

@@ -16,7 +16,8 @@ from app.pages.fill import html
 from app.pages.parameters import EmbedQuery
 from app.pages.routes import page
 from app.stats.questions import SeriesQuestion
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 
 class EmbedQuestion(msgspec.Struct, frozen=True):

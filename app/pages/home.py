@@ -16,7 +16,8 @@ from app.pages.routes import page
 from app.stats.changes import ChangesQuestion, change_of, changes
 from app.stats.questions import Ranked, SearchQuestion, TopQuestion, newest_day, popularity, search, top
 from app.stats.windows import TREND_WEEKS
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 MOST_DOWNLOADED = 25
 CONSIDERED = 100

@@ -19,7 +19,8 @@ from app.pages.sparkline import sparkline
 from app.stats.changes import ChangesQuestion, change_of, changes
 from app.stats.questions import Recent, RecentQuestion, newest_day, popularity, recent
 from app.stats.windows import TREND_WEEKS, last_days, last_period, one_before
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 COMPARED = 7
 """Packages beside the page's own, at most: more lines nobody tells apart."""

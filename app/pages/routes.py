@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
+from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ExceptionHandlersMap
 
 from app.api.errors import PROBLEMS, as_problem
@@ -42,5 +43,7 @@ def _framed_error_page(request: Request[Any, Any, Any], error: Exception) -> Res
     return error_page(request, error, framed=True)
 
 
-_errors: ExceptionHandlersMap = dict.fromkeys([*PROBLEMS, Exception], error_page)
-_framed_errors: ExceptionHandlersMap = dict.fromkeys([*PROBLEMS, Exception], _framed_error_page)
+# By the very classes that the app has handlers for: Litestar takes the nearest class, wherever its handler stands.
+_ERRORS = [*PROBLEMS, ProblemDetailsException, Exception]
+_errors: ExceptionHandlersMap = dict.fromkeys(_ERRORS, error_page)
+_framed_errors: ExceptionHandlersMap = dict.fromkeys(_ERRORS, _framed_error_page)

@@ -8,7 +8,8 @@ import msgspec
 from app.stats.dimensions import MIRRORS
 from app.stats.questions import Popularity, SeriesQuestion, newest_day, series
 from app.stats.windows import TREND_WEEKS, Window, a_week_before, days_of, last_period, one_before
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 SHIFTING = ("python_minor", "system", "installer", "version", "country")
 """The dimensions in which shares are compared."""
@@ -102,11 +103,11 @@ def _sum(daily: Mapping[date, int], window: Window) -> int:
 
 
 async def _shifts(warehouse: Warehouse, published: Published, package: str, week: Window) -> dict[str, list[Shift]]:
-    now = _by_dimension(await warehouse.totals(published, package, SHIFTING, week.start, week.end))
+    now = _by_dimension(await warehouse.layout.totals(published, package, SHIFTING, week.start, week.end))
     earlier = one_before(week)
     then: dict[str, dict[str, int]] = {}
     if set(published.days).issuperset(days_of(earlier)):
-        then = _by_dimension(await warehouse.totals(published, package, SHIFTING, earlier.start, earlier.end))
+        then = _by_dimension(await warehouse.layout.totals(published, package, SHIFTING, earlier.start, earlier.end))
     return {dimension: _shifts_in(now.get(dimension, {}), then.get(dimension, {})) for dimension in SHIFTING}
 
 
