@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from app.api.answers import Answers
+from app.api.badges import get_badge
 from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
 from app.api.headers import add_common_headers
@@ -43,6 +44,7 @@ ROUTES = [
     *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
     get_summary,  # …/summary
     get_chart,  # …/chart/{type}
+    get_badge,  # …/badge
     get_package,  # /api/packages/{package}
     get_readme,  # …/readme
     get_changelog,  # …/changelog

@@ -33,9 +33,7 @@ def test_parameters_of_endpoints() -> None:
         of_every_series = {"start_date", "end_date", "granularity", "format"}
         known = set(route.opt["query"].__struct_fields__)
         listed = set(re.findall(r"`(\w+)(?:=[^`]*)?`", parameters))
-        # The text below the table says what every series takes.
-        is_series = known >= of_every_series
-        assert listed == (known - of_every_series if is_series else known), path
+        assert listed == (known - of_every_series if known >= of_every_series else known), path
 
 
 def test_commands() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.api.answers import Body
+from app.charts.badge import short
 from app.pages import words
 from app.pages.security import security_headers
 from app.pages.static_files import static_url
@@ -27,7 +28,7 @@ def _environment() -> Environment:
     environment.globals["static"] = static_url
     environment.filters |= {
         "category": words.category,
-        "compact": words.compact,
+        "compact": short,
         "day": words.day,
         "direction": words.direction,
         "grouped": words.grouped,

@@ -4,28 +4,8 @@ from datetime import date
 
 from app.stats.dimensions import NULL_CATEGORY
 
-UNITS = ((1_000_000_000_000, "T"), (1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k"))
-THOUSAND = 1_000
-"""Smaller numbers are written out."""
-SIGNIFICANT = 3
-ROUNDS_UP = 0.9995
-
 STEADY = 0.0005
 """A change that is shown as 0.0 % has no direction."""
-
-
-def compact(number: int) -> str:
-    """Three significant digits: 1.42M."""
-    for size, unit in UNITS:
-        # From there on, three digits round up to the next unit: 999,500 is 1.00M.
-        if number >= size * ROUNDS_UP and number >= THOUSAND:
-            return f"{_three_digits(number / size)}{unit}"
-    return str(number)
-
-
-def _three_digits(number: float) -> str:
-    whole = len(str(int(number + 0.0005)))
-    return f"{number:.{max(0, SIGNIFICANT - whole)}f}"
 
 
 def grouped(number: int) -> str:
