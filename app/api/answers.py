@@ -8,9 +8,9 @@ from litestar import Request, Response
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
-from app.api.errors import kept_problem
+from app.api.errors import lasting_problem_body
 from app.front.answer import Answer, Body
-from app.front.finder import Finder, Make
+from app.front.finder import AsBody, Finder, Make
 from app.front.front import Asked
 from app.front.store import Kept
 from app.settings import Settings
@@ -24,7 +24,7 @@ class Answers:
         self.warehouse = warehouse
         self.settings = settings
         self.now = now
-        self.finder = Finder(warehouse, settings, now, kept_problem)
+        self.finder = Finder(warehouse, settings, now)
 
     async def respond(
         self,
@@ -32,14 +32,15 @@ class Answers:
         make: Make,
         question: Hashable,
         *,
+        as_body: AsBody = lasting_problem_body,
         by_accept: bool = False,
         fresh: bool = False,
     ) -> Response[bytes]:
-        """The answer to a question about downloads that `make` works out.
+        """The answer to a question about downloads that `make` works out; `as_body` is for the errors that last.
 
         `by_accept` says that `Accept` may have chosen `make`; `fresh` has it worked out for every such request.
         """
-        kept = await self.finder.find(make, question, by_accept=by_accept, fresh=fresh)
+        kept = await self.finder.find(make, question, as_body=as_body, by_accept=by_accept, fresh=fresh)
         return self.send(request, kept, is_named=not fresh)
 
     def keep(self, request: Request[Any, Any, Any], key: Hashable, body: Body, seconds: float) -> Response[bytes]:

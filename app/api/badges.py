@@ -14,7 +14,7 @@ from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.charts.badge import Badge, Style, downloads_in, shields, svg
-from app.front.answer import JSON, Answer, Body
+from app.front.answer import JSON, NO_STORE, Answer, Body
 from app.front.store import Kept
 from app.stats.questions import NothingLoadedError, RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.errors import WarehouseUnavailableError
@@ -56,7 +56,8 @@ async def get_badge(
     except (NothingLoadedError, WarehouseUnavailableError) as error:
         logger.warning("a badge says that its number is unavailable: %s", error or "no day has been loaded")
         body = _excuse(question, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
-        body = msgspec.structs.replace(body, headers=(("Retry-After", str(RETRY_SECONDS)),))
+        retry = ("Retry-After", str(RETRY_SECONDS))
+        body = msgspec.structs.replace(body, headers=(retry,), cache_control=NO_STORE)
         return answers.send(request, Kept.until(RETRY_SECONDS, None, Answer(body)))
 
 

@@ -4,6 +4,7 @@ A body names the parameter and what it accepts; it never holds the text of an ex
 """
 
 import logging
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.api.parameters import BadParameterError
 from app.charts.render import RenderError
 from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
-from app.front.answer import PROBLEM, Body
+from app.front.answer import NO_STORE, PROBLEM, Body
 from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
 from app.warehouse.errors import WarehouseBusyError, WarehouseUnavailableError
@@ -33,7 +34,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **e
         status_code=status,
         title=HTTPStatus(status).phrase,
         detail=detail,
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={"Cache-Control": NO_STORE, **(headers or {})},
         extra=extra or None,
     )
 
@@ -54,15 +55,22 @@ def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
     return problem(404, f"package: no download of {package!r} has been loaded")
 
 
-def kept_problem(error: Exception) -> Body | None:
-    """The body of an error that holds until other data are published, and is kept as answers are: there is no such
-    package. None for any other."""
+def lasting_problem(error: Exception) -> ProblemDetailsException | None:
+    """The problem of an error that lasts until other data are published: there is no such package. None for another."""
     if isinstance(error, UnknownPackageError):
-        error = _unknown_package(error)
-    if not isinstance(error, ProblemDetailsException) or error.status_code != HTTPStatus.NOT_FOUND:
+        return _unknown_package(error)
+    if isinstance(error, ProblemDetailsException) and error.status_code == HTTPStatus.NOT_FOUND:
+        return error
+    return None
+
+
+def lasting_problem_body(error: Exception) -> Body | None:
+    """The same, ready to be kept as an answer."""
+    found = lasting_problem(error)
+    if found is None:
         return None
-    body = {"status": error.status_code, "title": error.title, "detail": error.detail}
-    return Body(msgspec.json.encode(body), PROBLEM, status=error.status_code)
+    body = {"status": found.status_code, "title": found.title, "detail": found.detail}
+    return Body(msgspec.json.encode(body), PROBLEM, status=found.status_code, cache_control=NO_STORE)
 
 
 def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
@@ -103,25 +111,35 @@ def _http(error: HTTPException) -> ProblemDetailsException:
     return problem(error.status_code, details.get(error.status_code, HTTPStatus(error.status_code).phrase), headers)
 
 
-def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemDetailsException]] = {
+    BadParameterError: _bad_parameter,
+    UnknownPackageError: _unknown_package,
+    NothingLoadedError: _nothing_loaded,
+    WarehouseBusyError: _warehouse_busy,
+    WarehouseUnavailableError: _warehouse_unavailable,
+    RenderError: _render,
+    GitHubOffError: _github_off,
+    DiscoveryError: _discovery,
+    HTTPException: _http,
+}
+"""The errors that are foreseen, and the problem that each is."""
+
+
+def as_problem(request: Request[Any, Any, Any], error: Exception) -> ProblemDetailsException:
+    """The problem that an error is; one that nobody has foreseen is a 500, and is logged."""
+    if isinstance(error, ProblemDetailsException):
+        return error
+    for kind in type(error).__mro__:
+        if kind in PROBLEMS:
+            return PROBLEMS[kind](error)
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(500, "the server failed to answer; its log says why").to_response(request)
+    return problem(500, "the server failed to answer; its log says why")
 
 
-problem_details = ProblemDetailsPlugin(
-    ProblemDetailsConfig(
-        exception_to_problem_detail_map={
-            BadParameterError: _bad_parameter,
-            UnknownPackageError: _unknown_package,
-            NothingLoadedError: _nothing_loaded,
-            WarehouseBusyError: _warehouse_busy,
-            WarehouseUnavailableError: _warehouse_unavailable,
-            RenderError: _render,
-            GitHubOffError: _github_off,
-            DiscoveryError: _discovery,
-            HTTPException: _http,
-        }
-    )
-)
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    return as_problem(request, error).to_response(request)
+
+
+problem_details = ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=dict(PROBLEMS)))
 
 unexpected_errors: ExceptionHandlersMap = {Exception: _unexpected}

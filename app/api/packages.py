@@ -1,5 +1,6 @@
 """Packages as PyPI and GitHub know them: the index to search, one package, its README and its changelog."""
 
+from collections.abc import Hashable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes, urlencode
@@ -12,14 +13,14 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from app.api.answers import Answers
-from app.api.errors import problem, unavailable
+from app.api.errors import lasting_problem_body, problem, unavailable
 from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
 from app.api.routes import Services, endpoint
 from app.discovery.entries import Entry
 from app.discovery.github import Document
 from app.discovery.index import Index, Query
-from app.discovery.package import Downloads, PackageQuestion, downloads_of, package_of
-from app.discovery.service import WHY_OFF
+from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
+from app.discovery.service import WHY_OFF, Discovery
 from app.front.answer import JSON, Answer, Body
 from app.front.lifetime import SHORT_SECONDS
 from app.front.store import Kept
@@ -51,16 +52,17 @@ async def list_packages(request: Request[Any, Any, Any], services: NamedDependen
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
         raise unavailable(f"there is no index: {WHY_OFF}" if discovery.is_off else "the index is being built")
-    answer = Answer(packages_json(discovery.index, query))
+    body = packages_json(discovery.index, query)
+    return answers.send(request, keep_with_index(answers, discovery, (list_packages, query), body))
+
+
+def keep_with_index(answers: Answers, discovery: Discovery, key: Hashable, body: Body) -> Kept:
+    """Keep an answer from the index, until there is another."""
     # Weak: answers from an old index may stay for long, and it is not to stay with them.
     index = ref(discovery.index)
-    kept = Kept.until(
-        answers.settings.cache_ttl_seconds,
-        (list_packages, query),
-        answer,
-        still=lambda: discovery.index is index(),
-    )
-    return answers.send(request, answers.finder.keep(kept))
+    seconds = answers.settings.cache_ttl_seconds
+    kept = Kept.until(seconds, key, Answer(body), still=lambda: discovery.index is index())
+    return answers.finder.keep(kept)
 
 
 def packages_json(index: Index, query: PackagesQuery) -> Body:
@@ -119,7 +121,9 @@ async def get_package(
     is_final = discovery.patient.is_final(question.about)
     seconds = answers.settings.cache_ttl_seconds if is_final else SHORT_SECONDS
     try:
-        kept = await answers.finder.find(package_json, question, key=name, seconds=seconds, keep=is_final)
+        kept = await answers.finder.find(
+            package_json, question, as_body=lasting_problem_body, key=name, seconds=seconds, keep=is_final
+        )
     except WarehouseError:
         kept = Kept.until(SHORT_SECONDS, None, Answer(_package_body(question, None)))
     return answers.send(request, kept)
@@ -135,12 +139,17 @@ async def package_json(warehouse: Warehouse, published: Published, question: Pac
 
 
 def _package_body(question: PackageQuestion, downloads: Downloads | None) -> Body:
+    return Body(msgspec.json.encode(known_package(question, downloads)), JSON)
+
+
+def known_package(question: PackageQuestion, downloads: Downloads | None) -> Package:
+    """All that is known of a package. Raises a 404 where nobody knows it, and a 503 where that cannot be told."""
     package = package_of(question, downloads)
     if package is None:
         if downloads is None or "pypi" in question.about.unavailable:
             raise unavailable("neither PyPI nor the statistics can say at the moment whether there is this package")
         raise problem(404, f"package: neither PyPI nor any download that has been loaded knows {question.name!r}")
-    return Body(msgspec.json.encode(package), JSON)
+    return package
 
 
 class Text(msgspec.Struct):

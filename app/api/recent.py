@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.api.answers import Answers
+from app.api.errors import lasting_problem_body
 from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
 from app.api.routes import Services, endpoint
 from app.discovery.metadata import Metadata, metadata_of
@@ -101,7 +102,7 @@ async def get_summary(
     parse_query(request, NoQuery)
     question = SummaryQuestion(package_name(package), answers.settings.window_days)
     # First, and kept apart: a package that nobody downloads is not looked up, and new metadata cost no query.
-    totals = await answers.finder.find(totals_json, question)
+    totals = await answers.finder.find(totals_json, question, as_body=lasting_problem_body)
     if totals.answer.status == HTTPStatus.NOT_FOUND:
         return answers.send(request, totals)
     about = await discovery.patient.about_for_statistics(question.package)

@@ -21,12 +21,13 @@ COMPRESSED_IN_THREAD = 16_384
 """Bytes from which a body is compressed outside the event loop."""
 
 ERROR = 400
+NO_STORE = "no-store"
 
 
 class Body(msgspec.Struct, frozen=True):
     """An encoded body, what it is, its status, and further headers that belong to it.
 
-    HTTP caches may keep it for at least `min_age` seconds, even where it may change before.
+    HTTP caches may keep it for at least `min_age` seconds, even where it may change before; or as `cache_control` says.
     """
 
     content: bytes
@@ -34,6 +35,7 @@ class Body(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     status: int = 200
     min_age: int = 0
+    cache_control: str = ""
 
 
 class Variant(NamedTuple):
@@ -46,7 +48,7 @@ class Variant(NamedTuple):
 class Answer:
     """A body ready to be sent in every content coding; `by_accept` says that `Accept` may have chosen it.
 
-    Problems have no ETag: nobody is to keep them.
+    What nobody is to keep has no ETag.
     """
 
     __slots__ = ("_etag", "_making", "_unmodified", "_variants", "body", "by_accept", "is_compressible")
@@ -54,7 +56,7 @@ class Answer:
     def __init__(self, body: Body, *, by_accept: bool = False) -> None:
         self.body = body
         self.is_compressible = is_worth_compressing(body.content, body.media_type)
-        self._etag = hashlib.blake2b(body.content, digest_size=16).hexdigest() if body.media_type != PROBLEM else ""
+        self._etag = hashlib.blake2b(body.content, digest_size=16).hexdigest() if body.cache_control != NO_STORE else ""
         self.by_accept = by_accept
         self._variants = {"identity": self._variant("identity", body.content)}
         self._unmodified: dict[str, Headers] = {}
@@ -69,11 +71,6 @@ class Answer:
     def is_error(self) -> bool:
         """Whether it says why there is no other."""
         return self.body.status >= ERROR
-
-    @property
-    def is_problem(self) -> bool:
-        """Whether it says so for programs (RFC 9457)."""
-        return not self._etag
 
     @property
     def size(self) -> int:

@@ -25,7 +25,12 @@ REFRESHED_AT_ONCE = 2
 """Answers that are made anew at once after a new day, beside those that somebody waits for."""
 
 AsBody = Callable[[Exception], Body | None]
-"""The body of an error that is an answer as good as any; None for an error that is not."""
+"""The body of an error that lasts, and so is an answer as good as any; None for another."""
+
+
+def no_body(_: Exception) -> None:
+    """No error is an answer."""
+
 
 Make = Callable[[Warehouse, Published, Any], Awaitable[Body]]
 
@@ -38,6 +43,7 @@ class Job(NamedTuple):
     make: Make
     question: Any
     key: tuple[Make, Hashable]
+    as_body: AsBody
     by_accept: bool
     seconds: float
     keep: bool
@@ -46,14 +52,13 @@ class Job(NamedTuple):
 class Finder:
     """All answers that are kept, and the work on those that are not."""
 
-    def __init__(self, warehouse: Warehouse, settings: Settings, now: Callable[[], datetime], as_body: AsBody) -> None:
+    def __init__(self, warehouse: Warehouse, settings: Settings, now: Callable[[], datetime]) -> None:
         self.warehouse = warehouse
         self.versions = Versions(warehouse, self._changed, self._give_up)
         self.lifetimes = Lifetimes(self.versions, now, settings.cache_ttl_seconds)
         errors = settings.cache_max_bytes // ERRORS_SHARE
         self.answers = Store(settings.cache_max_bytes - errors, settings.cache_max_entries)
         self.errors = Store(errors, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
-        self._as_body = as_body
         self._flights: dict[Hashable, asyncio.Task[Kept]] = {}
         self._refresh: asyncio.Task[None] | None = None
 
@@ -70,6 +75,7 @@ class Finder:
         make: Make,
         question: Hashable,
         *,
+        as_body: AsBody = no_body,
         by_accept: bool = False,
         fresh: bool = False,
         key: Hashable = None,
@@ -81,7 +87,7 @@ class Finder:
         One that depends on more is kept under a `key`, for some seconds, or not at all. `fresh`: worked out in any
         case. It may be one of before where ClickHouse cannot say whether it still holds. Raises WarehouseError.
         """
-        job = Job(make, question, (make, question if key is None else key), by_accept, seconds, keep)
+        job = Job(make, question, (make, question if key is None else key), as_body, by_accept, seconds, keep)
         kept = self.answers.get(job.key) or self.errors.get(job.key)
         if kept is not None and not fresh and self.lifetimes.of(kept) is not None:
             return kept
@@ -109,10 +115,10 @@ class Finder:
             # Who waits is not cancelled by it: see _give_up.
             raise WarehouseUnavailableError("ClickHouse has stopped answering") from None
         except Exception as error:
-            as_body = self._as_body(error)
-            if as_body is None:
+            lasting = job.as_body(error)
+            if lasting is None:
                 raise
-            body = as_body
+            body = lasting
         expires = time.monotonic() + job.seconds
         kept = Kept(job.key, Answer(body, by_accept=job.by_accept), version, expires)
         return self.keep(kept) if job.keep else kept
@@ -156,7 +162,7 @@ class Finder:
                 if kept.version is not version:
                     try:
                         make, question = kept.key
-                        await self._done(Job(make, question, kept.key, kept.answer.by_accept, math.inf, True))
+                        await self._done(Job(make, question, kept.key, no_body, kept.answer.by_accept, math.inf, True))
                     except Exception as error:
                         # The next who asks gets to see it.
                         logger.debug("an answer could not be made anew: %s", type(error).__name__)

@@ -22,8 +22,6 @@ FOREVER = 1 << 31
 STALE_SECONDS = 86_400
 """How long they may go on with what they have while we cannot answer (RFC 5861)."""
 
-UNAVAILABLE = 500
-NO_STORE: Headers = [(b"cache-control", b"no-store")]
 ABOUT_TO_CHANGE: Headers = [(b"cache-control", b"public, max-age=%d" % SHORT_SECONDS)]
 
 
@@ -42,8 +40,8 @@ class Lifetimes:
         if not self._holds(kept, now):
             return None
         answer = kept.answer
-        if answer.is_problem or answer.status >= UNAVAILABLE:
-            return NO_STORE
+        if answer.body.cache_control:
+            return [(b"cache-control", answer.body.cache_control.encode())]
         if answer.is_error:
             return [(b"cache-control", b"public, max-age=%d" % self._overdue_seconds)]
         if kept.version is None:
