@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.load import pin
+
 START_SECONDS = 60.0
+PORT = "PORT"
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes]:
@@ -27,15 +30,24 @@ def get(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[int]:
+def serving(data: Path, core: int | None = None, **settings: str) -> Iterator[int]:
     """A server of an embedded engine's folder, on a free port of the loopback interface."""
+    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi", **settings}
+    with started([sys.executable, "-m", "app.cli", "serve", "--port", PORT], environment, core) as port:
+        yield port
+
+
+@contextmanager
+def started(command: list[str], environment: dict[str, str] | None = None, core: int | None = None) -> Iterator[int]:
+    """A command that listens on a free port, which stands in it for PORT; on one core, where one is named."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi"}
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    command = [str(port) if word == PORT else word for word in command]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
+            if core is not None:
+                pin(core, process.pid)
             _wait_for(port, process)
             yield port
         finally:
@@ -53,5 +65,5 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
                 return
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.01)
     raise RuntimeError("the server does not start")

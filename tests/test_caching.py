@@ -414,3 +414,36 @@ def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset
         recent = client.get("/api/packages/numpy/recent")
 
     assert body(recent)["data"] == {"last_day": 1, "last_week": 2, "last_month": 2}
+
+
+async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
+    dataset.load([event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")])
+    dimensions = ["overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type"]
+    alone = dataset.app()
+    async with alone.lifespan():
+        transport = httpx.ASGITransport(alone)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            one_by_one = [await client.get(f"/api/packages/numpy/{dimension}") for dimension in dimensions]
+    app = dataset.app()
+    async with app.lifespan():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            with counted(app) as queries:
+                paths = [f"/api/packages/numpy/{dimension}" for dimension in dimensions]
+                at_once = await asyncio.gather(*[client.get(path) for path in paths])
+
+    assert [answer.content for answer in at_once] == [answer.content for answer in one_by_one]
+    assert {answer.status_code for answer in at_once} == {200}
+    assert queries == ["series"]
+
+
+async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    app = dataset.app()
+    async with app.lifespan():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            paths = [f"/api/packages/nope/{dimension}" for dimension in ("overall", "system", "version")]
+            answers = await asyncio.gather(*[client.get(path) for path in paths])
+
+    assert [answer.status_code for answer in answers] == [404] * 3
