@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import httpx
 import pytest
 from litestar.testing import TestClient
 
+from app.warehouse.batches import Batches
 from app.warehouse.journal import sweep_superseded
 from tests.support.answers import body, eventually, series
 from tests.support.contract import content_of
@@ -447,3 +448,22 @@ async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> N
             answers = await asyncio.gather(*[client.get(path) for path in paths])
 
     assert [answer.status_code for answer in answers] == [404] * 3
+
+
+async def test_a_question_that_was_given_up_hinders_no_other() -> None:
+    batches = Batches()
+    read: list[list[str]] = []
+
+    async def read_them(dimensions: Sequence[str]) -> dict[str, list[int]]:
+        read.append(list(dimensions))
+        return {dimension: [1] for dimension in dimensions}
+
+    given_up = asyncio.create_task(batches.rows("numpy", "overall", read_them))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+
+    assert (
+        await asyncio.gather(*[batches.rows("numpy", name, read_them) for name in ("system", "version")]) == [[1]] * 2
+    )
+    assert read == [["system", "version"]]
