@@ -106,7 +106,9 @@ class Visit:
 @contextmanager
 def visiting(browser: Browser, base: str, *allowed: str, **context: Any) -> Iterator[Visit]:
     """A new visit, with nothing remembered; requests may go to the base and to what else is allowed."""
-    made = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"} | context)
+    # Without motion: a colour on its way from one theme to the other has no contrast worth measuring.
+    usual = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "reduced_motion": "reduce"}
+    made = browser.new_context(**usual | context)
     made.set_default_timeout(15_000)
     yield Visit(made.new_page(), base, allowed)
     made.close()
