@@ -414,7 +414,7 @@ def test_nothing_of_ours_is_put_beside_its_tables(make_public: MakePublic) -> No
     with public.client() as client:
         body(client.get("/api/packages/numpy/recent"))
     with pytest.raises(InputError, match="ClickPy"):
-        public.load(busy(0, 1))
+        Dataset.load(public, busy(0, 1))
 
     assert public.query("SHOW TABLES") == tables
 
