@@ -11,14 +11,16 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from app.api.answers import Answers
+from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
 from app.api.headers import add_common_headers
 from app.api.operations import get_contract, get_health, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
-from app.api.routes import provide_answers, provide_services
+from app.api.routes import provide_answers, provide_drawing, provide_services
 from app.api.series import series_routes
+from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.settings import Settings
 from app.warehouse.connect import open_engine
@@ -32,6 +34,7 @@ ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
     *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
     get_summary,  # …/summary
+    get_chart,  # …/chart/{type}
     get_package,  # /api/packages/{package}
     get_readme,  # …/readme
     get_changelog,  # …/changelog
@@ -81,6 +84,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         warehouse = Warehouse(reader)
         await _look(warehouse)
         app.state.answers = Answers(warehouse, settings, now)
+        app.state.renderer = renderer = Renderer()
         app.state.discovery = discovery = Discovery(settings, warehouse, now)
         await discovery.open()
         # Discovery asks the network in the background: statistics do not wait for it.
@@ -93,6 +97,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await renderer.close()
             await discovery.close()
             await reader.close()
             engine.close()
@@ -102,6 +107,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         dependencies={
             "answers": Provide(provide_answers, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
+            "drawing": Provide(provide_drawing, sync_to_thread=False),
         },
         lifespan=[opened],
         before_send=[add_common_headers],

@@ -20,6 +20,7 @@ from tests.support.ecosystem import add_ecosystem, indexed
 from tests.support.examples import EXAMPLE_EVENTS, Example, examples, without_example
 from tests.support.fixtures import Dataset
 from tests.support.operations import Operations, differences, documented, served
+from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE
 
 CONTRACT_DATA = load_contract()
@@ -220,7 +221,9 @@ def test_the_examples_are_true(loaded: Client, empty: Client, without_index: Cli
     assert response.headers["content-type"].split(";")[0] == example.media_type
     if example.file:
         assert response.content == example.file.read_bytes()
-    elif example.media_type == "text/csv":
+    elif example.size:
+        assert picture_size(response.content) == example.size
+    elif not example.media_type.endswith("json"):
         assert response.content.decode() == example.body
     else:
         assert response.json() == example.body
@@ -291,7 +294,7 @@ def test_every_documented_status_is_answered(loaded: Client, empty: Client, path
 def _provoking(path: str, status: str) -> str:
     """A URL that an operation answers with a status, on the data that fit it."""
     names = {"400": "-", "404": "unheard-of"}
-    url = path.format(package=names.get(status, "numpy"), rest="")
+    url = path.format(package=names.get(status, "numpy"), type="overall", rest="")
     if status == "400" and "{" not in path:
         first = resolve(CONTRACT_DATA["paths"][path]["get"]["parameters"][0])
         return f"{url}?{first['name']}="  # no parameter accepts an empty value

@@ -13,6 +13,7 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
+from app.charts.render import RenderError
 from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
 from app.stats.questions import NothingLoadedError, UnknownPackageError
@@ -56,6 +57,11 @@ def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsEx
     return unavailable("the statistics cannot be read at the moment")
 
 
+def _render(error: RenderError) -> ProblemDetailsException:
+    logger.warning("%s", error)
+    return unavailable("charts cannot be drawn at the moment")
+
+
 def _discovery(error: DiscoveryError) -> ProblemDetailsException:
     logger.warning("%s", error)
     return unavailable("PyPI or GitHub cannot be asked at the moment")
@@ -88,6 +94,7 @@ problem_details = ProblemDetailsPlugin(
             UnknownPackageError: _unknown_package,
             NothingLoadedError: _nothing_loaded,
             WarehouseUnavailableError: _warehouse_unavailable,
+            RenderError: _render,
             GitHubOffError: _github_off,
             DiscoveryError: _discovery,
             HTTPException: _http,

@@ -10,10 +10,11 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, inspect
 
+from app.charts.colours import Theme
+from app.charts.data import ChartType
 from app.discovery.index import Sort
 from app.names import NAME_RULE, PREFIX_RULE, ImpossibleNameError, normalise, normalise_prefix
-from app.stats.questions import Granularity
-from app.stats.windows import Period
+from app.stats.windows import Granularity, Period
 
 MAX_BATCH = 500
 MAX_TOP = 1000
@@ -23,6 +24,7 @@ MAX_PER_PAGE = 100
 
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Switch = Literal["true", "false"]
+System = Literal["Windows", "Linux", "Darwin", "other", "null"]
 
 
 class BadParameterError(ValueError):
@@ -64,7 +66,7 @@ class VersionQuery(SeriesQuery, frozen=True):
 class SystemQuery(SeriesQuery, frozen=True):
     """Parameters of a series by operating system."""
 
-    os: Literal["Windows", "Linux", "Darwin", "other", "null"] | None = None
+    os: System | None = None
 
 
 class InstallerQuery(SeriesQuery, frozen=True):
@@ -83,6 +85,27 @@ class FileTypeQuery(SeriesQuery, frozen=True):
     """Parameters of a series by type of file."""
 
     type: Text | None = None
+
+
+class ChartQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Parameters of a chart: those of every series, the filters of all of them, and how it is drawn."""
+
+    chart: ChartType = "line"
+    mirrors: Switch | None = None
+    version: Text | None = None
+    os: System | None = None
+    installer: Text | None = None
+    country: Text | None = None
+    type: Text | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    granularity: Granularity = "day"
+    format: Literal["png", "svg", "json", "data"] = "png"
+    theme: Theme = "light"
+    width: Annotated[int, Meta(ge=320, le=2400)] = 1200
+    height: Annotated[int, Meta(ge=240, le=1600)] = 600
+    nocache: Text | None = None
+    cache: Text | None = None
 
 
 class BatchQuery(msgspec.Struct, frozen=True):
@@ -209,6 +232,12 @@ def _accepted(kind: inspect.Type) -> str:
         case inspect.StrType(max_length=most):
             return f"1 to {most} printable characters"
     raise NotImplementedError(kind)
+
+
+def check_dates(start: date | None, end: date | None) -> None:
+    """Raises BadParameterError where a window ends before it begins."""
+    if start and end and start > end:
+        raise BadParameterError(f"start_date: {start} is after end_date, {end}")
 
 
 def package_name(text: str) -> str:

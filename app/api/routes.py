@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.api.answers import Answers
 from app.api.parameters import NoQuery
+from app.charts.render import Renderer
 from app.discovery.service import Discovery
 
 
@@ -49,3 +50,15 @@ class Services(NamedTuple):
 def provide_services(state: State) -> Services:
     """Answers, and what the app knows of PyPI and GitHub."""
     return Services(state.answers, state.discovery)
+
+
+class Drawing(NamedTuple):
+    """What a handler needs that answers with pictures. One dependency, as above."""
+
+    answers: Answers
+    renderer: Renderer
+
+
+def provide_drawing(state: State) -> Drawing:
+    """Answers, and who draws them."""
+    return Drawing(state.answers, state.renderer)

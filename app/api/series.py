@@ -14,7 +14,6 @@ from litestar.params import FromPath
 
 from app.api.answers import CSV, JSON, Answers, Body
 from app.api.parameters import (
-    BadParameterError,
     CountryQuery,
     FileTypeQuery,
     InstallerQuery,
@@ -22,6 +21,7 @@ from app.api.parameters import (
     SeriesQuery,
     SystemQuery,
     VersionQuery,
+    check_dates,
     package_name,
     parse_query,
 )
@@ -57,8 +57,7 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
         request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
     ) -> Response[bytes]:
         query = parse_query(request, kind)
-        if query.start_date and query.end_date and query.start_date > query.end_date:
-            raise BadParameterError(f"start_date: {query.start_date} is after end_date, {query.end_date}")
+        check_dates(query.start_date, query.end_date)
         value = getattr(query, dimension.parameter)
         question = SeriesQuestion(
             package=package_name(package),

@@ -5,16 +5,23 @@ A question is hashable and complete but for what is loaded: with equal Published
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal
 
 import msgspec
 
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import MIRRORS
-from app.stats.windows import Period, last_days, last_period, requested, trend_windows
+from app.stats.windows import (
+    Granularity,
+    Period,
+    Window,
+    buckets,
+    last_days,
+    last_period,
+    loaded_part,
+    requested,
+    trend_windows,
+)
 from app.warehouse.warehouse import Published, Warehouse
-
-Granularity = Literal["day", "week", "month"]
 
 SUMMARY_DIMENSIONS = ("overall", "system", "python_major", "python_minor", "installer")
 
@@ -111,7 +118,7 @@ def newest_day(published: Published) -> date:
 
 async def series(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> list[SeriesRow]:
     """Rows by category, then date, both in plain text order. Raises UnknownPackageError."""
-    window = requested(newest_day(published), question.window_days, question.start, question.end)
+    window = _window(published, question)
     categories = () if question.category is None else (question.category,)
     rows = await warehouse.series(
         published,
@@ -125,6 +132,31 @@ async def series(warehouse: Warehouse, published: Published, question: SeriesQue
     if not rows:
         await _require_known(warehouse, published, question.package)
     return [SeriesRow(category, day, downloads) for category, day, downloads in rows]
+
+
+def series_dates(published: Published, question: SeriesQuestion) -> list[date]:
+    """The dates that rows of a series can have, without a gap: from the first loaded day of its window to the last."""
+    there = loaded_part(published.days, _window(published, question))
+    return buckets(there, question.granularity) if there else []
+
+
+def _window(published: Published, question: SeriesQuestion) -> Window:
+    return requested(newest_day(published), question.window_days, question.start, question.end)
+
+
+async def total(warehouse: Warehouse, published: Published, package: str) -> int:
+    """A package's downloads on all loaded days, without mirrors. Raises UnknownPackageError."""
+    newest = newest_day(published)
+    everything = SeriesQuestion(
+        package=package,
+        dimension="overall",
+        category=MIRRORS["false"],
+        start=published.days[0],
+        end=newest,
+        granularity="month",
+        window_days=1,
+    )
+    return sum(row.downloads for row in await series(warehouse, published, everything))
 
 
 async def recent(

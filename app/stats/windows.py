@@ -1,10 +1,12 @@
 """The one owner of time: every range of dates that a question covers is computed here, from the newest loaded day."""
 
+from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
 
+Granularity = Literal["day", "week", "month"]
 Period = Literal["day", "week", "month"]
 PERIOD_DAYS: dict[Period, int] = {"day": 1, "week": 7, "month": 30}
 """Days in `last_day`, `last_week` and `last_month`."""
@@ -53,6 +55,24 @@ def requested(newest: date, days: int, start: date | None, end: date | None) -> 
 
 def _clamped(day: date) -> date:
     return max(FIRST_DATE, min(day, LAST_DATE))
+
+
+def loaded_part(loaded: tuple[date, ...], window: Window) -> Window | None:
+    """A window from its first loaded day to its last; None where no day of it is loaded."""
+    there = loaded[bisect_left(loaded, window.start) : bisect_right(loaded, window.end)]
+    return Window(there[0], there[-1]) if there else None
+
+
+def buckets(window: Window, granularity: Granularity) -> list[date]:
+    """The first day of each day, week (its Monday) or month of a window: those that a series names its rows by."""
+    days = (window.start + timedelta(days=offset) for offset in range((window.end - window.start).days + 1))
+    return list(dict.fromkeys(_first_of(day, granularity) for day in days))
+
+
+def _first_of(day: date, granularity: Granularity) -> date:
+    if granularity == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if granularity == "month" else day
 
 
 def missing_days(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:

@@ -25,7 +25,8 @@ EXAMPLE_EVENTS = [
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A request and its answer, as the contract has them. `body` is None where `file` holds it."""
+    """A request and its answer, as the contract has them. `body` is None where `file` holds it, and of a picture that
+    is only said to have a `size`, width and height in pixels."""
 
     name: str
     operation: str
@@ -34,6 +35,7 @@ class Example(msgspec.Struct, frozen=True):
     media_type: str
     body: Any
     file: Path | None
+    size: tuple[int, int] | None
 
 
 def examples(contract: dict[str, Any]) -> Iterator[Example]:
@@ -58,6 +60,7 @@ def _of_answer(operation: str, status: str, answer: dict[str, Any], contract: di
                 media_type=media_type,
                 body=example.get("value"),
                 file=CONTRACT.parent / example["x-file"] if "x-file" in example else None,
+                size=tuple(example["x-size"]) if "x-size" in example else None,
             )
 
 

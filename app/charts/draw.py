@@ -1,0 +1,230 @@
+"""A chart as a picture, by matplotlib. Only the processes of worker.py import it: it takes its time and its memory."""
+
+import io
+import re
+from datetime import date
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.dates import AutoDateLocator, date2num, num2date
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from app.charts.colours import THEMES, Colours, colours_of
+from app.charts.data import Chart, Look
+
+DPI = 100
+LEFT, RIGHT, TOP, BOTTOM = 66, 28, 74, 34
+"""Pixels around the axes, the legend not counted."""
+
+LEGEND_ROW = 23
+CHARACTER = 8.0
+"""Pixels of a letter, on average."""
+
+LONGEST_LABEL = 28
+BAR_WIDTH = 0.82
+"""Of the room that a bar has."""
+
+MARKED_POINTS = 45
+"""Values that a line has at most for each to be marked."""
+
+SETTINGS: Any = {
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    # A version may be called `$x$`: names are no formulas.
+    "text.parse_math": False,
+    # Text stays text: it can be read aloud and searched for.
+    "svg.fonttype": "none",
+    # The same chart is the same bytes, and so has the same ETag.
+    "svg.hashsalt": "pypistats-server",
+}
+SHORT_SPAN = 62
+LONG_SPAN = 4 * 366
+"""Days of an axis up to which it names days, and beyond which it names years alone."""
+
+UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
+
+
+def draw(chart: Chart, look: Look) -> bytes:
+    """A PNG or an SVG document."""
+    mpl.rcdefaults()
+    mpl.rcParams.update(SETTINGS)
+    theme = THEMES[look.theme]
+    colours = colours_of(chart.type, [dataset.label for dataset in chart.datasets], theme)
+    figure = Figure(figsize=(look.width / DPI, look.height / DPI), dpi=DPI, facecolor=theme.background)
+    below = _legend(figure, chart, look, theme, colours)
+    axes = figure.add_axes(
+        (
+            LEFT / look.width,
+            (BOTTOM + below) / look.height,
+            1 - (LEFT + RIGHT) / look.width,
+            1 - (TOP + BOTTOM + below) / look.height,
+        ),
+        facecolor=theme.background,
+    )
+    _heading(figure, chart, look, theme)
+    if chart.datasets:
+        _value_axis(axes, chart, theme)
+        _date_axis(axes, chart, look, theme)
+        _lines(axes, chart, colours) if chart.chart_type == "line" else _bars(axes, chart, colours)
+    else:
+        axes.axis("off")
+        axes.text(0.5, 0.5, "no downloads in these days", color=theme.faint_text, fontsize=12, ha="center")
+    return _png(figure, chart) if look.format == "png" else _svg(figure, chart, look)
+
+
+def _heading(figure: Figure, chart: Chart, look: Look, theme: Colours) -> None:
+    room = int((look.width - 2 * (LEFT - 40)) / (CHARACTER * 1.45))
+    at = 26 / look.width
+    figure.text(
+        at, 1 - 20 / look.height, _shortened(chart.title, room), color=theme.text, size=13, weight="bold", va="top"
+    )
+    figure.text(at, 1 - 45 / look.height, _period(chart), color=theme.faint_text, size=9.5, va="top")
+
+
+def _period(chart: Chart) -> str:
+    """What a value is, and from when to when."""
+    each = f"per {chart.granularity}"
+    if not chart.dates:
+        return each
+    first, last = chart.dates[0], chart.dates[-1]
+    return f"{each}, {first}" if first == last else f"{each}, {first} to {last}"
+
+
+def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: list[str]) -> float:
+    """Draw the legend at the foot; return its height in pixels."""
+    if not chart.datasets:
+        return 0
+    labels = [_shortened(dataset.label, LONGEST_LABEL) for dataset in chart.datasets]
+    entry = max(map(len, labels)) * CHARACTER + 44
+    columns = max(1, min(len(labels), int((look.width - 40) / entry)))
+    rows = -(-len(labels) // columns)
+    marker = "s" if chart.chart_type == "bar" else "none"
+    handles = [
+        Line2D([], [], color=colour, linewidth=3, linestyle="-" if marker == "none" else "none", marker=marker)
+        for colour in colours
+    ]
+    figure.legend(
+        handles,
+        labels,
+        loc="lower left",
+        bbox_to_anchor=(18 / look.width, 6 / look.height),
+        ncols=columns,
+        frameon=False,
+        labelcolor=theme.text,
+        fontsize=9.5,
+        handlelength=1.3,
+        columnspacing=1.6,
+        borderaxespad=0,
+    )
+    return rows * LEGEND_ROW + 14
+
+
+def _value_axis(axes: Axes, chart: Chart, theme: Colours) -> None:
+    values = [dataset.data for dataset in chart.datasets]
+    is_stacked = chart.chart_type == "bar" and not chart.is_nested
+    highest = max(sum(column) if is_stacked else max(column) for column in zip(*values, strict=True))
+    axes.set_ylim(0, highest * 1.05 or 1)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: in_units(value)))
+    axes.tick_params(axis="both", colors=theme.faint_text, labelsize=9.5, length=0, pad=7)
+    axes.grid(axis="y", color=theme.grid, linewidth=1)
+    axes.set_axisbelow(True)
+    for side in ("left", "right", "top"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(theme.faint_text)
+
+
+def in_units(value: float) -> str:
+    """A number of downloads on the axis: `1.5M`."""
+    for size, unit in UNITS:
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def _date_axis(axes: Axes, chart: Chart, look: Look, theme: Colours) -> None:
+    first, last = chart.dates[0], chart.dates[-1]
+    room = _room(chart)
+    beside = room / 2 if chart.chart_type == "bar" or first == last else 0
+    axes.set_xlim(date2num(first) - beside, date2num(last) + beside)
+    most = max(2, min(9, look.width // 130))
+    if len(chart.dates) <= most:
+        axes.set_xticks([date2num(day) for day in chart.dates])
+    else:
+        axes.xaxis.set_major_locator(AutoDateLocator(minticks=2, maxticks=most, interval_multiples=True))
+    days = (last - first).days
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _date_label(num2date(value).date(), days)))
+    axes.tick_params(axis="x", length=4, color=theme.faint_text)
+
+
+def _date_label(day: date, days: int) -> str:
+    """A date, as exactly as an axis of so many days needs it."""
+    if days > LONG_SPAN:
+        return f"{day:%Y}"
+    return f"{day:%b %Y}" if days > SHORT_SPAN else f"{day.day} {day:%b}"
+
+
+def _room(chart: Chart) -> float:
+    """Days that a value stands for."""
+    return {"day": 1, "week": 7, "month": 30}[chart.granularity]
+
+
+def _lines(axes: Axes, chart: Chart, colours: list[str]) -> None:
+    dates = [date2num(day) for day in chart.dates]
+    marker = "o" if len(dates) <= MARKED_POINTS else ""
+    for dataset, colour in zip(chart.datasets, colours, strict=True):
+        # Not cut at the frame: a line along zero would lose half its width.
+        axes.plot(
+            dates,
+            dataset.data,
+            color=colour,
+            linewidth=1.8,
+            marker=marker,
+            markersize=4.5,
+            solid_joinstyle="round",
+            clip_on=False,
+        )
+
+
+def _bars(axes: Axes, chart: Chart, colours: list[str]) -> None:
+    """One collection a category: a rectangle of its own for each value would take seconds."""
+    half = _room(chart) * BAR_WIDTH / 2
+    centres = [date2num(day) for day in chart.dates]
+    floor = [0] * len(centres)
+    for dataset, colour in zip(chart.datasets, colours, strict=True):
+        tops = [low + value for low, value in zip(floor, dataset.data, strict=True)]
+        boxes = [
+            ((x - half, low), (x - half, top), (x + half, top), (x + half, low))
+            for x, low, top in zip(centres, floor, tops, strict=True)
+            if top > low
+        ]
+        axes.add_collection(PolyCollection(boxes, facecolors=colour, linewidths=0, zorder=2))
+        floor = floor if chart.is_nested else tops
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text in one line of at most so many letters."""
+    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return printable if len(printable) <= most else f"{printable[: most - 1]}…"
+
+
+def _png(figure: Figure, chart: Chart) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=DPI, metadata={"Software": None, "Title": chart.title})
+    return picture.getvalue()
+
+
+def _svg(figure: Figure, chart: Chart, look: Look) -> bytes:
+    picture = io.StringIO()
+    figure.savefig(
+        picture,
+        format="svg",
+        metadata={"Date": None, "Creator": None, "Format": None, "Type": None, "Title": chart.title},
+    )
+    # matplotlib measures in points; a web page wants pixels, and a name for what is in the picture.
+    size = f'<svg role="img" width="{look.width}" height="{look.height}"'
+    return re.sub(r'<svg (.*?)width="[^"]*"', rf"{size} \1", picture.getvalue(), count=1).encode()
