@@ -14,6 +14,8 @@ from tests.support.events import event
 from tests.support.fixtures import Dataset
 from tests.support.queries import counted
 
+pytestmark = pytest.mark.every_backend
+
 NAME_RULE = "1 to 200 ASCII letters, digits, '.', '-' and '_', beginning and ending with a letter or digit, or __all__"
 OF_A_PACKAGE = [
     "recent",

@@ -23,6 +23,8 @@ from tests.support.operations import Operations, differences, documented, served
 from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE
 
+pytestmark = pytest.mark.every_backend
+
 CONTRACT_DATA = load_contract()
 EXAMPLES = list(examples(CONTRACT_DATA))
 Client = TestClient[Any]

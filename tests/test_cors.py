@@ -10,6 +10,8 @@ from tests.support.answers import assert_problem
 from tests.support.events import event
 from tests.support.fixtures import Dataset
 
+pytestmark = pytest.mark.every_backend
+
 PATHS = [
     "/api/packages/numpy/recent",
     "/api/packages/numpy/overall",

@@ -1,12 +1,14 @@
-"""An embedded ClickHouse for the whole run; a database of its own, and an app on it, for each data set.
+"""One ClickHouse of each kind for the whole run; a database of its own, and an app on it, for each data set.
 
-The engine has one folder per process, so tests do not share a database but an engine.
+The embedded engine has one folder per process, so tests do not share a database but an engine. Tests by URL, and those
+of a module marked `every_backend`, run on each Backend; all others on the embedded one.
 """
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,18 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from app.main import create_app
-from app.settings import Settings
+from app.settings import Secret, Settings
+from app.warehouse.connection import Engine
 from app.warehouse.embedded import Embedded
 from app.warehouse.ingest import ingest
 from app.warehouse.journal import LoadedDay
+from app.warehouse.server import Server, server_address
+from app.warehouse.tables import create_tables
 from tests.discovery.stub import Stub, running_stub
+from tests.support.clickhouse_engine import USERS
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
+from tests.support.facade import Facade, running_facade
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
@@ -30,19 +37,21 @@ NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 _numbers = itertools.count()
 
 
+class Backend(Enum):
+    """The ways in which an app gets at its data."""
+
+    EMBEDDED = "embedded"
+    HTTP = "http"
+
+
 class Dataset:
     """A database, what fills it, and apps that answer from it."""
 
-    def __init__(self, folder: Path, data_folder: Path, outside: Stub) -> None:
+    def __init__(self, folder: Path, engine: Engine, settings: Settings) -> None:
         self.folder = folder
-        self.settings = Settings(
-            clickhouse_url=f"chdb://{data_folder}",
-            clickhouse_database=f"test_{next(_numbers)}",
-            github_api_url=outside.github_url,
-            pypi_api_url=outside.pypi_url,
-            local_index_cache_dir=str(folder / "index"),
-        )
-        self.engine = Embedded(data_folder, self.settings.clickhouse_database)
+        self.engine = engine
+        """With a user that may write. Apps have one that may not, where there are users."""
+        self.settings = settings
 
     def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
         """Load events by way of a JSON Lines file, as a user would."""
@@ -96,14 +105,70 @@ def outside() -> Iterator[Stub]:
 
 
 @pytest.fixture(scope="session")
+def facade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facade]:
+    """A ClickHouse server. Whoever breaks it mends it."""
+    with running_facade(tmp_path_factory.mktemp("server")) as facade:
+        yield facade
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that are for it on each backend."""
+    if "backend" in metafunc.fixturenames:
+        is_by_url = metafunc.definition.path.parent.name == "api"
+        every = is_by_url or metafunc.definition.get_closest_marker("every_backend")
+        kinds = list(Backend) if every else [Backend.EMBEDDED]
+        metafunc.parametrize("backend", kinds, ids=[kind.value for kind in kinds], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """The backend of a test."""
+    kind: Backend = request.param
+    return kind
+
+
+@pytest.fixture(scope="session")
+def new_engine(backend: Backend, request: pytest.FixtureRequest) -> Callable[[str], tuple[Engine, dict[str, Any]]]:
+    """Makes a database of a name: the engine to fill it by, and the settings of an app that answers from it."""
+    if backend is Backend.EMBEDDED:
+        folder = request.getfixturevalue("data_folder")
+        request.getfixturevalue("engine_stays_open")
+        return lambda name: (Embedded(folder, name), {"clickhouse_url": f"chdb://{folder}"})
+    facade = request.getfixturevalue("facade")
+
+    def on_server(name: str) -> tuple[Engine, dict[str, Any]]:
+        engine = Server(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), name)
+        with engine.client(database=None) as client:
+            client.command(f"CREATE DATABASE {name}")
+        with engine.client() as client:
+            create_tables(client)
+        password = Secret(USERS["api"].password)
+        return engine, {"clickhouse_url": facade.url, "clickhouse_user": "api", "clickhouse_password": password}
+
+    return on_server
+
+
+@pytest.fixture(scope="session")
 def make_dataset(
-    data_folder: Path, engine_stays_open: None, outside: Stub, tmp_path_factory: pytest.TempPathFactory
+    new_engine: Callable[[str], tuple[Engine, dict[str, Any]]],
+    outside: Stub,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[], Dataset]]:
     """Makes empty data sets, for tests of any scope; all are closed at the end."""
     made = []
 
     def make() -> Dataset:
-        made.append(Dataset(tmp_path_factory.mktemp("files"), data_folder, outside))
+        name = f"test_{next(_numbers)}"
+        engine, where = new_engine(name)
+        folder = tmp_path_factory.mktemp("files")
+        settings = Settings(
+            **where,
+            clickhouse_database=name,
+            github_api_url=outside.github_url,
+            pypi_api_url=outside.pypi_url,
+            local_index_cache_dir=str(folder / "index"),
+        )
+        made.append(Dataset(folder, engine, settings))
         return made[-1]
 
     yield make
