@@ -160,9 +160,8 @@ class Engine:
         if readonly == READ_ONLY and re.match(r"\s*SET\b", asked.sql, re.IGNORECASE):
             raise EngineError(164, "Cannot modify settings in readonly mode. (READONLY)")
         for name, value in asked.settings.items():
-            (current,) = self._values(
-                f"SELECT any(value) FROM system.settings WHERE name = '{_quoted(name)}'", connection
-            )
+            (current,) = self._values(f"SELECT getSetting('{_quoted(name)}')", connection)
+            current = readonly if name == "readonly" else current
             may_not = readonly == READ_ONLY or (readonly == CHANGES_SETTINGS and name == "readonly")
             if may_not and value != current:
                 raise EngineError(164, f"Cannot modify '{name}' setting in readonly mode. (READONLY)")
