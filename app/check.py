@@ -10,9 +10,9 @@ from app.stats.windows import days_behind, missing_days
 from app.warehouse.connect import open_engine
 from app.warehouse.connection import Engine
 from app.warehouse.embedded import embedded_folder
-from app.warehouse.errors import WarehouseError
-from app.warehouse.tables import missing_tables
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.errors import NoTablesError, WarehouseError
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 MOST_SHOWN = 10
 
@@ -38,10 +38,11 @@ def check_everything(settings: Settings, now: datetime) -> list[Finding]:
     try:
         with engine.client() as client:
             findings.append(Finding("connection", f"ClickHouse {client.server_version} {engine.where}"))
-            if missing := missing_tables(client):
-                return [*findings, Finding("tables", f"missing: {', '.join(missing)}; `ingest` makes them", good=False)]
-        findings.append(Finding("tables", "all there"))
-        return findings + _check_days(asyncio.run(_published(engine)), settings, now)
+        layout, published = asyncio.run(_published(engine))
+        findings.append(Finding("tables", f"all there, of the layout {layout}"))
+        return findings + _check_days(published, settings, now)
+    except NoTablesError as error:
+        return [*findings, Finding("tables", str(error), good=False)]
     except WarehouseError as error:
         about = "data" if findings[1:] else "connection"
         return [*findings, Finding(about, str(error), good=False)]
@@ -61,11 +62,13 @@ def _changed(settings: Settings) -> str:
     return ", ".join(changed) or "all as by default"
 
 
-async def _published(engine: Engine) -> Published:
-    """What the API would say from."""
+async def _published(engine: Engine) -> tuple[str, Published]:
+    """What the API would say from, and the layout of the tables."""
     reader = engine.reader()
+    warehouse = Warehouse(reader)
     try:
-        return await Warehouse(reader).published()
+        published = await warehouse.published()
+        return warehouse.layout.name, published
     finally:
         await reader.close()
 

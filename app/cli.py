@@ -18,6 +18,7 @@ from litestar import Litestar
 from app import __version__
 from app.check import check_everything
 from app.main import create_app
+from app.server import Protocol
 from app.settings import SettingError, Settings
 from app.terminal import errors, loaded_table, output, progress_shown
 from app.warehouse.connect import open_engine
@@ -91,7 +92,8 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 host=host,
                 port=port,
                 loop="auto",
-                http="auto",
+                http=Protocol,
+                ws="none",
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,

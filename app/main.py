@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from app.api.answers import Answers
+from app.api.badges import get_badge
 from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
 from app.api.headers import add_common_headers
@@ -23,6 +24,7 @@ from app.api.series import series_routes
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.settings import Settings
+from app.warehouse.clickpy import is_clickpys
 from app.warehouse.connect import open_engine
 from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseError
@@ -35,6 +37,7 @@ ROUTES = [
     *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
     get_summary,  # …/summary
     get_chart,  # …/chart/{type}
+    get_badge,  # …/badge
     get_package,  # /api/packages/{package}
     get_readme,  # …/readme
     get_changelog,  # …/changelog
@@ -79,7 +82,8 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         engine = open_engine(settings)
         if isinstance(engine, Embedded):
             with engine.client() as client:
-                create_tables(client)
+                if not is_clickpys(client):
+                    create_tables(client)
         reader = engine.reader()
         warehouse = Warehouse(reader)
         await _look(warehouse)

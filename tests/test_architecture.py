@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "app.api": {"app.charts", "app.discovery", "app.names", "app.settings", "app.stats", "app.warehouse"},
     "app.check": {"app.settings", "app.stats", "app.warehouse"},
     "app.main": {"app.api", "app.charts", "app.discovery", "app.settings", "app.warehouse"},
+    "app.server": set[str](),
     "app.terminal": {"app.warehouse"},
-    "app.cli": {"app", "app.check", "app.main", "app.settings", "app.terminal", "app.warehouse"},
+    "app.cli": {"app", "app.check", "app.main", "app.server", "app.settings", "app.terminal", "app.warehouse"},
     "app": set[str](),
 }
 # Where a library may be imported; the border to it is there.
@@ -31,7 +32,8 @@ ONLY_IN = {
     "clickhouse_connect": {"app.warehouse"},
     "chdb": {"app.warehouse"},
     "litestar": {"app.api", "app.cli", "app.main"},
-    "uvicorn": {"app.cli"},
+    "uvicorn": {"app.cli", "app.server"},
+    "httptools": {"app.server"},
     "click": {"app.cli"},
     "rich": {"app.terminal"},
     "aiohttp": {"app.discovery"},

@@ -17,8 +17,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, StreamFailureError
 
 from tests.support.clickhouse_engine import USERS
+from tests.support.dataset import Dataset
 from tests.support.facade import Facade
-from tests.support.fixtures import Dataset
 
 ALL_TYPES = """
 SELECT

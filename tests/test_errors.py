@@ -19,8 +19,8 @@ from app.warehouse.errors import (
 )
 from app.warehouse.server import READERS
 from tests.support.answers import assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 pytestmark = pytest.mark.every_backend
 

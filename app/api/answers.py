@@ -16,7 +16,8 @@ from litestar import Request, Response
 
 from app.settings import Settings
 from app.stats.windows import next_day_due
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 MAX_KEPT_BYTES = 1 << 20
 """An answer longer than this is not kept: one package's releases over years can have a hundred times the usual."""

@@ -16,7 +16,8 @@ from app.charts.data import Chart, ChartType, Look, PictureFormat, chart_of
 from app.charts.render import Renderer
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, series, series_dates
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 MEDIA_TYPES: dict[PictureFormat, str] = {"png": "image/png", "svg": "image/svg+xml"}
 TYPES = {dimension.name: dimension for dimension in DIMENSIONS}

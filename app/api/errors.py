@@ -16,6 +16,7 @@ from app.api.parameters import BadParameterError
 from app.charts.render import RenderError
 from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
+from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
 from app.warehouse.errors import WarehouseUnavailableError
 
@@ -45,7 +46,10 @@ def _bad_parameter(error: BadParameterError) -> ProblemDetailsException:
 
 
 def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
-    return problem(404, f"package: no download of {str(error)!r} has been loaded")
+    package = str(error)
+    if package == ALL_PACKAGES:
+        return problem(404, f"package: this data set has no sum over all packages, {ALL_PACKAGES!r}")
+    return problem(404, f"package: no download of {package!r} has been loaded")
 
 
 def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:

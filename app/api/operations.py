@@ -15,7 +15,7 @@ from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, parse_query
 from app.api.routes import Services, endpoint
 from app.stats.windows import days_behind, missing_days
-from app.warehouse.errors import WarehouseError
+from app.warehouse.errors import NoTablesError, WarehouseError
 
 
 @endpoint("/health", HealthQuery)
@@ -32,13 +32,20 @@ async def get_health(request: Request[Any, Any, Any], services: NamedDependency[
 
 async def _readiness(answers: Answers) -> dict[str, Any]:
     """What is loaded. Raises a 503 where nothing can be answered."""
-    facts: dict[str, Any] = {"clickhouse": "reachable", "layout": answers.warehouse.layout}
+    warehouse = answers.warehouse
     try:
-        answers.warehouse.forget_published()
-        published = await answers.warehouse.published()
+        warehouse.forget_published()
+        published = await warehouse.published()
+    except NoTablesError as error:
+        raise unavailable(str(error), clickhouse="reachable") from None
     except WarehouseError:
-        raise unavailable("ClickHouse cannot be asked", **facts | {"clickhouse": "unreachable"}) from None
-    facts["dataset"] = "demo" if published.demo else "own"
+        layout = {"layout": warehouse.layout_name} if warehouse.layout_name else {}
+        raise unavailable("ClickHouse cannot be asked", clickhouse="unreachable", **layout) from None
+    facts: dict[str, Any] = {
+        "clickhouse": "reachable",
+        "layout": warehouse.layout_name,
+        "dataset": warehouse.dataset,
+    }
     if published.newest_day is None:
         raise unavailable("no day of downloads has been loaded yet", **facts)
     return facts | {

@@ -21,7 +21,8 @@ from app.discovery.package import Downloads, PackageQuestion, downloads_of, pack
 from app.discovery.service import WHY_OFF
 from app.stats.questions import NothingLoadedError
 from app.warehouse.errors import WarehouseError
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 FORMATS = {".md": "markdown", ".markdown": "markdown", ".rst": "restructuredtext"}
 SWITCH = {"true": True, "false": False}

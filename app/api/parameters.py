@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, inspect
 
+from app.charts.badge import COLOUR_PATTERN, COLOUR_RULE, Style
 from app.charts.colours import Theme
 from app.charts.data import ChartType
 from app.discovery.index import Sort
@@ -23,6 +24,10 @@ MAX_PAGE = 100_000
 MAX_PER_PAGE = 100
 
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Colour = Annotated[str, Meta(pattern=COLOUR_PATTERN)]
+BadgePeriod = Literal["day", "week", "month", "total"]
+BadgeFormat = Literal["svg", "shields"]
 Switch = Literal["true", "false"]
 System = Literal["Windows", "Linux", "Darwin", "other", "null"]
 
@@ -106,6 +111,16 @@ class ChartQuery(msgspec.Struct, frozen=True, kw_only=True):
     height: Annotated[int, Meta(ge=240, le=1600)] = 600
     nocache: Text | None = None
     cache: Text | None = None
+
+
+class BadgeQuery(msgspec.Struct, frozen=True):
+    """Parameters of a badge."""
+
+    period: BadgePeriod = "month"
+    label: Label = "downloads"
+    color: Colour = "blue"
+    style: Style = "flat"
+    format: BadgeFormat = "svg"
 
 
 class BatchQuery(msgspec.Struct, frozen=True):
@@ -229,6 +244,8 @@ def _accepted(kind: inspect.Type) -> str:
             return f"a whole number from {low} to {high}"
         case inspect.ListType(max_length=most):
             return f"1 to {most} of them"
+        case inspect.StrType(pattern=pattern) if pattern == COLOUR_PATTERN:
+            return f"one of {COLOUR_RULE}"
         case inspect.StrType(max_length=most):
             return f"1 to {most} printable characters"
     raise NotImplementedError(kind)

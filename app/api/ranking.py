@@ -10,7 +10,8 @@ from app.api.answers import JSON, Answers, Body
 from app.api.parameters import SearchQuery, TopQuery, name_prefix, parse_query
 from app.api.routes import endpoint
 from app.stats.questions import SearchQuestion, TopQuestion, search, top
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 
 @endpoint("/api/top", TopQuery)

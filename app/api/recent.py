@@ -21,7 +21,8 @@ from app.stats.questions import (
     summary,
 )
 from app.stats.windows import Period
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 
 class OneRecentQuestion(msgspec.Struct, frozen=True):

@@ -28,7 +28,8 @@ from app.api.parameters import (
 from app.api.routes import endpoint
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 QUERIES: dict[str, type[SeriesQuery]] = {
     "mirrors": OverallQuery,

@@ -97,3 +97,18 @@ def _slots(dimension: str, categories: Iterable[str], count: int) -> dict[str, i
         slot = next(slot for step in range(count) if (slot := (wanted + step) % count) not in taken)
         taken[slot] = category
     return {category: slot for slot, category in taken.items()}
+
+
+def contrast(one: str, other: str) -> float:
+    """How well two colours stand out from each other, 1 to 21, as WCAG 2 has it."""
+    darker, lighter = sorted(map(_luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
+
+
+def _linear(value: float) -> float:
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 (sRGB's own)

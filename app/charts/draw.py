@@ -17,8 +17,14 @@ from app.charts.colours import THEMES, Colours, colours_of
 from app.charts.data import Chart, Look
 
 DPI = 100
-LEFT, RIGHT, TOP, BOTTOM = 66, 28, 74, 34
+LEFT, RIGHT, BOTTOM = 66, 28, 34
 """Pixels around the axes, the legend not counted."""
+
+EDGE = 26
+"""Pixels from the left edge to heading and legend."""
+
+SMALL = 400
+"""Pixels of height below which the heading is one line, and of width below which it is in small letters."""
 
 LEGEND_ROW = 23
 CHARACTER = 8.0
@@ -28,8 +34,8 @@ LONGEST_LABEL = 28
 BAR_WIDTH = 0.82
 """Of the room that a bar has."""
 
-MARKED_POINTS = 45
-"""Values that a line has at most for each to be marked."""
+MARKED_POINTS, THIN_POINTS = 45, 400
+"""Values that a line has at most for each to be marked, and from which on it is thin."""
 
 SETTINGS: Any = {
     "font.family": ["sans-serif"],
@@ -55,19 +61,19 @@ def draw(chart: Chart, look: Look) -> bytes:
     theme = THEMES[look.theme]
     colours = colours_of(chart.type, [dataset.label for dataset in chart.datasets], theme)
     figure = Figure(figsize=(look.width / DPI, look.height / DPI), dpi=DPI, facecolor=theme.background)
+    above = _heading(figure, chart, look, theme)
     below = _legend(figure, chart, look, theme, colours)
     axes = figure.add_axes(
         (
             LEFT / look.width,
             (BOTTOM + below) / look.height,
             1 - (LEFT + RIGHT) / look.width,
-            1 - (TOP + BOTTOM + below) / look.height,
+            1 - (above + BOTTOM + below) / look.height,
         ),
         facecolor=theme.background,
     )
-    _heading(figure, chart, look, theme)
     if chart.datasets:
-        _value_axis(axes, chart, theme)
+        _value_axis(axes, chart, look, theme)
         _date_axis(axes, chart, look, theme)
         _lines(axes, chart, colours) if chart.chart_type == "line" else _bars(axes, chart, colours)
     else:
@@ -76,13 +82,18 @@ def draw(chart: Chart, look: Look) -> bytes:
     return _png(figure, chart) if look.format == "png" else _svg(figure, chart, look)
 
 
-def _heading(figure: Figure, chart: Chart, look: Look, theme: Colours) -> None:
-    room = int((look.width - 2 * (LEFT - 40)) / (CHARACTER * 1.45))
-    at = 26 / look.width
-    figure.text(
-        at, 1 - 20 / look.height, _shortened(chart.title, room), color=theme.text, size=13, weight="bold", va="top"
-    )
+def _heading(figure: Figure, chart: Chart, look: Look, theme: Colours) -> int:
+    """Draw the heading; return its height in pixels."""
+    is_small = look.height < SMALL
+    size, above = (9.5 if look.width < SMALL else 11, 14) if is_small else (13, 20)
+    room = int((look.width - 2 * EDGE) / (size * 0.95))
+    at = EDGE / look.width
+    title = _shortened(chart.title, room)
+    figure.text(at, 1 - above / look.height, title, color=theme.text, size=size, weight="bold", va="top")
+    if is_small:
+        return 48
     figure.text(at, 1 - 45 / look.height, _period(chart), color=theme.faint_text, size=9.5, va="top")
+    return 76
 
 
 def _period(chart: Chart) -> str:
@@ -90,7 +101,8 @@ def _period(chart: Chart) -> str:
     each = f"per {chart.granularity}"
     if not chart.dates:
         return each
-    first, last = chart.dates[0], chart.dates[-1]
+    written = "%Y-%m" if chart.granularity == "month" else "%Y-%m-%d"
+    first, last = (day.strftime(written) for day in (chart.dates[0], chart.dates[-1]))
     return f"{each}, {first}" if first == last else f"{each}, {first} to {last}"
 
 
@@ -100,7 +112,7 @@ def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: l
         return 0
     labels = [_shortened(dataset.label, LONGEST_LABEL) for dataset in chart.datasets]
     entry = max(map(len, labels)) * CHARACTER + 44
-    columns = max(1, min(len(labels), int((look.width - 40) / entry)))
+    columns = max(1, min(len(labels), int((look.width - 2 * EDGE) / entry)))
     rows = -(-len(labels) // columns)
     marker = "s" if chart.chart_type == "bar" else "none"
     handles = [
@@ -111,24 +123,27 @@ def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: l
         handles,
         labels,
         loc="lower left",
-        bbox_to_anchor=(18 / look.width, 6 / look.height),
+        bbox_to_anchor=((EDGE - 6) / look.width, 6 / look.height),
         ncols=columns,
         frameon=False,
         labelcolor=theme.text,
         fontsize=9.5,
         handlelength=1.3,
+        handletextpad=0.6,
         columnspacing=1.6,
         borderaxespad=0,
     )
     return rows * LEGEND_ROW + 14
 
 
-def _value_axis(axes: Axes, chart: Chart, theme: Colours) -> None:
+def _value_axis(axes: Axes, chart: Chart, look: Look, theme: Colours) -> None:
     values = [dataset.data for dataset in chart.datasets]
     is_stacked = chart.chart_type == "bar" and not chart.is_nested
     highest = max(sum(column) if is_stacked else max(column) for column in zip(*values, strict=True))
     axes.set_ylim(0, highest * 1.05 or 1)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_locator(
+        MaxNLocator(nbins=max(2, min(6, look.height // 90)), integer=True, steps=[1, 2, 2.5, 5, 10])
+    )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: in_units(value)))
     axes.tick_params(axis="both", colors=theme.faint_text, labelsize=9.5, length=0, pad=7)
     axes.grid(axis="y", color=theme.grid, linewidth=1)
@@ -149,7 +164,7 @@ def in_units(value: float) -> str:
 def _date_axis(axes: Axes, chart: Chart, look: Look, theme: Colours) -> None:
     first, last = chart.dates[0], chart.dates[-1]
     room = _room(chart)
-    beside = room / 2 if chart.chart_type == "bar" or first == last else 0
+    beside = room * 3 if first == last else room / 2 if chart.chart_type == "bar" else 0
     axes.set_xlim(date2num(first) - beside, date2num(last) + beside)
     most = max(2, min(9, look.width // 130))
     if len(chart.dates) <= most:
@@ -182,7 +197,7 @@ def _lines(axes: Axes, chart: Chart, colours: list[str]) -> None:
             dates,
             dataset.data,
             color=colour,
-            linewidth=1.8,
+            linewidth=1.8 if len(dates) < THIN_POINTS else 1.1,
             marker=marker,
             markersize=4.5,
             solid_joinstyle="round",
@@ -225,6 +240,8 @@ def _svg(figure: Figure, chart: Chart, look: Look) -> bytes:
         format="svg",
         metadata={"Date": None, "Creator": None, "Format": None, "Type": None, "Title": chart.title},
     )
-    # matplotlib measures in points; a web page wants pixels, and a name for what is in the picture.
-    size = f'<svg role="img" width="{look.width}" height="{look.height}"'
-    return re.sub(r'<svg (.*?)width="[^"]*"', rf"{size} \1", picture.getvalue(), count=1).encode()
+    # matplotlib measures in points; a web page wants pixels, a name for the picture, and no document type.
+    document = picture.getvalue()
+    document = document[document.index("<svg ") :]
+    document = re.sub('width="[^"]*" height="[^"]*"', f'width="{look.width}" height="{look.height}"', document, count=1)
+    return document.replace("<svg ", '<svg role="img" ', 1).encode()

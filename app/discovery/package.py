@@ -11,7 +11,8 @@ from app.discovery.index import Index
 from app.discovery.lookups import About
 from app.discovery.pypi import Release
 from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 Unavailable = Literal["pypi", "github", "clickhouse"]
 

@@ -21,7 +21,8 @@ from app.stats.windows import (
     requested,
     trend_windows,
 )
-from app.warehouse.warehouse import Published, Warehouse
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
 
 SUMMARY_DIMENSIONS = ("overall", "system", "python_major", "python_minor", "installer")
 
@@ -120,7 +121,7 @@ async def series(warehouse: Warehouse, published: Published, question: SeriesQue
     """Rows by category, then date, both in plain text order. Raises UnknownPackageError."""
     window = _window(published, question)
     categories = () if question.category is None else (question.category,)
-    rows = await warehouse.series(
+    rows = await warehouse.layout.series(
         published,
         question.package,
         question.dimension,
@@ -164,7 +165,7 @@ async def recent(
 ) -> tuple[dict[str, Recent], list[str]]:
     """Recent downloads by package, in the order asked; and the packages that are not known."""
     newest = newest_day(published)
-    rows = await warehouse.recent(
+    rows = await warehouse.layout.recent(
         published,
         question.packages,
         MIRRORS["true" if question.mirrors else "false"],
@@ -173,7 +174,7 @@ async def recent(
     )
     found = {package: Recent(day, month, week) for package, day, week, month in rows}
     silent = [package for package in question.packages if package not in found]
-    known = await warehouse.known(published, silent) if silent else set()
+    known = await warehouse.layout.known(published, silent) if silent else set()
     nothing = Recent(0, 0, 0)
     answers = {
         package: found.get(package, nothing) for package in question.packages if package in found or package in known
@@ -186,7 +187,7 @@ async def summary(
 ) -> dict[str, int | dict[str, int]]:
     """Totals by dimension and category; `overall` is one number, without mirrors. Raises UnknownPackageError."""
     window = last_days(newest_day(published), question.window_days)
-    rows = await warehouse.totals(published, question.package, SUMMARY_DIMENSIONS, window.start, window.end)
+    rows = await warehouse.layout.totals(published, question.package, SUMMARY_DIMENSIONS, window.start, window.end)
     if not rows:
         await _require_known(warehouse, published, question.package)
     sums: dict[str, dict[str, int]] = {dimension: {} for dimension in SUMMARY_DIMENSIONS}
@@ -199,7 +200,7 @@ async def summary(
 async def top(warehouse: Warehouse, published: Published, question: TopQuestion) -> list[Ranked]:
     """The most downloaded packages, without mirrors."""
     window = last_period(newest_day(published), question.period)
-    rows = await warehouse.top(published, window.start, window.end, question.limit, question.offset)
+    rows = await warehouse.layout.top(published, window.start, window.end, question.limit, question.offset)
     return [Ranked(package, downloads) for package, downloads in rows]
 
 
@@ -208,7 +209,7 @@ async def search(warehouse: Warehouse, published: Published, question: SearchQue
     newest = newest_day(published)
     window = last_days(newest, question.window_days)
     month = last_period(newest, "month").start
-    rows = await warehouse.search(published, question.prefix, window.start, month, newest, question.limit)
+    rows = await warehouse.layout.search(published, question.prefix, window.start, month, newest, question.limit)
     return [Ranked(package, downloads) for package, downloads in rows]
 
 
@@ -218,7 +219,7 @@ async def popularity(
     """How much each of the packages is downloaded, over `days` and lately, in one query."""
     newest = newest_day(published)
     week, before = trend_windows(newest)
-    rows = await warehouse.popularity(
+    rows = await warehouse.layout.popularity(
         published,
         packages,
         last_days(newest, days).start,
@@ -232,5 +233,7 @@ async def popularity(
 
 
 async def _require_known(warehouse: Warehouse, published: Published, package: str) -> None:
-    if package != ALL_PACKAGES and not await warehouse.known(published, [package]):
+    if package == ALL_PACKAGES and warehouse.layout.sums_all_packages:
+        return
+    if not await warehouse.layout.known(published, [package]):
         raise UnknownPackageError(package)

@@ -6,9 +6,9 @@ from importlib.resources import files
 from app.warehouse.ingest import ingest_events
 from app.warehouse.journal import LoadedDay, loaded_days
 from app.warehouse.progress import Report
+from app.warehouse.rollup import DEMO_SOURCE
 from app.warehouse.sources import RawEvents
 from app.warehouse.statements import Connect, statement
-from app.warehouse.warehouse import DEMO_SOURCE
 
 DEMO_URL = "chdb://.data/demo"
 DEMO_DAYS = 180

@@ -2,6 +2,7 @@
 
 WarehouseError                what the warehouse could not do; its message is safe to show
 ├── WarehouseUnavailableError      nothing answers, or not in time: try again later
+│   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
 ├── WarehouseInUseError            another process has the embedded engine's folder
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
 """
@@ -20,6 +21,13 @@ class WarehouseError(Exception):
 
 class WarehouseUnavailableError(WarehouseError):
     """ClickHouse does not answer, or not in time."""
+
+
+class NoTablesError(WarehouseUnavailableError):
+    """The database has none of the layouts' tables, or not all of one's."""
+
+    def __init__(self, message: str = "the database has neither our tables nor ClickPy's; `ingest` makes ours") -> None:
+        super().__init__(message)
 
 
 class WarehouseInUseError(WarehouseError):

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.clickpy import is_clickpys
 from app.warehouse.errors import QueryFailedError, WarehouseError
 from app.warehouse.examine import OLDEST_DAY, explain_refusal, require_usable, row_count
 from app.warehouse.journal import LoadedDay, announce, loaded_days, publish, sweep_unpublished, versions
@@ -43,6 +44,8 @@ def ingest(
     WarehouseError where ClickHouse fails. Nothing is published then.
     """
     with _writing(), connect() as client:
+        if is_clickpys(client):
+            raise InputError("the database has ClickPy's tables, which are not ours to fill: see CLICKHOUSE_DATABASE")
         report(Progress("looking at the input"))
         found = [(file, shape_of(client, file)) for file in find_files(names)]
         for file, shape in found:

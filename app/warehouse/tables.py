@@ -7,24 +7,12 @@ from clickhouse_connect.driver.client import Client
 
 from app.warehouse.errors import translated
 
-TABLES = ("downloads_daily", "overall_daily", "loads")
-
 
 def create_tables(client: Client) -> None:
     """Create the tables of the rollup layout. Does nothing where they are there already."""
     with translated():
         for statement in _statements():
             client.command(statement)
-
-
-def missing_tables(client: Client) -> list[str]:
-    """Those of our tables that are not there."""
-    with translated():
-        there = {
-            name
-            for (name,) in client.query("SELECT name FROM system.tables WHERE database = currentDatabase()").result_rows
-        }
-    return [name for name in TABLES if name not in there]
 
 
 @cache

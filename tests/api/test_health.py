@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.answers import body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 
 def days(*names: str) -> list[dict[str, Any]]:

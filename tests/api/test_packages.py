@@ -8,9 +8,9 @@ from litestar.testing import TestClient
 
 from tests.discovery.stub import running_stub
 from tests.support.answers import assert_bad, assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, add_ecosystem, indexed
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.queries import counted
 
 Client = TestClient[Any]

@@ -6,33 +6,23 @@ of a module marked `every_backend`, run on each Backend; all others on the embed
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
-from app.main import create_app
 from app.settings import Secret, Settings
 from app.warehouse.connection import Engine
 from app.warehouse.embedded import Embedded
-from app.warehouse.ingest import ingest
-from app.warehouse.journal import LoadedDay
 from app.warehouse.server import Server, server_address
-from app.warehouse.tables import create_tables
 from tests.discovery.stub import Stub, running_stub
 from tests.support.clickhouse_engine import USERS
-from tests.support.contract import validate_answer
-from tests.support.events import write_jsonl
+from tests.support.clickpy import PublicDataset
+from tests.support.dataset import Dataset
 from tests.support.facade import Facade, running_facade
-
-NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
-"""The clock of apps under test, unless a test sets another."""
 
 _numbers = itertools.count()
 
@@ -42,44 +32,8 @@ class Backend(Enum):
 
     EMBEDDED = "embedded"
     HTTP = "http"
-
-
-class Dataset:
-    """A database, what fills it, and apps that answer from it."""
-
-    def __init__(self, folder: Path, engine: Engine, settings: Settings) -> None:
-        self.folder = folder
-        self.engine = engine
-        """With a user that may write. Apps have one that may not, where there are users."""
-        self.settings = settings
-
-    def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
-        """Load events by way of a JSON Lines file, as a user would."""
-        return self.load_files(write_jsonl(self.folder / f"events-{next(_numbers)}.jsonl", events), replace=replace)
-
-    def load_files(self, *names: str | Path, replace: bool = False) -> list[LoadedDay]:
-        """Load what is named: files, folders, patterns, URLs."""
-        return ingest(self.engine.client, [str(name) for name in names], replace=replace)
-
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Look straight into the database."""
-        with self.engine.client() as client:
-            return [tuple(row) for row in client.query(sql).result_rows]
-
-    def app(self, *, now: datetime = NOON, **changes: Any) -> Litestar:
-        """An app on this database, not yet started; `changes` are of its settings."""
-        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
-
-    @contextmanager
-    def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
-        """A client of an app on this database. Each of its answers is held against openapi.yaml."""
-        with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
-            client.event_hooks = {"response": [validate_answer]}
-            yield client
-
-    def close(self) -> None:
-        """Let go of the engine. The database stays: to drop some hundreds takes longer than to fill them."""
-        self.engine.close()
+    CLICKPY = "clickpy"
+    """The public data set's tables, over HTTP, as its public user."""
 
 
 @pytest.fixture(scope="session")
@@ -135,29 +89,34 @@ def new_engine(backend: Backend, request: pytest.FixtureRequest) -> Callable[[st
         request.getfixturevalue("engine_stays_open")
         return lambda name: (Embedded(folder, name), {"clickhouse_url": f"chdb://{folder}"})
     facade = request.getfixturevalue("facade")
+    reader = "demo" if backend is Backend.CLICKPY else "api"
+    where = {
+        "clickhouse_url": facade.url,
+        "clickhouse_user": reader,
+        "clickhouse_password": Secret(USERS[reader].password),
+    }
 
     def on_server(name: str) -> tuple[Engine, dict[str, Any]]:
         engine = Server(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), name)
         with engine.client(database=None) as client:
             client.command(f"CREATE DATABASE {name}")
-        with engine.client() as client:
-            create_tables(client)
-        password = Secret(USERS["api"].password)
-        return engine, {"clickhouse_url": facade.url, "clickhouse_user": "api", "clickhouse_password": password}
+        return engine, where
 
     return on_server
 
 
 @pytest.fixture(scope="session")
 def make_dataset(
+    backend: Backend,
     new_engine: Callable[[str], tuple[Engine, dict[str, Any]]],
     outside: Stub,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[[], Dataset]]:
+) -> Iterator[Callable[..., Dataset]]:
     """Makes empty data sets, for tests of any scope; all are closed at the end."""
     made = []
+    usual = PublicDataset if backend is Backend.CLICKPY else Dataset
 
-    def make() -> Dataset:
+    def make(kind: type[Dataset] = usual) -> Dataset:
         name = f"test_{next(_numbers)}"
         engine, where = new_engine(name)
         folder = tmp_path_factory.mktemp("files")
@@ -168,7 +127,9 @@ def make_dataset(
             pypi_api_url=outside.pypi_url,
             local_index_cache_dir=str(folder / "index"),
         )
-        made.append(Dataset(folder, engine, settings))
+        made.append(kind(folder, engine, settings))
+        if backend is not Backend.EMBEDDED:
+            made[-1].make_tables()
         return made[-1]
 
     yield make

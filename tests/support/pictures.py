@@ -1,8 +1,8 @@
 """Pictures, looked at: their size, and the colours in them."""
 
 import io
-import re
 from collections import Counter
+from xml.etree import ElementTree
 
 from PIL import Image
 
@@ -11,9 +11,16 @@ def picture_size(picture: bytes) -> tuple[int, int]:
     """Width and height, in pixels, of a PNG or SVG document."""
     if picture.startswith(b"\x89PNG"):
         return Image.open(io.BytesIO(picture)).size
-    found = re.search(r'<svg [^>]*width="(\d+)" height="(\d+)"', picture.decode())
-    assert found, picture[:500]
-    return int(found[1]), int(found[2])
+    root = ElementTree.fromstring(picture)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    return int(root.attrib["width"]), int(root.attrib["height"])
+
+
+def texts(picture: bytes) -> list[str]:
+    """What stands in an SVG document, its title first."""
+    root = ElementTree.fromstring(picture)
+    wanted = {"{http://www.w3.org/2000/svg}title", "{http://www.w3.org/2000/svg}text"}
+    return [(element.text or "").strip() for element in root.iter() if element.tag in wanted]
 
 
 def pixels(picture: bytes) -> Counter[str]:

@@ -4,16 +4,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from litestar import Litestar
+
+from app.server import Protocol
 
 
 @contextmanager
 def served(app: Litestar) -> Iterator[int]:
     """The port on which an app is served by uvicorn, as `pypistats-server serve` does it."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, http="httptools", log_level="critical", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, http=Protocol, ws="none", log_level="critical", access_log=False)
+    )
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()
     try:
@@ -26,12 +30,41 @@ def served(app: Litestar) -> Iterator[int]:
         thread.join()
 
 
-def get(port: int, target: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers (names in lower case) and body of the answer to `GET target`."""
+Answer = tuple[int, dict[str, str], bytes]
+"""Status, headers (names in lower case), body."""
+
+
+def get(port: int, target: bytes) -> Answer:
+    """The answer to `GET target`."""
+    (answer,) = exchange(port, b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    return answer
+
+
+def exchange(port: int, data: bytes, *, then_close: bool = False) -> list[Answer]:
+    """All answers to these bytes, until the server ends the connection; `then_close` says that no more will come.
+
+    A server that neither answers nor ends the connection makes it a TimeoutError.
+    """
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
-    status, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return int(status.split()[1]), headers, body
+        with suppress(ConnectionError):  # it may have been refused half-way
+            connection.sendall(data)
+            if then_close:
+                connection.shutdown(socket.SHUT_WR)
+        return read_answers(connection)
+
+
+def read_answers(connection: socket.socket) -> list[Answer]:
+    """The answers up to the end of the connection, none of them a HEAD's or a 304."""
+    received = b"".join(iter(lambda: connection.recv(65536), b""))
+    answers = []
+    while received:
+        head, end, rest = received.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        version, code, _ = status.split(" ", 2)
+        assert (version, bool(end)) == ("HTTP/1.1", True), received
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        length = int(headers["content-length"])
+        assert len(rest) >= length, received
+        answers.append((int(code), headers, rest[:length]))
+        received = rest[length:]
+    return answers

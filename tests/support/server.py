@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -42,10 +43,35 @@ def run(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProce
 @contextmanager
 def served(*arguments: str, cwd: Path, **changes: str) -> Iterator[str]:
     """`serve`, until it answers and for as long as the block lasts; gives its base URL. Its log is cwd/serve.log."""
+    with started(*arguments, cwd=cwd, **changes) as server:
+        yield server.base
+
+
+class Served(NamedTuple):
+    """A server that answers."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+    log_start: int
+
+    def logged(self) -> str:
+        """What it has logged so far."""
+        return self.log.read_bytes()[self.log_start :].decode()
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path, **changes: str) -> Iterator[Served]:
+    """The same, with its process, which may have ended when the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (cwd / "serve.log").open("ab") as log:
+        log_start = log.tell()
         process = subprocess.Popen(
             [*COMMAND, "serve", "--port", str(port), *arguments],
             cwd=cwd,
@@ -53,13 +79,17 @@ def served(*arguments: str, cwd: Path, **changes: str) -> Iterator[str]:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+    server = Served(process, port, cwd / "serve.log", log_start)
     try:
-        base = f"http://127.0.0.1:{port}"
-        _wait_until_up(process, base, cwd)
-        yield base
+        _wait_until_up(process, server.base, cwd)
+        yield server
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], base: str, cwd: Path) -> None:

@@ -23,8 +23,8 @@ from app.warehouse.sources import InputError
 from app.warehouse.tables import create_tables
 from tests.support import files
 from tests.support.answers import body, series
+from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
-from tests.support.fixtures import Dataset
 from tests.support.oracle import Oracle, published
 
 # Each rule that a reader of files could get wrong; no empty string, as the flat shape has it for NULL.
@@ -552,7 +552,7 @@ def test_rows_that_were_superseded_are_swept_once_they_are_old_enough(dataset: D
 
 def test_readers_see_the_old_days_or_the_new_ones(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """While two days are replaced over and over, no answer mixes one load with another, or has a day of neither."""
-    monkeypatch.setattr("app.warehouse.warehouse.PUBLISHED_SECONDS", 0.0)
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.0)
 
     def load(number: int) -> None:
         events = [event(f"2026-03-{day} 12:00:00 UTC", "numpy", version=str(number)) for day in ("09", "10")]

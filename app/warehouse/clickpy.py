@@ -1,0 +1,198 @@
+"""The tables of ClickPy, ClickHouse's public data set, as a layout.
+
+Its public role cuts results of 1,000 rows, and reads of 1,000,000,000 rows, without an error. So every answer comes in
+one row of arrays, and a query reads the rows of a bounded number of packages, by their keys.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from clickhouse_connect.driver.client import Client
+
+from app.warehouse.connection import Connection
+from app.warehouse.errors import translated
+from app.warehouse.layout import Published, question
+
+PACKAGES_A_QUERY = 100
+"""The most downloaded packages have millions of rows each in the table of installers."""
+DEEPEST = 2_000
+"""How far down a ranking goes: what is beyond would take too many rows to be exact."""
+
+Counts = dict[str, int]
+"""Downloads by package."""
+
+
+class Ranking(NamedTuple):
+    """Packages with their downloads, mirrors included; no other package has more than `others`."""
+
+    packages: Sequence[str]
+    with_mirrors: Sequence[int]
+    others: int
+
+
+class ClickPy:
+    """The questions of `Layout`. docs/architecture.md says where these answers differ from our own tables'."""
+
+    name = "clickpy"
+    tables: tuple[str, ...] = (
+        "pypi_downloads_per_day",
+        "pypi_downloads",
+        "pypi_downloads_per_month",
+        "pypi_downloads_per_day_by_version_by_python",
+        "pypi_downloads_per_day_by_version_by_system",
+        "pypi_downloads_per_day_by_version_by_installer_by_type",
+        "pypi_downloads_per_day_by_version_by_installer_by_type_by_country",
+    )
+    dataset = "public"
+    # New days come once a day, and the public server counts queries.
+    published_seconds = 300.0
+    sums_all_packages = False
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def published(self) -> Published:
+        state, days = await self._ask("published", {})
+        return Published(state, (), tuple(days))
+
+    async def series(
+        self,
+        published: Published,
+        project: str,
+        dimension: str,
+        categories: Sequence[str],
+        start: date,
+        end: date,
+        granularity: str,
+    ) -> Sequence[tuple[str, date, int]]:
+        parameters = {
+            "project": project,
+            "categories": list(categories),
+            "start": start,
+            "end": _complete(published, end),
+            "granularity": granularity,
+        }
+        series = await self._ask("series", parameters, dimension=f"series/{dimension}")
+        return [
+            (category, day, downloads)
+            for category, days, counts in sorted(zip(*series, strict=True))
+            for day, downloads in zip(days, counts, strict=True)
+        ]
+
+    async def recent(
+        self,
+        published: Published,
+        projects: Sequence[str],
+        category: str,
+        starts: tuple[date, date, date],
+        end: date,
+    ) -> Sequence[tuple[str, int, int, int]]:
+        day, week, month = starts
+        columns = await self._ask(
+            "recent",
+            {"projects": list(projects), "category": category, "day": day, "week": week, "month": month, "end": end},
+        )
+        return list(zip(*columns, strict=True))
+
+    async def popularity(
+        self,
+        published: Published,
+        projects: Sequence[str],
+        start: date,
+        month: date,
+        week: date,
+        before: tuple[date, date],
+        end: date,
+    ) -> Sequence[tuple[str, int, int, int, int]]:
+        columns = await self._ask(
+            "popularity",
+            {
+                "projects": list(projects),
+                "start": start,
+                "month": month,
+                "week": week,
+                "before_start": before[0],
+                "before_end": before[1],
+                "first": min(start, month, before[0]),
+                "end": end,
+            },
+        )
+        return list(zip(*columns, strict=True))
+
+    async def totals(
+        self, published: Published, project: str, dimensions: Sequence[str], start: date, end: date
+    ) -> Sequence[tuple[str, str, int]]:
+        # What is subtracted is subtracted day by day, so the totals are the sums of the series and nothing else.
+        every = await asyncio.gather(
+            *(self.series(published, project, dimension, (), start, end, "year") for dimension in dimensions)
+        )
+        totals: dict[tuple[str, str], int] = {}
+        for dimension, rows in zip(dimensions, every, strict=True):
+            for category, _, downloads in rows:
+                totals[dimension, category] = totals.get((dimension, category), 0) + downloads
+        return [(dimension, category, downloads) for (dimension, category), downloads in totals.items()]
+
+    async def known(self, published: Published, projects: Sequence[str]) -> set[str]:
+        (known,) = await self._ask("known", {"projects": list(projects), "newest": published.newest_day})
+        return set(known)
+
+    async def top(
+        self, published: Published, start: date, end: date, limit: int, offset: int
+    ) -> Sequence[tuple[str, int]]:
+        if offset >= DEEPEST:
+            return []
+        last = min(offset + limit, DEEPEST)
+        first = last * 5 // 4 + 50
+        while True:
+            parameters = {"start": start, "end": end, "first": first, "candidates": 10 * first + 2_000}
+            ranking = Ranking(*await self._ask("top", parameters))
+            counts = await self._without_mirrors(ranking.packages, start, end)
+            ranked = _ranked(counts)[:last]
+            if ranking.others == 0 or first > DEEPEST or (len(ranked) == last and ranked[-1][1] > ranking.others):
+                return ranked[offset:]
+            first *= 4
+
+    async def search(
+        self, published: Published, prefix: str, start: date, month: date, end: date, limit: int
+    ) -> Sequence[tuple[str, int]]:
+        first = 2 * limit + 50
+        while True:
+            parameters = {"prefix": prefix, "start": start, "month": month, "end": end, "first": first}
+            ranking = Ranking(*await self._ask("search", parameters))
+            lately = [p for p, downloads in zip(ranking.packages, ranking.with_mirrors, strict=True) if downloads]
+            counts = dict.fromkeys(ranking.packages, 0) | await self._without_mirrors(lately, month, end)
+            ranked = _ranked(counts)[:limit]
+            if ranking.others < 0 or first > DEEPEST or ranked[-1][1] > ranking.others:
+                return ranked
+            first *= 4
+
+    async def _without_mirrors(self, packages: Sequence[str], start: date, end: date) -> Counts:
+        """The downloads without mirrors of those packages that have any."""
+        counts: Counts = {}
+        for first in range(0, len(packages), PACKAGES_A_QUERY):
+            projects = list(packages[first : first + PACKAGES_A_QUERY])
+            columns = await self._ask("downloads", {"projects": projects, "start": start, "end": end})
+            counts |= zip(*columns, strict=True)
+        return counts
+
+    async def _ask(self, name: str, parameters: dict[str, Any], **parts: str) -> Sequence[Any]:
+        """The one row that answers a question."""
+        (row,) = await self._connection.query(question(self.name, name, **parts), parameters)
+        return row
+
+
+def is_clickpys(client: Client) -> bool:
+    """Whether the client's database is of this layout: nothing of ours belongs there."""
+    with translated():
+        return bool(client.command(f"EXISTS TABLE {ClickPy.tables[0]}"))
+
+
+def _ranked(counts: Counts) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _complete(published: Published, end: date) -> date:
+    """The end of a window, but no day after the newest that is complete: such have rows here already."""
+    return min(end, published.newest_day or end)

@@ -1,0 +1,314 @@
+"""Whatever bytes come: no answer of 500 and up, no hang, nothing of the inside in an answer, and the server goes on."""
+
+import json
+import logging
+import random
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+
+import app.server
+from tests.support.dataset import Dataset
+from tests.support.events import event
+from tests.support.raw_http import Answer, exchange, get, read_answers, served
+
+HOST = b"Host: localhost\r\n"
+NUMPY = b"/api/packages/numpy/recent"
+
+
+def request(
+    target: bytes = b"/health",
+    headers: bytes = HOST,
+    body: bytes = b"",
+    method: bytes = b"GET",
+    version: bytes = b"1.1",
+) -> bytes:
+    return method + b" " + target + b" HTTP/" + version + b"\r\n" + headers + b"\r\n" + body
+
+
+LAST = request(headers=HOST + b"Connection: close\r\n")
+"""Follows each request that leaves its connection open: it is answered as if nothing had been."""
+
+WEBSOCKET = (
+    HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+H2C = HOST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+HELLO = bytes.fromhex("16030100c8010000c40303") + b"\x11" * 189
+
+# Bytes, and the statuses of the answers: the server ends the connection after the last one.
+CORPUS: dict[str, tuple[bytes, list[int]]] = {
+    # not HTTP
+    "nothing but an end": (b"", []),
+    "empty lines": (b"\r\n" * 50 + LAST, [200]),
+    "noise": (bytes(range(256)), [400]),
+    "a TLS hello": (HELLO, [400]),
+    "HTTP/2 by prior knowledge": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", [400]),
+    "HTTP/2 by upgrade": (request(headers=H2C), [200]),
+    "a websocket": (request(headers=WEBSOCKET), [200]),
+    "a websocket and frames": (request(headers=WEBSOCKET) + b"\x81\x85\1\2\3\4\5\6\7\x08\x09", [200]),
+    "a proxy's line": (b"PROXY TCP4 192.0.2.1 192.0.2.2 5 80\r\n" + LAST, [400]),
+    # the request line
+    "no version": (b"GET /health\r\n\r\n", [200]),
+    "HTTP/1.0": (request(version=b"1.0"), [200]),
+    "HTTP/3.7": (request(version=b"3.7"), [400]),
+    "HTTP/x.y": (request(version=b"x.y"), [400]),
+    "a method of nobody": (request(method=b"FROB"), [400]),
+    "a method in lower case": (request(method=b"get"), [400]),
+    "TRACE": (request(method=b"TRACE") + LAST, [405, 200]),
+    "CONNECT": (request(b"example.org:443", method=b"CONNECT"), [400]),
+    "an absolute form": (request(b"http://example.org/health") + LAST, [200, 200]),
+    "an absolute form without a path": (request(b"http://example.org"), [400]),
+    "an absolute form without a host": (request(b"http://"), [400]),
+    "an authority": (request(b"example.org:80"), [400]),
+    "an asterisk": (request(b"*", method=b"OPTIONS") + LAST, [404, 200]),
+    "no slash": (request(b"health"), [400]),
+    "a backslash": (request(b"\\health"), [400]),
+    "two slashes": (request(b"//health") + LAST, [200, 200]),
+    "dots": (request(b"/../../etc/passwd") + LAST, [404, 200]),
+    "a fragment": (request(b"/health#x") + LAST, [200, 200]),
+    "a NUL": (request(b"/api/packages/a\0b/recent"), [400]),
+    "a NUL, encoded": (request(b"/api/packages/a%00b/recent") + LAST, [400, 200]),
+    "half an encoded byte": (request(NUMPY + b"?period=%f&%") + LAST, [400, 200]),
+    "no encoded byte": (request(b"/api/packages/a%zzb/recent") + LAST, [400, 200]),
+    "encoded bytes that are no UTF-8": (request(b"/api/packages/%ff%fe/recent?period=%ff") + LAST, [400, 200]),
+    "an encoded surrogate": (request(b"/api/search?q=%ed%a0%80") + LAST, [400, 200]),
+    "bytes that are no ASCII": (request(b"/api/search?q=\xff\xfe"), [400]),
+    "control characters": (request(b"/api/search?q=\x01\x7f"), [400]),
+    "a line's end, encoded": (request(b"/api/package/a%0d%0aX-Evil:%201/recent") + LAST, [308, 200]),
+    "a line's end in the query, encoded": (request(b"/api/package/a/recent?%0d%0aX-Evil:%201") + LAST, [308, 200]),
+    "a parameter, repeated": (request(NUMPY + b"?period=day&period=week") + LAST, [400, 200]),
+    "a parameter, repeated without end": (request(NUMPY + b"?" + b"period=day&" * 5_000) + LAST, [400, 200]),
+    "parameters of nobody": (request(NUMPY + b"?" + b"&".join(b"%d=" % n for n in range(5_000))) + LAST, [200, 200]),
+    "the longest URL": (request(b"/health?x=".ljust(app.server.MAX_URL_BYTES, b"x")) + LAST, [200, 200]),
+    "a longer URL": (request(b"/health?x=".ljust(app.server.MAX_URL_BYTES + 1, b"x")), [414]),
+    "an endless URL": (b"GET /" + b"x" * 5_000_000, [414]),
+    # headers
+    "no header": (request(headers=b"") + LAST, [200, 200]),
+    "headers that are no ASCII": (
+        request(NUMPY, HOST + b"If-None-Match: \xff\xfe\r\nAccept: \xff\r\nOrigin: \xff\r\n") + LAST,
+        [200, 200],
+    ),
+    "a header with a NUL": (request(headers=HOST + b"X: a\0b\r\n"), [400]),
+    "a header without a name": (request(headers=HOST + b": x\r\n"), [400]),
+    "a header with a space in its name": (request(headers=HOST + b"X Y: x\r\n"), [400]),
+    "a header with a space after its name": (request(headers=HOST + b"X : x\r\n"), [400]),
+    "a header on two lines": (request(headers=HOST + b"X: a\r\n b\r\n"), [400]),
+    "a header without its line's end": (request(headers=HOST + b"X: a\rY: b\r\n"), [400]),
+    "lines without a carriage return": (b"GET /health HTTP/1.1\nHost: x\n\n", [400]),
+    "as many headers as may be": (request(headers=HOST + b"X: x\r\n" * (app.server.MAX_HEADERS - 1)) + LAST, [200] * 2),
+    "too many headers": (request(headers=HOST + b"X: x\r\n" * app.server.MAX_HEADERS), [431]),
+    "a long header": (request(headers=HOST + b"X: " + b"x" * 30_000 + b"\r\n") + LAST, [200, 200]),
+    "too long a header": (request(headers=HOST + b"X: " + b"x" * app.server.MAX_HEADER_BYTES + b"\r\n"), [431]),
+    "an endless header": (b"GET /health HTTP/1.1\r\nX: " + b"x" * 5_000_000, [431]),
+    "endless headers": (b"GET /health HTTP/1.1\r\n" + b"X: x\r\n" * 500_000, [431]),
+    "an endless name of a header": (b"GET /health HTTP/1.1\r\n" + b"x" * 5_000_000, [431]),
+    # bodies, and where they end
+    "a body": (request(method=b"POST", headers=HOST + b"Content-Length: 5\r\n", body=b"hello") + LAST, [405, 200]),
+    "a body of a GET": (request(headers=HOST + b"Content-Length: 5\r\n", body=b"hello") + LAST, [200, 200]),
+    "a large body": (request(headers=HOST + b"Content-Length: 5000000\r\n", body=b"x" * 5_000_000) + LAST, [200]),
+    "a negative length": (request(headers=HOST + b"Content-Length: -5\r\n"), [400]),
+    "an immense length": (request(headers=HOST + b"Content-Length: " + b"9" * 30 + b"\r\n"), [400]),
+    "no length": (request(headers=HOST + b"Content-Length: x\r\n"), [400]),
+    "two lengths": (request(headers=HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n", body=b"hello!"), [400]),
+    "a length and chunks": (
+        request(headers=HOST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", body=b"0\r\n\r\n" + LAST),
+        [400],
+    ),
+    "chunks": (
+        request(headers=HOST + b"Transfer-Encoding: chunked\r\n", body=b"2\r\nhi\r\n0\r\n\r\n") + LAST,
+        [200] * 2,
+    ),
+    "chunks that are none": (request(headers=HOST + b"Transfer-Encoding: chunked\r\n", body=b"zz\r\nhi\r\n"), [200]),
+    "an immense chunk": (request(headers=HOST + b"Transfer-Encoding: chunked\r\n", body=b"f" * 40 + b"\r\n"), [200]),
+    "chunks twice": (request(headers=HOST + b"Transfer-Encoding: chunked, chunked\r\n", body=b"0\r\n\r\n"), [400]),
+    "an unknown coding": (request(headers=HOST + b"Transfer-Encoding: xchunked\r\n", body=b"0\r\n\r\n"), [200]),
+    "a request in a body": (
+        request(headers=HOST + b"Content-Length: %d\r\n" % len(request(NUMPY)), body=request(NUMPY)) + LAST,
+        [200, 200],
+    ),
+    "a promise of a body": (
+        request(headers=HOST + b"Content-Length: 5\r\nExpect: 100-continue\r\n", body=b"hello") + LAST,
+        [200, 200],
+    ),
+    # one after the other
+    "a hundred at once": (request() * 99 + LAST, [200] * 100),
+    "answers in order": (request() + request(b"/nowhere") + request(NUMPY) + LAST, [200, 404, 200, 200]),
+    "noise after a request": (request(NUMPY) + b"\0\1\2\r\n\r\n", [200, 400]),
+    "noise after two": (request(NUMPY) + request() + b"noise\r\n\r\n" + LAST, [200, 200, 400]),
+    "too long a URL after a request": (request(NUMPY) + request(b"/" + b"x" * 70_000), [200, 414]),
+    "a request after the last one": (LAST + request(NUMPY), [200]),
+}
+
+
+@pytest.fixture(scope="module")
+def port(make_dataset: Callable[[], Dataset]) -> Iterator[int]:
+    dataset = make_dataset()
+    dataset.load([event("2026-03-10 12:00:00 UTC")])
+    with served(dataset.app()) as port:
+        yield port
+
+
+class Collected(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_logged(port: int) -> Iterator[None]:
+    """No stranger fills the log, and nothing fails behind the answers."""
+    collected = Collected()
+    loggers = [logging.getLogger(name) for name in ("asyncio", "uvicorn.error", "app")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(collected)
+        logger.setLevel(logging.INFO)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.removeHandler(collected)
+        logger.setLevel(level)
+    assert collected.lines == []
+
+
+def well_formed(answers: list[Answer]) -> None:
+    """Every answer is one of ours: an error is a problem, and shows nothing of the inside."""
+    for status, headers, body in answers:
+        assert status < 500
+        assert "x-evil" not in headers
+        assert not any(word in body for word in (b"Traceback", b'File "', b"Internal Server Error", b"Error("))
+        if status >= 400:
+            assert headers["content-type"] == "application/problem+json"
+            assert headers["cache-control"] == "no-store"
+            assert headers["access-control-allow-origin"] == "*"
+            problem = json.loads(body)
+            assert problem["status"] == status
+            assert problem["detail"]
+
+
+def goes_on(port: int) -> None:
+    assert get(port, NUMPY)[0] == 200
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_each_is_answered_and_the_server_goes_on(port: int, name: str) -> None:
+    data, statuses = CORPUS[name]
+
+    answers = exchange(port, data, then_close=not data)
+
+    well_formed(answers)
+    assert [status for status, _, _ in answers] == statuses
+    goes_on(port)
+
+
+@pytest.mark.parametrize("name", [name for name, (data, _) in CORPUS.items() if len(data) < 2_000])
+def test_byte_by_byte_is_no_different(port: int, name: str) -> None:
+    """However the bytes come, the answers are the same: the parser's state is all that is kept between two pieces."""
+    data, statuses = CORPUS[name]
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            for number in range(len(data)):
+                connection.sendall(data[number : number + 1])
+            connection.shutdown(socket.SHUT_WR)
+        except ConnectionError:
+            pass  # refused at an earlier byte
+        answers = read_answers(connection)
+
+    well_formed(answers)
+    assert [status for status, _, _ in answers] == statuses
+    goes_on(port)
+
+
+def test_damaged_requests(port: int) -> None:
+    """Cut, doubled, spliced and with bits turned over, at random, from a fixed seed."""
+    rng = random.Random(6)
+    sound = [data for data, _ in CORPUS.values() if len(data) < 2_000]
+    for _ in range(400):
+        data = bytearray(rng.choice(sound) + rng.choice(sound))
+        for _ in range(rng.randint(1, 4)):
+            at, length = rng.randrange(len(data) + 1), rng.randint(0, 20)
+            damage = rng.choice([b"", data[:length], rng.randbytes(3), b"\r\n", b"\0", b"%", data[at : at + 1] * 300])
+            data[at : at + rng.randint(0, length)] = damage
+        well_formed(exchange(port, bytes(data), then_close=True))
+    goes_on(port)
+
+
+def test_half_a_request_has_so_long_to_become_one(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.server, "REQUEST_SECONDS", 0.2)
+    half = request(NUMPY)[:-10]
+
+    assert exchange(port, b"") == []
+    for before, statuses in [(b"", [408]), (request(), [200, 408])]:
+        answers = exchange(port, before + half)
+        well_formed(answers)
+        assert [status for status, _, _ in answers] == statuses
+    # A body that never comes: its request was answered long ago.
+    assert [status for status, _, _ in exchange(port, request(headers=HOST + b"Content-Length: 5\r\n"))] == [200]
+    goes_on(port)
+
+
+@pytest.mark.parametrize("piece", [b"X: x\r\n", b"x", b"\r\n"])
+def test_who_sends_slowly_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+    """A little now and then for ever: of a head, of a URL, or nothing but empty lines."""
+    monkeypatch.setattr(app.server, "REQUEST_SECONDS", 0.3)
+    begun = {b"X: x\r\n": b"GET /health HTTP/1.1\r\n", b"x": b"GET /", b"\r\n": b""}[piece]
+    with socket.create_connection(("127.0.0.1", port), timeout=0.05) as connection:
+        connection.sendall(begun)
+        received, ended = b"", False
+        while not ended:
+            try:
+                chunk = connection.recv(65536)
+                received, ended = received + chunk, not chunk
+            except TimeoutError:
+                connection.sendall(piece)
+            except ConnectionError:
+                ended = True
+    assert received.startswith(b"HTTP/1.1 408 " if begun else b"")
+    goes_on(port)
+
+
+def test_who_reads_nothing_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than the kernel takes for it: the server stops taking requests, and then ends the connection."""
+    monkeypatch.setattr(app.server, "UNREAD_SECONDS", 0.3)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.settimeout(30)
+        connected = True
+        while connected:
+            try:
+                connection.sendall(request(b"/openapi.yaml") * 100)
+            except ConnectionError:
+                connected = False
+    goes_on(port)
+
+
+def test_who_sends_no_more_gets_the_answer_still(port: int) -> None:
+    ((status, _, body),) = exchange(port, request(NUMPY), then_close=True)
+
+    assert status == 200
+    assert json.loads(body)["package"] == "numpy"
+
+
+def test_there_is_an_end_to_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond as many as may be, each gets a 503 that says when to come again; beyond twice as many, nothing."""
+    monkeypatch.setattr(app.server, "most_connections", lambda: 4)
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(4)]
+        for connection in held:
+            connection.sendall(request())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        status, headers, body = get(port, NUMPY)
+        assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close")
+        assert json.loads(body)["detail"] == "the server is stopping, or has too many connections"
+        more = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(5)]
+        with suppress(ConnectionError):
+            assert more[-1].recv(65536) == b""
+    monkeypatch.undo()
+    goes_on(port)
