@@ -11,9 +11,11 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.support.answers import body, series
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.queries import counted
+
+pytestmark = pytest.mark.every_backend
 
 EVENTS = [event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")]
 OVERALL = "/api/packages/numpy/overall"

@@ -7,8 +7,10 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.support.answers import assert_problem
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
+
+pytestmark = pytest.mark.every_backend
 
 PATHS = [
     "/api/packages/numpy/recent",

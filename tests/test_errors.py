@@ -17,9 +17,12 @@ from app.warehouse.errors import (
     translate,
     translated,
 )
+from app.warehouse.server import READERS
 from tests.support.answers import assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
+
+pytestmark = pytest.mark.every_backend
 
 # A decision for each class that the driver has. A class that is not here needs one.
 DECISIONS: dict[str, type[WarehouseError] | None] = {
@@ -152,6 +155,7 @@ def test_a_query_that_takes_too_long_is_a_503_to_be_tried_again(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.warehouse.embedded.QUERY_SECONDS", 1)
+    monkeypatch.setitem(READERS, "max_execution_time", 1)
     dataset.load(event(project=name) for name in "abc")
     with dataset.client() as client:
         dataset.query("RENAME TABLE overall_daily TO elsewhere")

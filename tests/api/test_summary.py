@@ -9,9 +9,9 @@ from litestar.testing import TestClient
 
 from tests.discovery.stub import Stub, running_stub
 from tests.support.answers import assert_unknown, body
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import add_ecosystem, indexed, urls_of
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.queries import counted
 
 # The newest day is 2026-03-11; the 180 days that end with it begin on 2025-09-13.

@@ -14,8 +14,8 @@ from litestar.testing import TestClient
 from app.warehouse.sources import InputError
 from tests.support.answers import assert_problem, assert_unknown, body
 from tests.support.clickpy import PublicDataset
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.oracle import FILTERS, categories, usable, utc_day
 
 MakeDataset = Callable[..., Dataset]
