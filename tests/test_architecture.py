@@ -14,8 +14,10 @@ MODULES = {
 # What each room may import of the others. The modules at the top are rooms of their own.
 MAY_IMPORT = {
     "app.names": set[str](),
+    "app.counts": set[str](),
     "app.settings": set[str](),
-    "app.warehouse": {"app.names", "app.settings"},
+    "app.logs": {"app.settings"},
+    "app.warehouse": {"app.counts", "app.names", "app.settings"},
     "app.stats": {"app.names", "app.warehouse"},
     "app.charts": {"app.names", "app.stats"},
     "app.discovery": {"app", "app.names", "app.settings", "app.stats", "app.warehouse"},
@@ -24,7 +26,16 @@ MAY_IMPORT = {
     "app.main": {"app.api", "app.charts", "app.discovery", "app.settings", "app.warehouse"},
     "app.server": set[str](),
     "app.terminal": {"app.warehouse"},
-    "app.cli": {"app", "app.check", "app.main", "app.server", "app.settings", "app.terminal", "app.warehouse"},
+    "app.cli": {
+        "app",
+        "app.check",
+        "app.logs",
+        "app.main",
+        "app.server",
+        "app.settings",
+        "app.terminal",
+        "app.warehouse",
+    },
     "app": set[str](),
 }
 # Where a library may be imported; the border to it is there.

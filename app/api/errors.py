@@ -56,8 +56,8 @@ def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
     return unavailable("no day of downloads has been loaded yet")
 
 
-def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsException:
-    logger.warning("%s", error)
+def _warehouse_unavailable(_: WarehouseUnavailableError) -> ProblemDetailsException:
+    # Nothing for the log: whatever failed has its line there, and this may be said to thousands.
     return unavailable("the statistics cannot be read at the moment")
 
 
