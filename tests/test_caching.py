@@ -200,7 +200,7 @@ def test_a_very_long_answer_is_not_kept(dataset: Dataset, monkeypatch: pytest.Mo
 
 
 def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", -1.0)
+    monkeypatch.setattr(dataset.layout, "published_seconds", -1.0)
     dataset.load(EVENTS)
     path = f"{OVERALL}?mirrors=false"
     with dataset.client(now=DUE - timedelta(seconds=5), cache_ttl_seconds=77) as client:
@@ -220,7 +220,7 @@ def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, monkeypatch
 
 
 def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", -1.0)
+    monkeypatch.setattr(dataset.layout, "published_seconds", -1.0)
     dataset.load(EVENTS)
     with dataset.client() as client:
         before = client.get("/api/packages/new/overall")
@@ -234,7 +234,7 @@ def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, monk
 def test_what_is_published_is_looked_up_every_few_seconds_only(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 2.0)
+    monkeypatch.setattr(dataset.layout, "published_seconds", 2.0)
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
         client.app.state.answers.warehouse.forget_published()

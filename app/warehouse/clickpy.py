@@ -126,7 +126,7 @@ class ClickPy:
         columns = await self._ask(
             "totals", {"project": project, "dimensions": list(dimensions), "start": start, "end": end}
         )
-        return list(zip(*columns, strict=True))
+        return sorted(zip(*columns, strict=True))
 
     async def known(self, published: Published, projects: Sequence[str]) -> set[str]:
         (known,) = await self._ask("known", {"projects": list(projects), "newest": published.newest_day})
