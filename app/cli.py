@@ -194,7 +194,8 @@ def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
 
 def _what_to_try(host: str, port: int) -> str:
     base = f"http://{host}:{port}"
-    return f"""The data are synthetic: every answer carries the header X-Dataset: demo. To try:
+    return f"""The data are synthetic: every answer carries the header X-Dataset: demo.
+Open {base} and find a package. To try the API:
   curl '{base}/api/packages/numpy/recent'
   curl '{base}/api/packages/numpy/python_minor?version=3.13&granularity=month'
   curl '{base}/api/packages/numpy/overall?mirrors=false&format=csv'
