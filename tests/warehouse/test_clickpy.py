@@ -201,6 +201,16 @@ def test_there_is_no_sum_over_all_packages(alike: Clients) -> None:
     }
 
 
+def test_the_start_page_shows_no_sum(alike: Clients) -> None:
+    """It shows the rest, though."""
+    own, public = (client.get("/").text for client in alike)
+    of_all = ("All packages together", "/packages/__all__", ">Share<")
+
+    assert [words in own for words in of_all] == [True] * 3
+    assert [words in public for words in of_all] == [False] * 3
+    assert 'href="/packages/package-0"' in public
+
+
 def test_what_health_says(alike: Clients) -> None:
     own, public = (body(client.get("/health?deep=1")) for client in alike)
 
