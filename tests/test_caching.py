@@ -135,6 +135,7 @@ def test_errors_are_not_kept(client: TestClient[Any], path: str) -> None:
     assert "etag" not in answer.headers
 
 
+@pytest.mark.own_tables("counts its queries")
 async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
@@ -165,6 +166,7 @@ async def test_one_that_goes_away_takes_nobody_with_it(dataset: Dataset) -> None
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
+@pytest.mark.own_tables("counts its queries")
 def test_an_answer_is_worked_out_once(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
@@ -174,6 +176,7 @@ def test_an_answer_is_worked_out_once(dataset: Dataset) -> None:
     assert queries == ["series"]
 
 
+@pytest.mark.own_tables("counts its queries")
 def test_the_cache_is_bounded_by_entries(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     names = ["numpy", "scipy", "numpy", "__all__", "numpy", "scipy"]
@@ -184,6 +187,7 @@ def test_the_cache_is_bounded_by_entries(dataset: Dataset) -> None:
     assert queries == ["series", "series", "series", "series"]
 
 
+@pytest.mark.own_tables("counts its queries")
 def test_a_very_long_answer_is_not_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.api.answers.MAX_KEPT_BYTES", 10)
     dataset.load(EVENTS)
@@ -194,6 +198,7 @@ def test_a_very_long_answer_is_not_kept(dataset: Dataset, monkeypatch: pytest.Mo
     assert queries == ["series", "series"]
 
 
+@pytest.mark.own_tables("publishes a day")
 def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", -1.0)
     dataset.load(EVENTS)
@@ -226,6 +231,7 @@ def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, monk
     assert body(after) == series("overall", "new", "with_mirrors 2026-03-09 1")
 
 
+@pytest.mark.own_tables("counts its queries")
 def test_what_is_published_is_looked_up_every_few_seconds_only(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

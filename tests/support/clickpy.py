@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from app.warehouse.journal import LoadedDay
 from tests.support.dataset import Dataset
-from tests.support.oracle import utc_day
+from tests.support.oracle import MIRRORS, normalised, usable, utc_day
 
 TABLES = Path(__file__).with_suffix(".sql")
 COLUMNS = ("date", "country_code", "project", "type", "installer", "python_minor", "system", "version")
@@ -44,6 +44,14 @@ def raw(event: Mapping[str, Any]) -> tuple[Any, ...]:
     return (utc_day(event["timestamp"]), *("" if value is None else value for value in values))
 
 
+def parsed(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An event with its project's normal name, and without the Python and the system that nobody knows of mirrors."""
+    file, details = {**event["file"], "project": normalised(event["project"])}, event["details"]
+    if details["installer"]["name"] in {None, *MIRRORS}:
+        details = {**details, "python": None, "system": {"name": None}}
+    return {**event, "project": file["project"], "file": file, "details": details}
+
+
 class PublicDataset(Dataset):
     """A database with the public data set's tables, and apps that answer from it."""
 
@@ -52,8 +60,8 @@ class PublicDataset(Dataset):
             create(client)
 
     def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
-        """Add events to what is there."""
-        self.fill(events)
+        """Add those of the events that count to what is there, as PyPI's log parser would have them."""
+        self.fill(parsed(event) for event in events if usable(event))
         return []
 
     def fill(self, events: Iterable[Mapping[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from app.warehouse.sources import InputError
 from tests.support.answers import assert_problem, assert_unknown, body
 from tests.support.clickpy import PublicDataset
 from tests.support.dataset import Dataset
-from tests.support.events import event
+from tests.support.events import event, write_jsonl
 from tests.support.oracle import FILTERS, categories, usable, utc_day
 
 MakeDataset = Callable[..., Dataset]
@@ -358,7 +358,7 @@ def test_nothing_of_ours_is_put_beside_its_tables(make_public: MakePublic) -> No
     with public.client() as client:
         body(client.get("/api/packages/numpy/recent"))
     with pytest.raises(InputError, match="ClickPy"):
-        public.load(busy(0, 1))
+        public.load_files(write_jsonl(public.folder / "events.jsonl", busy(0, 1)))
 
     assert public.query("SHOW TABLES") == tables
 
