@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 from tests.discovery.stub import Stub, running_stub
 from tests.support.ecosystem import add_ecosystem, indexed
 from tests.support.events import event
-from tests.support.fixtures import Dataset
+from tests.support.dataset import Dataset
 
 NEWEST = date(2026, 3, 10)
 DAYS = 70

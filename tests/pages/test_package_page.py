@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 
 from tests.support.answers import body
 from tests.support.events import event
-from tests.support.fixtures import Dataset
+from tests.support.dataset import Dataset
 
 Client = TestClient[Any]
 
