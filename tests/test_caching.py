@@ -144,7 +144,6 @@ def test_errors_are_not_kept(client: TestClient[Any], path: str) -> None:
     assert "etag" not in answer.headers
 
 
-@pytest.mark.own_tables("counts its queries")
 async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
@@ -174,7 +173,6 @@ async def test_one_that_goes_away_takes_nobody_with_it(dataset: Dataset) -> None
     assert [answer.status_code for answer in answers] == [200] * 5
 
 
-@pytest.mark.own_tables("counts its queries")
 def test_an_answer_is_worked_out_once(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
@@ -184,7 +182,6 @@ def test_an_answer_is_worked_out_once(dataset: Dataset) -> None:
     assert queries == ["series"]
 
 
-@pytest.mark.own_tables("counts its queries")
 def test_the_cache_is_bounded_by_entries(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     names = ["numpy", "scipy", "numpy", "__all__", "numpy", "scipy"]

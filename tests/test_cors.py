@@ -87,7 +87,6 @@ def test_a_304(client: TestClient[Any]) -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (304, "*")
 
 
-@pytest.mark.own_tables("drops a table")
 def test_errors_of_the_server(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:

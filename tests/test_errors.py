@@ -98,7 +98,6 @@ PATHS = [
 ]
 
 
-@pytest.mark.own_tables("drops a table")
 @pytest.mark.parametrize("path", PATHS)
 def test_a_query_that_fails_is_a_500_that_gives_nothing_away(
     dataset: Dataset, path: str, caplog: pytest.LogCaptureFixture
@@ -144,7 +143,6 @@ def test_what_an_operator_can_mend_is_said_and_tried_again(error: Any, says: str
     assert "hush" not in str(ours.value)
 
 
-@pytest.mark.own_tables("renames a table")
 def test_the_next_request_after_a_failure_is_answered(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:
@@ -154,7 +152,6 @@ def test_the_next_request_after_a_failure_is_answered(dataset: Dataset) -> None:
         assert body(client.get("/api/top"))["data"] == [{"package": "numpy", "downloads": 1}]
 
 
-@pytest.mark.own_tables("renames a table")
 def test_a_query_that_takes_too_long_is_a_503_to_be_tried_again(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +180,6 @@ def test_nothing_loaded_is_a_503_to_be_tried_again(dataset: Dataset) -> None:
         assert client.get("/api/packages/a%20b/recent").status_code == 400
 
 
-@pytest.mark.own_tables("drops a table")
 def test_no_problem_holds_what_is_inside(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:

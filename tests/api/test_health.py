@@ -23,7 +23,6 @@ def test_alive_with_nothing_loaded(dataset: Dataset) -> None:
             assert answer.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.own_tables("names the layout")
 def test_deep_is_503_with_nothing_loaded(dataset: Dataset) -> None:
     with dataset.client() as client:
         answer = client.get("/health?deep=1")
@@ -39,7 +38,6 @@ def test_deep_is_503_with_nothing_loaded(dataset: Dataset) -> None:
     }
 
 
-@pytest.mark.own_tables("names the layout")
 def test_deep_says_what_is_loaded(dataset: Dataset) -> None:
     dataset.load(days("2026-03-10"))
     with dataset.client(now=datetime(2026, 3, 11, 12, tzinfo=UTC)) as client:
@@ -112,7 +110,6 @@ def test_deep_sees_a_new_day_at_once(dataset: Dataset) -> None:
     assert (before, after) == ("2026-03-09", "2026-03-10")
 
 
-@pytest.mark.own_tables("drops a table")
 def test_deep_is_503_where_clickhouse_cannot_be_asked(dataset: Dataset) -> None:
     dataset.load(days("2026-03-10"))
     with dataset.client() as client:

@@ -93,7 +93,6 @@ def test_a_package_that_nobody_downloads(client: Client, stub: Stub) -> None:
     assert (data["version"], data["recent"], data["downloads"], unavailable) == ("1.0", None, None, [])
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_packages_are_none_on_pypi(client: Client, stub: Stub) -> None:
     data, unavailable = package(client, "__all__")
 
@@ -156,7 +155,6 @@ def test_a_restart_with_everything_away_answers_from_the_index(loaded: Dataset, 
     assert (data["versions"], data["recent"]["last_day"], unavailable) == (None, 3, ["pypi"])
 
 
-@pytest.mark.own_tables("drops a table")
 def test_clickhouse_away(client: Client, loaded: Dataset) -> None:
     client.app.state.answers.warehouse.forget_published()
     loaded.query(f"RENAME TABLE {loaded.needed_table} TO elsewhere")

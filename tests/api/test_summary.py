@@ -48,7 +48,6 @@ def summary(client: TestClient[Any], package: str) -> Any:
     return totals
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_totals_over_the_window(client: TestClient[Any]) -> None:
     assert summary(client, "some") == SOME
 
@@ -84,12 +83,10 @@ def test_a_package_without_downloads_in_the_window(client: TestClient[Any]) -> N
     }
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     assert summary(client, "__all__") == SOME | {"installer": SOME["installer"] | {"devpi": 1}}
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_parameters_are_ignored(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/some/summary?mirrors=maybe&start_date=x"))["totals"] == SOME
 
@@ -152,7 +149,6 @@ def test_metadata_that_come_late_are_in_a_later_answer(numpy: Dataset, stub: Stu
     assert body(second)["metadata"] == METADATA | {"github_stars": None}
 
 
-@pytest.mark.own_tables("there a summary is several queries")
 def test_statistics_are_as_fast_as_before_with_pypi_away(numpy: Dataset, stub: Stub) -> None:
     stub.slow_next("pypi", 30, times=100)
     numpy.load([event("2026-03-11 12:00:00 UTC", f"p-{number}") for number in range(20)])
@@ -166,7 +162,6 @@ def test_statistics_are_as_fast_as_before_with_pypi_away(numpy: Dataset, stub: S
     assert took < 2
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_a_package_that_nobody_downloads_is_not_looked_up(numpy: Dataset, stub: Stub) -> None:
     with numpy.client(**urls_of(stub)) as client:
         assert_unknown(client.get("/api/packages/nope/summary"), "nope")

@@ -1,8 +1,8 @@
 """One ClickHouse of each kind for the whole run; a database of its own, and an app on it, for each data set.
 
 The embedded engine has one folder per process, so tests do not share a database but an engine. Tests by URL, and those
-of a module marked `every_backend`, run on each Backend, but where they are marked `own_tables`; all others on the
-embedded one. tests/warehouse/test_clickpy.py has what is different, and by how much.
+of a module marked `every_backend`, run on each Backend, all others on the embedded one. What the public data set cannot
+give has to fail on it: tests/support/clickpy.py has the list.
 """
 
 import itertools

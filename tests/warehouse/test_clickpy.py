@@ -15,7 +15,7 @@ from app.warehouse.sources import InputError
 from tests.support.answers import assert_problem, assert_unknown, body, eventually
 from tests.support.clickpy import PublicDataset
 from tests.support.dataset import Dataset
-from tests.support.events import event, write_jsonl
+from tests.support.events import event
 from tests.support.oracle import FILTERS, categories, usable, utc_day
 
 MakeDataset = Callable[..., Dataset]
