@@ -17,12 +17,14 @@ from app.main import create_app
 from app.settings import Settings
 from tests.discovery.stub import running_stub
 from tests.support.contract import CONTRACT, load_contract, operation_path, resolve, schema_accepts
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import add_ecosystem, indexed
 from tests.support.examples import EXAMPLE_EVENTS, Example, examples, without_example
-from tests.support.fixtures import Dataset
 from tests.support.operations import Operations, differences, documented, served
 from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE
+
+pytestmark = pytest.mark.every_backend
 
 CONTRACT_DATA = load_contract()
 EXAMPLES = list(examples(CONTRACT_DATA))

@@ -7,8 +7,10 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.support.answers import assert_problem
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
+
+pytestmark = pytest.mark.every_backend
 
 PATHS = [
     "/api/packages/numpy/recent",
@@ -92,7 +94,7 @@ def test_a_304(client: TestClient[Any]) -> None:
 def test_errors_of_the_server(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:
-        for table in ("loads", "overall_daily"):
+        for table in (dataset.needed_table, dataset.ranking_table):
             dataset.query(f"DROP TABLE {table} SYNC")
         answers = {path: client.get(path, headers=ORIGIN) for path in ("/api/top", "/health?deep=1")}
 

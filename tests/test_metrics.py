@@ -20,9 +20,9 @@ from app.main import ROUTES
 from app.settings import SettingError, Settings
 from tests.discovery.stub import running_stub
 from tests.support.answers import assert_problem
+from tests.support.dataset import NOON, Dataset
 from tests.support.ecosystem import add_ecosystem, indexed
 from tests.support.events import event
-from tests.support.fixtures import NOON, Dataset
 from tests.support.server import run, served, started
 
 ROOT = Path(__file__).parents[1]

@@ -12,8 +12,8 @@ from app.front import limiter
 from app.front.limiter import Limiter, network
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.server import run, served
 
 PATH = "/api/packages/numpy/recent"

@@ -9,8 +9,8 @@ import pytest
 from litestar.testing import TestClient
 
 from app.logs import JSONLines
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 PATH = "/api/packages/numpy/recent"
 

@@ -7,8 +7,8 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.support import raw_http
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 EXPECTED = {
     "cross-origin-resource-policy": "cross-origin",

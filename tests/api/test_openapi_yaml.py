@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.support.answers import headers_of
-from tests.support.fixtures import Dataset
+from tests.support.dataset import Dataset
 
 CONTRACT = Path(__file__).parents[2] / "openapi.yaml"
 
