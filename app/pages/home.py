@@ -34,12 +34,13 @@ class HomeQuestion(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A package among the most downloaded. Downloads of the last week; their share of all packages' (0 to 1); the
-    change from the mean of the `TREND_WEEKS` before, None where there is too little to say."""
+    """A package among the most downloaded. Downloads of the last week; their share of all packages' (0 to 1), None
+    where the data have no sum over all; the change from the mean of the `TREND_WEEKS` before, None where there is too
+    little to say."""
 
     package: str
     downloads: int
-    share: float
+    share: float | None
     change: float | None
 
 
@@ -60,8 +61,10 @@ async def home_html(warehouse: Warehouse, published: Published, question: HomeQu
     }
     if question.q:
         return html("search.html", found=await _found(warehouse, published, question), **facts)
-    everything = await changes(warehouse, published, ChangesQuestion(ALL_PACKAGES))
-    places = await _places(warehouse, published, everything.week.downloads)
+    everything = None
+    if warehouse.layout.sums_all_packages:
+        everything = await changes(warehouse, published, ChangesQuestion(ALL_PACKAGES))
+    places = await _places(warehouse, published, everything.week.downloads if everything else None)
     moved = sorted((place for place in places if place.change is not None), key=lambda place: place.change or 0)
     return html(
         "home.html",
@@ -83,14 +86,14 @@ async def _found(warehouse: Warehouse, published: Published, question: HomeQuest
     return await search(warehouse, published, SearchQuestion(prefix, FOUND, question.window_days))
 
 
-async def _places(warehouse: Warehouse, published: Published, of_all: int) -> list[Place]:
+async def _places(warehouse: Warehouse, published: Published, of_all: int | None) -> list[Place]:
     ranked = await top(warehouse, published, TopQuestion("week", CONSIDERED, 0))
     counts = await popularity(warehouse, published, [place.package for place in ranked], 30)
     return [
         Place(
             place.package,
             place.downloads,
-            place.downloads / of_all if of_all else 0.0,
+            place.downloads / of_all if of_all else None,
             change_of(counts[place.package]),
         )
         for place in ranked

@@ -18,8 +18,8 @@ from litestar import Litestar
 from app.charts.render import MOST_AT_ONCE, Worker
 from tests.support.answers import assert_problem, body
 from tests.support.contract import validate_answer
+from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
-from tests.support.fixtures import Dataset
 from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE, environment, run, served
 
