@@ -7,21 +7,22 @@ from typing import Any
 
 from litestar import Litestar
 
-LAYOUT = Path(__file__).parents[2] / "app" / "warehouse" / "layouts" / "rollup"
+LAYOUTS = Path(__file__).parents[2] / "app" / "warehouse" / "layouts"
 
 
 @contextmanager
 def counted(app: Litestar) -> Iterator[list[str]]:
     """The names of the questions that reach the connection while the block runs, but for the look at what is published,
     which an app has every few seconds."""
-    names = {path.read_text(encoding="utf-8"): path.stem for path in LAYOUT.glob("*.sql")}
+    # Some are put together of several files; the first line tells them apart.
+    names = {path.read_text(encoding="utf-8").partition("\n")[0]: path.stem for path in LAYOUTS.rglob("*.sql")}
     connection = app.state.answers.warehouse._connection
     asked: list[str] = []
     query = connection.query
 
     async def query_and_note(sql: str, parameters: Mapping[str, Any]) -> Any:
         if names[sql] != "published":
-            asked.append(names[sql])
+            asked.append(names[sql.partition("\n")[0]])
         return await query(sql, parameters)
 
     connection.query = query_and_note
