@@ -21,8 +21,9 @@ def counted(app: Litestar) -> Iterator[list[str]]:
     query = connection.query
 
     async def query_and_note(sql: str, parameters: Mapping[str, Any]) -> Any:
-        if names[sql] != "published":
-            asked.append(names[sql.partition("\n")[0]])
+        name = names[sql.partition("\n")[0]]
+        if name != "published":
+            asked.append(name)
         return await query(sql, parameters)
 
     connection.query = query_and_note
