@@ -11,6 +11,7 @@ import pytest
 from litestar.testing import TestClient
 
 from app.warehouse.journal import sweep_superseded
+from app.warehouse.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, series
 from tests.support.contract import content_of
 from tests.support.dataset import Dataset
@@ -317,7 +318,8 @@ def test_what_accept_chooses_varies_with_it(client: TestClient[Any]) -> None:
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers look for a new day all the time."""
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.05)
+    for layout in LAYOUTS:
+        monkeypatch.setattr(layout, "published_seconds", 0.05)
 
 
 def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often: None) -> None:

@@ -87,11 +87,10 @@ def test_a_304(client: TestClient[Any]) -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (304, "*")
 
 
-@pytest.mark.own_tables("drops a table")
 def test_errors_of_the_server(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:
-        for table in ("loads", "overall_daily"):
+        for table in (dataset.needed_table, dataset.ranking_table):
             dataset.query(f"DROP TABLE {table} SYNC")
         answers = {path: client.get(path, headers=ORIGIN) for path in ("/api/top", "/health?deep=1")}
 

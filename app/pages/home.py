@@ -35,13 +35,12 @@ class HomeQuestion(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A package among the most downloaded. Downloads of the last week; their share of all packages' (0 to 1), None
-    where the data have no sum over all; the change from the mean of the `TREND_WEEKS` before, None where there is too
-    little to say."""
+    """A package among the most downloaded. Downloads of the last week; their share of all packages' (0 to 1); the
+    change from the mean of the `TREND_WEEKS` before, None where there is too little to say."""
 
     package: str
     downloads: int
-    share: float | None
+    share: float
     change: float | None
 
 
@@ -67,7 +66,7 @@ async def home_html(warehouse: Warehouse, published: Published, question: HomeQu
     everything = None
     if warehouse.layout.sums_all_packages:
         everything = await changes(warehouse, published, ChangesQuestion(ALL_PACKAGES))
-    places = await _places(warehouse, published, everything.week.downloads if everything else None)
+    places = await _places(warehouse, published, everything.week.downloads if everything else 0)
     moved = sorted((place for place in places if place.change is not None), key=lambda place: place.change or 0)
     return html(
         "home.html",
@@ -89,14 +88,14 @@ async def _found(warehouse: Warehouse, published: Published, question: HomeQuest
     return await search(warehouse, published, SearchQuestion(prefix, FOUND, question.window_days))
 
 
-async def _places(warehouse: Warehouse, published: Published, of_all: int | None) -> list[Place]:
+async def _places(warehouse: Warehouse, published: Published, of_all: int) -> list[Place]:
     ranked = await top(warehouse, published, TopQuestion("week", CONSIDERED, 0))
     counts = await popularity(warehouse, published, [place.package for place in ranked], 30)
     return [
         Place(
             place.package,
             place.downloads,
-            place.downloads / of_all if of_all else None,
+            place.downloads / of_all if of_all else 0.0,
             change_of(counts[place.package]),
         )
         for place in ranked

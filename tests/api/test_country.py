@@ -24,7 +24,6 @@ def client(client_of: Callable[..., TestClient[Any]]) -> TestClient[Any]:
     return client_of(EVENTS)
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_countries_are_upper_case_and_null_a_string(client: TestClient[Any]) -> None:
     answer = body(client.get("/api/packages/some/country"))
 
@@ -39,7 +38,6 @@ def test_countries_are_upper_case_and_null_a_string(client: TestClient[Any]) -> 
     )
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 @pytest.mark.parametrize(
     ("value", "lines"),
     [
@@ -53,7 +51,6 @@ def test_country_selects_a_category_in_any_letter_case(client: TestClient[Any], 
     assert body(client.get(f"/api/packages/some/country?country={value}")) == series("country", "some", *lines)
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/__all__/country?country=DE")) == series(
         "country", "__all__", "DE 2026-03-10 2"

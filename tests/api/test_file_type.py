@@ -50,7 +50,6 @@ def test_type_selects_a_category(client: TestClient[Any], value: str, lines: lis
     assert body(client.get(f"/api/packages/some/file_type?type={value}")) == series("file_type", "some", *lines)
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/__all__/file_type?type=sdist")) == series(
         "file_type", "__all__", "sdist 2026-03-10 2"

@@ -23,7 +23,6 @@ def test_alive_with_nothing_loaded(dataset: Dataset) -> None:
             assert answer.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.own_tables("names the layout")
 def test_deep_is_503_with_nothing_loaded(dataset: Dataset) -> None:
     with dataset.client() as client:
         answer = client.get("/health?deep=1")
@@ -35,12 +34,10 @@ def test_deep_is_503_with_nothing_loaded(dataset: Dataset) -> None:
         "title": "Service Unavailable",
         "detail": "no day of downloads has been loaded yet",
         "clickhouse": "reachable",
-        "layout": "rollup",
-        "dataset": "own",
+        **dataset.facts,
     }
 
 
-@pytest.mark.own_tables("names the layout")
 def test_deep_says_what_is_loaded(dataset: Dataset) -> None:
     dataset.load(days("2026-03-10"))
     with dataset.client(now=datetime(2026, 3, 11, 12, tzinfo=UTC)) as client:
@@ -50,8 +47,7 @@ def test_deep_says_what_is_loaded(dataset: Dataset) -> None:
     assert body(answer) == {
         "status": "ok",
         "clickhouse": "reachable",
-        "layout": "rollup",
-        "dataset": "own",
+        **dataset.facts,
         "newest_day": "2026-03-10",
         "days_behind": 0,
         "missing_days": [],
@@ -114,11 +110,10 @@ def test_deep_sees_a_new_day_at_once(dataset: Dataset) -> None:
     assert (before, after) == ("2026-03-09", "2026-03-10")
 
 
-@pytest.mark.own_tables("drops a table")
 def test_deep_is_503_where_clickhouse_cannot_be_asked(dataset: Dataset) -> None:
     dataset.load(days("2026-03-10"))
     with dataset.client() as client:
-        dataset.query("DROP TABLE loads SYNC")
+        dataset.query(f"DROP TABLE {dataset.needed_table} SYNC")
         answer = client.get("/health?deep=1")
         alive = client.get("/health")
 
@@ -129,7 +124,7 @@ def test_deep_is_503_where_clickhouse_cannot_be_asked(dataset: Dataset) -> None:
         "title": "Service Unavailable",
         "detail": "ClickHouse cannot be asked",
         "clickhouse": "unreachable",
-        "layout": "rollup",
+        "layout": dataset.facts["layout"],
     }
     assert body(alive) == {"status": "ok"}
 

@@ -37,7 +37,6 @@ def client(client_of: Callable[..., TestClient[Any]]) -> TestClient[Any]:
     return client_of(EVENTS)
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_every_installer_counts_and_null_is_a_string(client: TestClient[Any]) -> None:
     answer = body(client.get("/api/packages/some/installer"))
 
@@ -67,7 +66,6 @@ def test_the_worked_example_of_the_design(client: TestClient[Any]) -> None:
         assert body(client.get(f"{path}/{dimension}")) == series(dimension, "python-urllib")
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 @pytest.mark.parametrize("installer", ["bandersnatch", "z3c.pypimirror", "Artifactory", "devpi", "Nexus", "null"])
 def test_installer_selects_a_category(client: TestClient[Any], installer: str) -> None:
     answer = body(client.get(f"/api/packages/some/installer?installer={installer}"))
@@ -88,7 +86,6 @@ def test_a_csv_quotes_what_needs_it(client: TestClient[Any]) -> None:
     assert answer.content.decode() == 'category,date,downloads\r\n"a,""b"" ü",2026-03-10,1\r\n'
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/__all__/installer?installer=null")) == series(
         "installer", "__all__", "null 2026-03-10 2"

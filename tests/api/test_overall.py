@@ -67,7 +67,6 @@ def test_an_unknown_installer_counts_with_mirrors_only(client: TestClient[Any], 
     assert answer == series("overall", package, "with_mirrors 2026-03-05 1")
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 @pytest.mark.parametrize("package", ["nexus", "pep381client", "empty-installer", "other-letter-case"])
 def test_every_other_installer_counts_in_both(client: TestClient[Any], package: str) -> None:
     answer = body(client.get(f"/api/packages/{package}/overall"))
@@ -233,14 +232,12 @@ def test_a_csv_without_rows_has_its_header(client: TestClient[Any]) -> None:
     assert answer.content == b"category,date,downloads\r\n"
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     answer = body(client.get("/api/packages/__all__/overall?start_date=2026-03-05&end_date=2026-03-05"))
 
     assert answer == series("overall", "__all__", "with_mirrors 2026-03-05 11", "without_mirrors 2026-03-05 4")
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_without_rows_is_an_empty_series(client: TestClient[Any]) -> None:
     answer = body(client.get("/api/packages/__all__/overall?end_date=2001-01-01"))
 

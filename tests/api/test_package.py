@@ -93,7 +93,6 @@ def test_a_package_that_nobody_downloads(client: Client, stub: Stub) -> None:
     assert (data["version"], data["recent"], data["downloads"], unavailable) == ("1.0", None, None, [])
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_packages_are_none_on_pypi(client: Client, stub: Stub) -> None:
     data, unavailable = package(client, "__all__")
 
@@ -156,10 +155,9 @@ def test_a_restart_with_everything_away_answers_from_the_index(loaded: Dataset, 
     assert (data["versions"], data["recent"]["last_day"], unavailable) == (None, 3, ["pypi"])
 
 
-@pytest.mark.own_tables("drops a table")
 def test_clickhouse_away(client: Client, loaded: Dataset) -> None:
     client.app.state.answers.warehouse.forget_published()
-    loaded.query("RENAME TABLE loads TO elsewhere")
+    loaded.query(f"RENAME TABLE {loaded.needed_table} TO elsewhere")
     data, unavailable = package(client, "lonely")
     assert (data["version"], data["recent"], data["downloads"], unavailable) == ("1.0", None, None, ["clickhouse"])
     assert client.get("/api/packages/lonely").headers["cache-control"] == "public, max-age=5"
@@ -168,7 +166,7 @@ def test_clickhouse_away(client: Client, loaded: Dataset) -> None:
     assert_problem(client.get("/api/packages/nope"), 503, "Service Unavailable", NEITHER)
 
     # It was no answer about downloads, so it is not kept as one.
-    loaded.query("RENAME TABLE elsewhere TO loads")
+    loaded.query(f"RENAME TABLE elsewhere TO {loaded.needed_table}")
     data, unavailable = package(client, "lonely")
     assert (data["downloads"], unavailable) == (1, [])
 

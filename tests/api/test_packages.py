@@ -134,13 +134,12 @@ def test_while_the_first_index_is_built_statistics_answer(dataset: Dataset) -> N
     assert (status["state"], status["entries"], status["last_error"]) == ("building", 0, None)
 
 
-@pytest.mark.own_tables("drops a table")
 def test_clickhouse_away_is_nothing_to_the_index(dataset: Dataset) -> None:
     dataset.load([event()])
     with running_stub() as stub:
         add_ecosystem(stub)
         with indexed(dataset, stub) as client:
-            dataset.query("DROP TABLE loads SYNC")
+            dataset.query(f"DROP TABLE {dataset.needed_table} SYNC")
             client.app.state.answers.warehouse.forget_published()
             assert found(client, "?sort=name") == ["numpy", "numpy-financial"]
 

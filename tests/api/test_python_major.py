@@ -67,7 +67,6 @@ def test_a_version_without_rows_is_an_empty_series(client: TestClient[Any], vers
     assert body(client.get(f"/api/packages/some/python_major?version={version}")) == series("python_major", "some")
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     answer = body(client.get("/api/packages/__all__/python_major?version=3"))
 

@@ -64,7 +64,6 @@ def test_a_version_without_rows_is_an_empty_series(client: TestClient[Any], vers
     assert body(client.get(f"/api/packages/some/python_minor?version={version}")) == series("python_minor", "some")
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     answer = body(client.get("/api/packages/__all__/python_minor?version=3.9"))
 

@@ -67,7 +67,6 @@ def test_a_period_without_downloads_is_0(client: TestClient[Any], period: str) -
     assert answer == recent("old", **{f"last_{period}": 0})
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_mirrors_are_left_out_and_nexus_and_pep381client_are_none(client: TestClient[Any]) -> None:
     for query in ("", "?mirrors=false", "?&mirrors=false"):
         answer = body(client.get(f"/api/packages/installers/recent{query}"))
@@ -94,7 +93,6 @@ def test_a_package_that_only_others_downloaded_or_long_ago_has_zeros(client: Tes
     assert answer == recent(package, last_day=0, last_week=0, last_month=0)
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/__all__/recent")) == recent(
         "__all__", last_day=5, last_week=11, last_month=35

@@ -66,7 +66,6 @@ def test_one_package_and_none_that_is_known(client: TestClient[Any]) -> None:
     assert body(client.get("/api/recent?package=nope")) == {"data": {}, "missing": ["nope"], "type": "recent_downloads"}
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_a_package(client: TestClient[Any]) -> None:
     assert body(client.get("/api/recent?package=__all__")) == {
         "data": {"__all__": recent(1, 2, 3)},
@@ -75,7 +74,6 @@ def test_all_is_a_package(client: TestClient[Any]) -> None:
     }
 
 
-@pytest.mark.own_tables("counts its queries")
 def test_500_packages_are_one_query(dataset: Dataset) -> None:
     names = [f"package-{number}" for number in range(500)]
     dataset.load(event(project=name) for name in names)

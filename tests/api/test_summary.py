@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
+from app.discovery.patience import PATIENCE_SECONDS
 from tests.discovery.stub import Stub, running_stub
 from tests.support.answers import assert_unknown, body
 from tests.support.dataset import Dataset
@@ -48,7 +49,6 @@ def summary(client: TestClient[Any], package: str) -> Any:
     return totals
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_totals_over_the_window(client: TestClient[Any]) -> None:
     assert summary(client, "some") == SOME
 
@@ -84,12 +84,10 @@ def test_a_package_without_downloads_in_the_window(client: TestClient[Any]) -> N
     }
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     assert summary(client, "__all__") == SOME | {"installer": SOME["installer"] | {"devpi": 1}}
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_parameters_are_ignored(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/some/summary?mirrors=maybe&start_date=x"))["totals"] == SOME
 
@@ -139,20 +137,19 @@ def test_metadata_without_a_token_have_no_stars(numpy: Dataset, stub: Stub) -> N
 
 
 def test_metadata_that_come_late_are_in_a_later_answer(numpy: Dataset, stub: Stub) -> None:
-    stub.slow_next("pypi", 0.6)
+    stub.slow_next("pypi", 1.5)
     with numpy.client(**urls_of(stub)) as client:
         started = time.monotonic()
         first = client.get(PATH)
         waited = time.monotonic() - started
-        time.sleep(0.6)
+        time.sleep(1.5)
         second = client.get(PATH, headers={"If-None-Match": first.headers["etag"]})
 
-    assert waited < 0.55
+    assert waited < 1.4
     assert (body(first)["metadata"], first.headers["cache-control"]) == (None, "public, max-age=5")
     assert body(second)["metadata"] == METADATA | {"github_stars": None}
 
 
-@pytest.mark.own_tables("there a summary is several queries")
 def test_statistics_are_as_fast_as_before_with_pypi_away(numpy: Dataset, stub: Stub) -> None:
     stub.slow_next("pypi", 30, times=100)
     numpy.load([event("2026-03-11 12:00:00 UTC", f"p-{number}") for number in range(20)])
@@ -163,10 +160,9 @@ def test_statistics_are_as_fast_as_before_with_pypi_away(numpy: Dataset, stub: S
         took = time.monotonic() - started
 
     assert [answer["metadata"] for answer in answers] == [None] * 20
-    assert took < 2
+    assert took < 20 * PATIENCE_SECONDS
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_a_package_that_nobody_downloads_is_not_looked_up(numpy: Dataset, stub: Stub) -> None:
     with numpy.client(**urls_of(stub)) as client:
         assert_unknown(client.get("/api/packages/nope/summary"), "nope")

@@ -33,7 +33,6 @@ def client(client_of: Callable[..., TestClient[Any]]) -> TestClient[Any]:
     return client_of(EVENTS)
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 def test_three_systems_have_names_and_all_else_is_other_but_null(client: TestClient[Any]) -> None:
     answer = body(client.get("/api/packages/some/system"))
 
@@ -48,7 +47,6 @@ def test_three_systems_have_names_and_all_else_is_other_but_null(client: TestCli
     )
 
 
-@pytest.mark.own_tables("in the public tables NULL is an empty string")
 @pytest.mark.parametrize(
     ("value", "line"),
     [
@@ -71,7 +69,6 @@ def test_mirrors_do_not_count(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/only-mirrored/system")) == series("system", "only-mirrored")
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_is_the_sum_over_all_packages(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/__all__/system?os=Linux")) == series(
         "system", "__all__", "Linux 2026-03-10 3"

@@ -53,7 +53,6 @@ def test_version_selects_a_category(client: TestClient[Any], value: str, lines: 
     assert body(client.get(f"/api/packages/some/version?version={value}")) == series("version", "some", *lines)
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_has_no_releases(client: TestClient[Any]) -> None:
     assert body(client.get("/api/packages/__all__/version")) == series("version", "__all__")
 

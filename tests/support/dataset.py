@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from litestar import Litestar
@@ -16,6 +16,8 @@ from app.settings import Settings
 from app.warehouse.connection import Engine
 from app.warehouse.ingest import ingest
 from app.warehouse.journal import LoadedDay
+from app.warehouse.layout import Layout
+from app.warehouse.rollup import Rollup
 from app.warehouse.tables import create_tables
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
@@ -28,6 +30,16 @@ _numbers = itertools.count()
 
 class Dataset:
     """A database with our own tables."""
+
+    facts: ClassVar = {"layout": "rollup", "dataset": "own"}
+    """What /health says of it."""
+    layout: ClassVar[type[Layout]] = Rollup
+    needed_table = "loads"
+    """Without it nobody knows what is published."""
+    answering_tables: ClassVar = ("downloads_daily", "overall_daily")
+    """Without them no question can be answered."""
+    ranking_table = "overall_daily"
+    """Without it nothing is known of the most downloaded."""
 
     def __init__(self, folder: Path, engine: Engine, settings: Settings) -> None:
         self.folder = folder
