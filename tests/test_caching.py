@@ -18,6 +18,8 @@ from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.queries import counted
 
+pytestmark = pytest.mark.every_backend
+
 EVENTS = [event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")]
 OVERALL = "/api/packages/numpy/overall"
 PATHS = [

@@ -72,7 +72,6 @@ def test_periods(client: TestClient[Any], query: str, message: str) -> None:
     assert texts(client.get(BADGE + query).content) == [f"downloads: {message}", "downloads", message]
 
 
-@pytest.mark.own_tables("no sum over all packages")
 @pytest.mark.parametrize(
     ("package", "message"),
     [("mirrored", "0"), ("old", "1"), ("__all__", "1.23k")],

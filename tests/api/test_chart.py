@@ -244,7 +244,6 @@ def test_equals_are_drawn_by_name(client: TestClient[Any]) -> None:
     assert drawn(chart)["other"] == [5]
 
 
-@pytest.mark.own_tables("no sum over all packages")
 def test_all_packages(client: TestClient[Any]) -> None:
     chart = get(client, "__all__/chart/system?start_date=2026-03-10&os=null")
 

@@ -185,15 +185,6 @@ def test_merged_parts_answer_the_same(alike: Clients, make_dataset: MakeDataset)
             assert_same((alike[0], client), f"/api/packages/{PACKAGES[1]}/{dimension}")
 
 
-def test_the_start_page_does_without_a_sum_over_all_packages(alike: Clients) -> None:
-    own, public = (client.get("/").text for client in alike)
-
-    assert "All packages together" in own
-    assert "All packages together" not in public
-    assert "__all__" not in public
-    assert all(f"/packages/{package}" in public for package in PACKAGES)
-
-
 def test_there_is_no_sum_over_all_packages(alike: Clients) -> None:
     _, public = alike
     for question in ("overall", "system", "recent", "summary"):
