@@ -27,6 +27,7 @@ USERS = {
     "admin": User("secret-of-admin"),
     "ingest": User("secret-of-ingest"),
     "api": User("secret-of-api", {"readonly": CHANGES_SETTINGS}),
+    "hurried": User("", {"max_execution_time": "5", "readonly": CHANGES_SETTINGS}),
     # The public data set's, as published. Its results are cut at the end of a block, wherever that is; `limit` cuts
     # them at the row, so that no test passes because a block happened to be long.
     "demo": User(
@@ -89,6 +90,7 @@ class Engine:
         self._guard = threading.Lock()
         self._main = chdb.connect(self._folder)
         self.version, self.timezone = self._values("SELECT version(), timezone()")
+        self.compresses = self._values("SELECT toString(getSetting('enable_http_compression'))")[0]
 
     def _values(self, sql: str, connection: Any = None) -> list[str]:
         text: str = (connection or self._main).query(sql, "TSVRaw").bytes().decode()
