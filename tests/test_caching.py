@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 
 from app.warehouse.journal import sweep_superseded
 from app.warehouse.warehouse import LAYOUTS
-from tests.support.answers import body, eventually, series
+from tests.support.answers import body, eventually, headers_of, series
 from tests.support.contract import content_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -100,7 +100,7 @@ def test_head_is_get_without_its_body(client: TestClient[Any], path: str) -> Non
     headers = {"Accept-Encoding": "identity"}
     got, head = client.get(path, headers=headers), client.head(path, headers=headers)
 
-    assert (head.status_code, head.content, dict(head.headers)) == (got.status_code, b"", dict(got.headers))
+    assert (head.status_code, head.content, headers_of(head)) == (got.status_code, b"", headers_of(got))
     assert int(head.headers["content-length"]) == len(got.content) > 0
 
 

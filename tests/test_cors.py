@@ -35,6 +35,10 @@ PATHS = [
     "/explore",
     "/docs",
 ]
+EXPOSED = (
+    "ETag, Link, RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, "
+    "X-Dataset, X-Request-ID"
+)
 ORIGIN = {"Origin": "https://dashboard.example"}
 
 
@@ -54,7 +58,7 @@ def test_a_preflight(client: TestClient[Any], path: str) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
     assert {name: value for name, value in answer.headers.items() if name.startswith("access-control-")} == {
         "access-control-allow-origin": "*",
-        "access-control-expose-headers": "ETag, Link, Retry-After, X-Dataset",
+        "access-control-expose-headers": EXPOSED,
         "access-control-allow-methods": "GET, HEAD, OPTIONS",
         "access-control-allow-headers": "*",
         "access-control-max-age": "86400",
@@ -77,7 +81,7 @@ def test_every_answer(client: TestClient[Any], path: str, status: int, headers: 
 
     assert answer.status_code == status
     assert answer.headers.get_list("access-control-allow-origin") == ["*"]
-    assert answer.headers.get_list("access-control-expose-headers") == ["ETag, Link, Retry-After, X-Dataset"]
+    assert answer.headers.get_list("access-control-expose-headers") == [EXPOSED]
     assert "access-control-allow-credentials" not in answer.headers
 
 

@@ -1,6 +1,5 @@
 """The wheel works by itself, outside the checkout: everything that the program reads is in it."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +33,3 @@ def test_it_serves_from_where_it_is_installed(tmp_path: Path) -> None:
         contract = httpx.get(f"{base}/openapi.yaml")
         assert contract.content == (REPOSITORY / "openapi.yaml").read_bytes()
         assert httpx.get(f"{base}/api/packages/numpy/recent").status_code == 503
-        files = set(re.findall(r'"(/static/[^"]+)"', httpx.get(f"{base}/docs").text))
-        assert files
-        assert {httpx.get(f"{base}{path}").status_code for path in files} == {200}

@@ -5,6 +5,7 @@ WarehouseError                what the warehouse could not do; its message is sa
 │   ├── WarehouseBusyError             too many questions are being asked
 │   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
 ├── WarehouseInUseError            another process has the embedded engine's folder
+├── TooManyRowsError               a question has more rows than are answered
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
 """
 
@@ -46,6 +47,13 @@ class QueryFailedError(WarehouseError):
         super().__init__(message)
         self.code = code
 
+
+class TooManyRowsError(WarehouseError):
+    """A question has more rows than a reader's query may have."""
+
+
+TOO_MANY_ROWS = 396
+"""ClickHouse's TOO_MANY_ROWS_OR_BYTES."""
 
 # ClickHouse's codes for a query that might succeed a little later.
 PASSING_CODES = {
@@ -89,6 +97,8 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
     code = getattr(error, "code", None)
     if code in PASSING_CODES:
         return WarehouseUnavailableError(f"ClickHouse could not answer now: {PASSING_CODES[code]}")
+    if code == TOO_MANY_ROWS:
+        return TooManyRowsError("a question has too many rows")
     if code in MENDABLE_CODES:
         return WarehouseUnavailableError(MENDABLE_CODES[code])
     if isinstance(error, UNAVAILABLE):

@@ -129,19 +129,6 @@ def test_with_one_day_there_is_nothing_to_compare_with(young: Client) -> None:
     assert young.get("/").status_code == 200
 
 
-def test_a_week_with_a_missing_day_is_compared_with_nothing(dataset: Dataset) -> None:
-    """To call half a week a whole one would show growth where there is none."""
-    # The week before is 25 February to 3 March; its second day is not loaded.
-    days = ["02-25", "02-27", "02-28", *(f"03-{day:02}" for day in range(1, 11))]
-    dataset.load([event(f"2026-{day} 12:00:00 UTC") for day in days])
-    with dataset.client() as client:
-        said = text(client.get("/packages/numpy").text)
-
-    assert "Last day 1 ±0.0 % vs. 1 the same day of the week before" in said
-    assert "Last 7 days 7 n/a nothing complete to compare with" in said
-    assert "What shifted most" not in said
-
-
 def test_a_package_that_had_no_downloads_lately(dataset: Dataset) -> None:
     dataset.load([event("2025-06-01 12:00:00 UTC", "old"), event()])
     with dataset.client() as client:

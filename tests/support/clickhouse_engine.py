@@ -26,6 +26,8 @@ class User(msgspec.Struct, frozen=True):
 USERS = {
     "admin": User("secret-of-admin"),
     "ingest": User("secret-of-ingest"),
+    # May change settings, and is told to answer from what it has read where that was too much.
+    "hasty": User("", {"readonly": CHANGES_SETTINGS, "max_rows_to_read": "1000", "read_overflow_mode": "break"}),
     "api": User("secret-of-api", {"readonly": CHANGES_SETTINGS}),
     "hurried": User("", {"max_execution_time": "5", "readonly": CHANGES_SETTINGS}),
     # The public data set's, as published. Its results are cut at the end of a block, wherever that is; `limit` cuts

@@ -16,7 +16,9 @@ from app.server import Protocol
 def served(app: Litestar) -> Iterator[int]:
     """The port on which an app is served by uvicorn, as `pypistats-server serve` does it."""
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=Protocol, ws="none", log_level="critical", access_log=False)
+        uvicorn.Config(
+            app, port=0, http=Protocol, ws="none", log_level="critical", access_log=False, server_header=False
+        )
     )
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()

@@ -8,7 +8,9 @@ from urllib.parse import urlencode
 import pytest
 from litestar.testing import TestClient
 
+from app.settings import Secret
 from app.stats.questions import Popularity, popularity
+from app.warehouse.errors import QueryFailedError
 from app.warehouse.server import Server, server_address
 from app.warehouse.warehouse import Warehouse
 from tests.support.answers import body
@@ -150,3 +152,17 @@ async def test_the_downloads_of_an_index_are_whole(role: Server) -> None:
         await reader.close()
 
     assert found == dict.fromkeys(packages, Popularity(downloads=30, last_month=30, last_week=7, before=23))
+
+
+async def test_no_answer_comes_from_a_part_of_what_there_is_to_read(public: Dataset, facade: Facade) -> None:
+    """Where the user may say so; the role itself is told to break off."""
+    count = "SELECT countIf(number >= 0) FROM numbers(10000000)"
+    hasty = Server(server_address(facade.url), "hasty", Secret(""), public.settings.clickhouse_database)
+    with hasty.client() as client:
+        assert client.command(count) < 10_000_000
+    reader = hasty.reader()
+    try:
+        with pytest.raises(QueryFailedError, match="TOO_MANY_ROWS"):
+            await reader.query(count, {})
+    finally:
+        await reader.close()
