@@ -18,6 +18,7 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Secret, Settings
+from app.warehouse.connection import MOST_ROWS
 from app.warehouse.errors import QueryFailedError, WarehouseUnavailableError
 from app.warehouse.server import Server, ServerReader, server_address
 from tests.support.answers import assert_problem, body, eventually
@@ -52,9 +53,9 @@ def variables(dataset: Dataset, user: str = "api", **changes: str) -> Iterator[d
 @pytest.mark.parametrize(
     ("user", "limits"),
     [
-        ("api", {"max_execution_time": "30", "max_result_rows": "5000000", "session_timezone": "UTC"}),
+        ("api", {"max_execution_time": "30", "max_result_rows": str(MOST_ROWS), "session_timezone": "UTC"}),
         # A limit of the user's own that is lower stays.
-        ("hurried", {"max_execution_time": "5", "max_result_rows": "5000000", "session_timezone": "UTC"}),
+        ("hurried", {"max_execution_time": "5", "max_result_rows": str(MOST_ROWS), "session_timezone": "UTC"}),
         # The public data set's user may change nothing, and is sent nothing.
         ("demo", {}),
     ],
