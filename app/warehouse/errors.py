@@ -5,6 +5,7 @@ WarehouseError                what the warehouse could not do; its message is sa
 │   ├── WarehouseBusyError             too many questions are being asked
 │   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
 ├── WarehouseInUseError            another process has the embedded engine's folder
+├── TooManyRowsError               a question has more rows than are answered
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
 """
 
@@ -47,6 +48,13 @@ class QueryFailedError(WarehouseError):
         self.code = code
 
 
+class TooManyRowsError(WarehouseError):
+    """A question has more rows than a reader's query may have."""
+
+
+TOO_MANY_ROWS = 396
+"""ClickHouse's TOO_MANY_ROWS_OR_BYTES."""
+
 # ClickHouse's codes for a query that might succeed a little later.
 PASSING_CODES = {
     159: "TIMEOUT_EXCEEDED",
@@ -81,7 +89,7 @@ NETWORK_FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 # Everything else that the driver raises is a refusal. A test holds both against the driver's own classes.
-UNAVAILABLE = (driver.OperationalError, driver.InterfaceError)
+UNAVAILABLE = (driver.OperationalError, driver.InterfaceError, driver.InternalError)
 
 
 def translate(error: driver.ClickHouseError) -> WarehouseError:
@@ -89,6 +97,8 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
     code = getattr(error, "code", None)
     if code in PASSING_CODES:
         return WarehouseUnavailableError(f"ClickHouse could not answer now: {PASSING_CODES[code]}")
+    if code == TOO_MANY_ROWS:
+        return TooManyRowsError("a question has too many rows")
     if code in MENDABLE_CODES:
         return WarehouseUnavailableError(MENDABLE_CODES[code])
     if isinstance(error, UNAVAILABLE):
