@@ -17,6 +17,7 @@ from tests.support.answers import body, eventually, headers_of, series
 from tests.support.contract import content_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
+from tests.support.fixtures import Backend
 from tests.support.queries import counted
 
 pytestmark = pytest.mark.every_backend
@@ -356,6 +357,7 @@ def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, look
     assert before.status_code == 404
 
 
+@pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_often: None) -> None:
     dataset.load(EVENTS)
     paths = [f"/api/packages/{name}/{what}" for name in ("numpy", "scipy") for what in ("overall", "recent", "system")]
@@ -421,6 +423,7 @@ def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset
     assert body(recent)["data"] == {"last_day": 1, "last_week": 2, "last_month": 2}
 
 
+@pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
     dataset.load([event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")])
     dimensions = ["overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type"]
