@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 START_SECONDS = 60.0
 
@@ -27,12 +26,12 @@ def get(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[int]:
-    """A server of an embedded engine's folder, on a free port of the loopback interface."""
+def serving(clickhouse_url: str, **variables: str) -> Iterator[int]:
+    """A server of a ClickHouse, on a free port of the loopback interface; `variables` are of its environment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi"}
+    environment = {**os.environ, "CLICKHOUSE_URL": clickhouse_url, "CLICKHOUSE_DATABASE": "pypi", **variables}
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
