@@ -1,5 +1,5 @@
-"""Cold answers from a ClickHouse server over HTTP, beside the same SQL through a bare AsyncClient; and whether they take
-longer when the table is longer. The server is the facade of the tests: the engine, behind the interface of ClickHouse.
+"""Cold answers from a ClickHouse server over HTTP, beside the same SQL through a bare AsyncClient; and whether they
+take longer when the table is longer. The server is the facade of the tests: the engine, behind ClickHouse's interface.
 """
 
 import asyncio
