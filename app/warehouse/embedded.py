@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -153,7 +154,9 @@ class _FolderLock:
             os.close(descriptor)
             raise WarehouseInUseError(self._who(holder)) from None
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps({"pid": os.getpid(), "command": _command()}).encode())
+        with suppress(OSError):
+            # The lock holds without a name too, and a full disk keeps nobody from reading.
+            os.write(descriptor, json.dumps({"pid": os.getpid(), "command": _command()}).encode())
         return descriptor
 
     def _who(self, holder: bytes) -> str:

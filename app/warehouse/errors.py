@@ -2,6 +2,7 @@
 
 WarehouseError                what the warehouse could not do; its message is safe to show
 ├── WarehouseUnavailableError      nothing answers, or not in time: try again later
+│   ├── NoSpaceError                   its disk is full, or cannot be written
 │   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
 ├── WarehouseInUseError            another process has the embedded engine's folder
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
@@ -28,6 +29,10 @@ class NoTablesError(WarehouseUnavailableError):
 
     def __init__(self, message: str = "the database has neither our tables nor ClickPy's; `ingest` makes ours") -> None:
         super().__init__(message)
+
+
+class NoSpaceError(WarehouseUnavailableError):
+    """ClickHouse's disk is full, or cannot be written."""
 
 
 class WarehouseInUseError(WarehouseError):
@@ -66,6 +71,12 @@ MENDABLE_CODES = {
     516: "ClickHouse refuses the user or the password: see CLICKHOUSE_USER and CLICKHOUSE_PASSWORD",
 }
 
+# What a full disk makes of a statement, by where it was noticed.
+NO_SPACE_CODES = {
+    75: "ClickHouse cannot write to its disk",
+    243: "no space is left on ClickHouse's disk",
+}
+
 # What makes a network fail, as the standard library tells it; the first that fits.
 NETWORK_FAULTS: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLCertVerificationError, "ClickHouse does not answer: its certificate cannot be verified"),
@@ -86,6 +97,8 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
         return WarehouseUnavailableError(f"ClickHouse could not answer now: {PASSING_CODES[code]}")
     if code in MENDABLE_CODES:
         return WarehouseUnavailableError(MENDABLE_CODES[code])
+    if code in NO_SPACE_CODES:
+        return NoSpaceError(NO_SPACE_CODES[code])
     if isinstance(error, UNAVAILABLE):
         return WarehouseUnavailableError(_network_fault(error))
     if type(error) is driver.DatabaseError and code is None:
