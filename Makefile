@@ -38,7 +38,7 @@ format: $(READY)  ## format, and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## measure ingest and cold answers
+bench: $(READY)  ## measure ingest, cold answers, charts and discovery
 	$(BIN)/python -m bench
 
 dist: $(READY)  ## build the wheel and the source archive into dist/

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from app.settings import Secret, Settings
+from app.settings import Settings
 from app.stats.windows import days_behind, missing_days
 from app.warehouse.connect import open_engine
 from app.warehouse.connection import Engine
@@ -52,14 +52,7 @@ def check_everything(settings: Settings, now: datetime) -> list[Finding]:
 
 def _changed(settings: Settings) -> str:
     """The settings that differ from their defaults; of secrets, only that they are set."""
-    changed = []
-    for field in msgspec.structs.fields(Settings):
-        value = getattr(settings, field.name)
-        if isinstance(value, Secret):
-            changed += [f"{field.name.upper()} is set"] if value else []
-        elif value != field.default:
-            changed.append(f"{field.name.upper()}={value}")
-    return ", ".join(changed) or "all as by default"
+    return ", ".join(f"{name}={value}" for name, value in settings.changed().items()) or "all as by default"
 
 
 async def _published(engine: Engine) -> tuple[str, Published]:

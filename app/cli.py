@@ -17,6 +17,7 @@ from litestar import Litestar
 
 from app import __version__
 from app.check import check_everything
+from app.logs import configure, configure_command
 from app.main import create_app
 from app.server import Protocol
 from app.settings import SettingError, Settings
@@ -35,12 +36,14 @@ SHUTDOWN_SECONDS = 10
 
 Result = TypeVar("Result")
 
+logger = logging.getLogger("app.cli")  # whatever the module is called that was started
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pypistats-server")
 def main() -> None:
     """PyPI download statistics from ClickHouse, as a JSON API."""
-    _log_to_stderr()
+    configure_command()
 
 
 @main.command()
@@ -76,6 +79,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
         settings = _settings()
         if demo:
             settings = msgspec.structs.replace(settings, clickhouse_url=DEMO_URL)
+        log_config = configure(settings)
         # Opened here too, and kept: what is wrong with it is said plainly, before uvicorn starts.
         with _engine(settings) as engine:
             if workers > 1:
@@ -84,6 +88,8 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 with progress_shown() as report:
                     _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
                 click.echo(_what_to_try(host, port))
+            facts = {"version": __version__, "workers": workers, "settings": settings.changed()}
+            logger.info("serving from ClickHouse %s", engine.where, extra=facts)
             uvicorn.run(
                 # Each worker is a process of its own, and makes its app from the environment that all have.
                 "app.cli:worker_app" if workers > 1 else create_app(settings, watch=watch),
@@ -94,6 +100,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 loop="auto",
                 http=Protocol,
                 ws="none",
+                log_config=log_config,
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
@@ -139,13 +146,9 @@ def _refuse_several(engine: Engine, watch: Path | None) -> None:
 
 def worker_app() -> Litestar:
     """The app of one of several workers."""
-    _log_to_stderr()
-    return create_app(_settings())
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s:     %(message)s")
-    logging.getLogger("app").setLevel(logging.INFO)
+    settings = _settings()
+    configure(settings)
+    return create_app(settings)
 
 
 @contextmanager
@@ -169,15 +172,19 @@ def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
             outcome.append(load())
         except BaseException as error:
             failure.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=run, name="load")
-    thread.start()
+    # An event of our own: a Ctrl-C during Thread.join can make CPython 3.11 take a running thread for ended.
+    ended = threading.Event()
+    threading.Thread(target=run, name="load").start()
     try:
-        while thread.is_alive():
-            thread.join(0.2)
+        while not ended.wait(0.2):
+            pass
     except KeyboardInterrupt:
-        cancel(engine.client)
-        thread.join()
+        # Again and again: it may be between two statements.
+        while not ended.wait(0.2):
+            cancel(engine.client)
         if failure:
             raise InputError("interrupted; nothing was published") from None
     if failure:
@@ -187,7 +194,8 @@ def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
 
 def _what_to_try(host: str, port: int) -> str:
     base = f"http://{host}:{port}"
-    return f"""The data are synthetic: every answer carries the header X-Dataset: demo. To try:
+    return f"""The data are synthetic: every answer carries the header X-Dataset: demo.
+Open {base} and find a package. To try the API:
   curl '{base}/api/packages/numpy/recent'
   curl '{base}/api/packages/numpy/python_minor?version=3.13&granularity=month'
   curl '{base}/api/packages/numpy/overall?mirrors=false&format=csv'

@@ -23,6 +23,13 @@ from app.api.routes import provide_answers, provide_drawing, provide_services
 from app.api.series import series_routes
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.pages.about import get_about_page
+from app.pages.docs import get_docs_page, redirect_to_docs
+from app.pages.embed import get_embed_page
+from app.pages.explore import get_explore_page
+from app.pages.home import get_home_page
+from app.pages.package import get_package_page
+from app.pages.static_files import get_static_file
 from app.settings import Settings
 from app.warehouse.clickpy import is_clickpys
 from app.warehouse.connect import open_engine
@@ -48,6 +55,14 @@ ROUTES = [
     redirect_to_plural,  # /api/package/…
     get_contract,  # /openapi.yaml
     get_health,  # /health
+    get_home_page,  # /
+    get_package_page,  # /packages/{package}
+    get_about_page,  # …/about
+    get_embed_page,  # /embed/{package}/{type}
+    get_explore_page,  # /explore
+    get_docs_page,  # /docs
+    redirect_to_docs,  # /api
+    get_static_file,  # /static/…
 ]
 
 

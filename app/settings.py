@@ -6,7 +6,7 @@ A field's name in capitals is its variable; its description is what the README's
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from msgspec import Meta
@@ -96,6 +96,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     discovery_official_path: Annotated[
         str, Meta(description="its folder that has one folder for each official package")
     ] = "sdk/python/packages"
+
+    log_format: Annotated[
+        Literal["auto", "json", "text"], Meta(description="`json`, `text`, or `auto`: text on a terminal, else JSON")
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="`debug`, `info`, `warning` or `error`")
+    ] = "info"
+
+    def changed(self) -> dict[str, Any]:
+        """What differs from the defaults, by variable; of secrets, only that they are set."""
+        changed: dict[str, Any] = {}
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Secret):
+                changed |= {field.name.upper(): "…"} if value else {}
+            elif value != field.default:
+                changed[field.name.upper()] = value
+        return changed
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], secrets_file: Path = SECRETS_FILE) -> Self:

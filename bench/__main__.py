@@ -1,5 +1,5 @@
-"""`python -m bench`: measure ingest and cold answers, and print a table. Everything happens in a temporary folder, in
-processes that end, on the loopback interface.
+"""`python -m bench`: measure ingest, cold answers, charts and discovery, and print a table. Everything happens in a
+temporary folder, in processes that end, on the loopback interface.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from bench import charts
 from bench.answers import measure
 from bench.events import distribution
 from bench.processes import run
@@ -40,6 +41,7 @@ def main() -> None:
             return
         rows = [] if options.skip_ingest else list(_ingest(folder, options))
         rows += list(_answers(folder, options))
+        rows += list(_charts(folder))
     rows += list(_discovery())
     show("pypistats-server", rows)
     if options.markdown and not write_markdown(README, rows):
@@ -47,7 +49,9 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure ingest and cold answers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure ingest, cold answers, charts and discovery."
+    )
     parser.add_argument("--events", type=int, default=50_000_000, help="download events to load (%(default)s)")
     parser.add_argument("--repeat", type=int, default=2, help="times that either side loads them (%(default)s)")
     parser.add_argument("--rows", type=int, default=20_000_000, help="rows of the table asked (%(default)s)")
@@ -119,6 +123,24 @@ def _answers(folder: Path, options: argparse.Namespace) -> Iterator[Row]:
     yield Row("answers: HTTP, cold", _milliseconds(http), of_this_machine=True)
     yield Row("answers: same SQL, bare clickhouse-connect", _milliseconds(sql), of_this_machine=True)
     yield Row("answers: HTTP, of bare SQL's", f"{ratio:.2f} x", "at most 1.5 x", ratio <= 1.5)
+
+
+def _charts(folder: Path) -> Iterator[Row]:
+    progress.print("drawing …")
+    found = charts.measure(folder / "rollup")
+    for kind, seconds in found["alone"].items():
+        yield Row(f"chart: one {kind.upper()}, cold", _milliseconds(seconds), of_this_machine=True)
+    quiet, busy = found["quiet"], found["busy"]
+    for name, seconds in (("no chart is", quiet), (f"{charts.AT_ONCE} charts are", busy)):
+        yield Row(f"recent, while {name} drawn", _milliseconds(seconds), of_this_machine=True)
+    ratio = median(busy) / median(quiet)
+    slow = charts.percentile(busy, 0.99) / charts.percentile(quiet, 0.99)
+    yield Row(
+        f"recent while {charts.AT_ONCE} charts are drawn at once, of recent without",
+        f"median {ratio:.2f} x, p99 {slow:.2f} x; {found['drawn']:,} charts drawn meanwhile",
+        "median at most 1.5 x",
+        ratio <= 1.5,
+    )
 
 
 def _discovery() -> Iterator[Row]:

@@ -4,21 +4,14 @@ clickhouse-connect. Neither has been asked for that package before.
 
 import http.client
 import json
-import os
 import random
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.processes import run
+from bench.serving import get, serving
 
-START_SECONDS = 60.0
 WARM_UP = 20
 """Packages that each side is asked for first and that do not count: what a process does only once is not an answer."""
 
@@ -48,7 +41,7 @@ def measure(data: Path, packages: int, sample: int, rounds: int) -> dict[str, An
 
 
 def _over_http(data: Path, packages: Sequence[int]) -> list[float]:
-    with _server(data) as port:
+    with serving(data) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:
             return [_get(connection, f"/api/packages/package-{number:06}/python_minor") for number in packages][
@@ -59,43 +52,7 @@ def _over_http(data: Path, packages: Sequence[int]) -> list[float]:
 
 
 def _get(connection: http.client.HTTPConnection, path: str) -> float:
-    """Seconds from the first byte of the request to the last of the answer."""
-    started = time.perf_counter()
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    body = answer.read()
-    seconds = time.perf_counter() - started
-    if answer.status != 200 or not json.loads(body)["data"]:
-        raise RuntimeError(f"{path}: {answer.status}")
+    seconds, body = get(connection, path)
+    if not json.loads(body)["data"]:
+        raise RuntimeError(f"{path}: no data")
     return seconds
-
-
-@contextmanager
-def _server(data: Path) -> Iterator[int]:
-    """A server as a user starts it, on a free port of the loopback interface."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi"}
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        try:
-            _wait_for(port, process)
-            yield port
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(START_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("the server does not start")

@@ -22,6 +22,7 @@ from app.warehouse.examine import OLDEST_DAY
 from app.warehouse.sources import find_files, raw_events, shape_of
 from app.warehouse.statements import statement
 from app.warehouse.tables import create_tables
+from bench.charts import keep_drawing
 from bench.discovery import measure as queries_of_index
 from bench.events import make_events
 from bench.rollup import make_rollup, parameters_of
@@ -118,6 +119,11 @@ def discovery(entries: int) -> dict[str, Any]:
     return {"seconds": queries_of_index(entries)}
 
 
+def chart_load(port: int) -> dict[str, Any]:
+    """Ask a server for charts, 20 at once."""
+    return {"drawn": keep_drawing(port)}
+
+
 @contextmanager
 def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
     """A list that gets the engine's own count of the bytes that the writing statement has taken at most."""
@@ -140,7 +146,7 @@ def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
 
 
 WORKERS: dict[str, Callable[..., dict[str, Any]]] = {
-    worker.__name__: worker for worker in (events, ingest, bare, rollup, series, schemas, discovery)
+    worker.__name__: worker for worker in (events, ingest, bare, rollup, series, schemas, discovery, chart_load)
 }
 
 if __name__ == "__main__":

@@ -27,6 +27,11 @@ PATHS = [
     "/api/package/numpy/recent",
     "/openapi.yaml",
     "/health",
+    "/",
+    "/packages/numpy",
+    "/embed/numpy/overall",
+    "/explore",
+    "/docs",
 ]
 ORIGIN = {"Origin": "https://dashboard.example"}
 

@@ -91,6 +91,7 @@ PATHS = [
     "/api/recent?package=numpy",
     "/api/top",
     "/api/search?q=n",
+    "/api/packages/numpy/chart/system",
 ]
 
 

@@ -86,7 +86,7 @@ def no_request_was_lost(load: Load) -> None:
 
 
 def nothing_failed(server: Served) -> None:
-    assert not re.search(r"Traceback|ERROR|never (retrieved|awaited)", server.logged()), server.logged()
+    assert not re.search(r"Traceback|ERROR|\"error\"|never (retrieved|awaited)", server.logged()), server.logged()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

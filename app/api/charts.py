@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.api.answers import JSON, Body
-from app.api.parameters import BadParameterError, ChartQuery, check_dates, package_name, parse_query
+from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, check_dates, package_name, parse_query
 from app.api.routes import Drawing, endpoint
 from app.charts.chartjs import payload
 from app.charts.colours import Theme
@@ -49,7 +49,7 @@ async def get_chart(
     """A chart of one dimension: PNG, SVG, or Chart.js's JSON."""
     answers, renderer = drawing
     query = parse_query(request, ChartQuery)
-    about = _series(request.path_params["type"], package, query, answers.settings.window_days)
+    about = charted_series(request.path_params["type"], package, query, answers.settings.window_days)
     fresh = (query.nocache or "0").lower() not in NO or (query.cache or "1").lower() in NO
     if query.format == "json" or query.format == "data":  # noqa: PLR1714  (narrows the type)
         return await answers.respond(
@@ -59,7 +59,7 @@ async def get_chart(
     return await answers.respond(request, picture, PictureQuestion(about, query.chart, look, renderer), fresh=fresh)
 
 
-def _series(type_: str, package: str, query: ChartQuery, window_days: int) -> SeriesQuestion:
+def charted_series(type_: str, package: str, query: ChartedQuery, window_days: int) -> SeriesQuestion:
     """The series of a chart. Raises BadParameterError."""
     dimension = TYPES.get(type_.lower())
     if dimension is None:
@@ -78,7 +78,7 @@ def _series(type_: str, package: str, query: ChartQuery, window_days: int) -> Se
     )
 
 
-def _check_filters(dimension: Dimension, query: ChartQuery) -> None:
+def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
     """Raises BadParameterError for a filter of another type: a chart of everything would pass for what was asked."""
     for name in FILTERS:
         if name != dimension.parameter and getattr(query, name) is not None:
@@ -91,16 +91,19 @@ def _check_filters(dimension: Dimension, query: ChartQuery) -> None:
 
 async def payload_json(warehouse: Warehouse, published: Published, question: PayloadQuestion) -> Body:
     """Labels and datasets with their colours."""
-    chart = await _chart(warehouse, published, question.about, question.chart_type)
+    chart = await drawn_chart(warehouse, published, question.about, question.chart_type)
     return Body(msgspec.json.encode(payload(chart, question.theme)), JSON)
 
 
 async def picture(warehouse: Warehouse, published: Published, question: PictureQuestion) -> Body:
     """The picture."""
-    chart = await _chart(warehouse, published, question.about, question.chart_type)
+    chart = await drawn_chart(warehouse, published, question.about, question.chart_type)
     return Body(await question.renderer.render(chart, question.look), MEDIA_TYPES[question.look.format])
 
 
-async def _chart(warehouse: Warehouse, published: Published, about: SeriesQuestion, chart_type: ChartType) -> Chart:
+async def drawn_chart(
+    warehouse: Warehouse, published: Published, about: SeriesQuestion, chart_type: ChartType
+) -> Chart:
+    """What a chart shows. Raises UnknownPackageError."""
     rows = await series(warehouse, published, about)
     return chart_of(about, chart_type, rows, series_dates(published, about))

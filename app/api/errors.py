@@ -4,6 +4,7 @@ A body names the parameter and what it accepts; it never holds the text of an ex
 """
 
 import logging
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -56,8 +57,8 @@ def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
     return unavailable("no day of downloads has been loaded yet")
 
 
-def _warehouse_unavailable(error: WarehouseUnavailableError) -> ProblemDetailsException:
-    logger.warning("%s", error)
+def _warehouse_unavailable(_: WarehouseUnavailableError) -> ProblemDetailsException:
+    # Nothing for the log: whatever failed has its line there, and this may be said to thousands.
     return unavailable("the statistics cannot be read at the moment")
 
 
@@ -86,24 +87,34 @@ def _http(error: HTTPException) -> ProblemDetailsException:
     return problem(error.status_code, details.get(error.status_code, HTTPStatus(error.status_code).phrase), headers)
 
 
-def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemDetailsException]] = {
+    BadParameterError: _bad_parameter,
+    UnknownPackageError: _unknown_package,
+    NothingLoadedError: _nothing_loaded,
+    WarehouseUnavailableError: _warehouse_unavailable,
+    RenderError: _render,
+    GitHubOffError: _github_off,
+    DiscoveryError: _discovery,
+    HTTPException: _http,
+}
+"""The errors that are foreseen, and the problem that each is."""
+
+
+def as_problem(request: Request[Any, Any, Any], error: Exception) -> ProblemDetailsException:
+    """The problem that an error is; one that nobody has foreseen is a 500, and is logged."""
+    if isinstance(error, ProblemDetailsException):
+        return error
+    for kind in type(error).__mro__:
+        if kind in PROBLEMS:
+            return PROBLEMS[kind](error)
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(500, "the server failed to answer; its log says why").to_response(request)
+    return problem(500, "the server failed to answer; its log says why")
 
 
-problem_details = ProblemDetailsPlugin(
-    ProblemDetailsConfig(
-        exception_to_problem_detail_map={
-            BadParameterError: _bad_parameter,
-            UnknownPackageError: _unknown_package,
-            NothingLoadedError: _nothing_loaded,
-            WarehouseUnavailableError: _warehouse_unavailable,
-            RenderError: _render,
-            GitHubOffError: _github_off,
-            DiscoveryError: _discovery,
-            HTTPException: _http,
-        }
-    )
-)
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    return as_problem(request, error).to_response(request)
+
+
+problem_details = ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=dict(PROBLEMS)))
 
 unexpected_errors: ExceptionHandlersMap = {Exception: _unexpected}

@@ -17,7 +17,7 @@ from app.api.routes import Services, endpoint
 from app.discovery.entries import Entry
 from app.discovery.github import Document
 from app.discovery.index import Index, Query
-from app.discovery.package import Downloads, PackageQuestion, downloads_of, package_of
+from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
 from app.discovery.service import WHY_OFF
 from app.stats.questions import NothingLoadedError
 from app.warehouse.errors import WarehouseError
@@ -124,12 +124,17 @@ async def package_json(warehouse: Warehouse, published: Published, question: Pac
 
 
 def _package_body(question: PackageQuestion, downloads: Downloads | None) -> Body:
+    return Body(msgspec.json.encode(known_package(question, downloads)), JSON)
+
+
+def known_package(question: PackageQuestion, downloads: Downloads | None) -> Package:
+    """All that is known of a package. Raises a 404 where nobody knows it, and a 503 where that cannot be told."""
     package = package_of(question, downloads)
     if package is None:
         if downloads is None or "pypi" in question.about.unavailable:
             raise unavailable("neither PyPI nor the statistics can say at the moment whether there is this package")
         raise problem(404, f"package: neither PyPI nor any download that has been loaded knows {question.name!r}")
-    return Body(msgspec.json.encode(package), JSON)
+    return package
 
 
 class Text(msgspec.Struct):

@@ -92,8 +92,8 @@ class FileTypeQuery(SeriesQuery, frozen=True):
     type: Text | None = None
 
 
-class ChartQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters of a chart: those of every series, the filters of all of them, and how it is drawn."""
+class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a chart shows: the parameters of every series, the filters of all of them, and lines or bars."""
 
     chart: ChartType = "line"
     mirrors: Switch | None = None
@@ -105,6 +105,11 @@ class ChartQuery(msgspec.Struct, frozen=True, kw_only=True):
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
+
+
+class ChartQuery(ChartedQuery, frozen=True, kw_only=True):
+    """Parameters of a chart: what it shows, and how it is drawn."""
+
     format: Literal["png", "svg", "json", "data"] = "png"
     theme: Theme = "light"
     width: Annotated[int, Meta(ge=320, le=2400)] = 1200

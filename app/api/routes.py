@@ -7,6 +7,7 @@ import msgspec
 from litestar import route
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import ExceptionHandlersMap
 
 from app.api.answers import Answers
 from app.api.parameters import NoQuery
@@ -15,18 +16,27 @@ from app.discovery.service import Discovery
 
 
 def endpoint(
-    path: str, query: type[msgspec.Struct] = NoQuery, name: str | None = None
+    path: str,
+    query: type[msgspec.Struct] = NoQuery,
+    name: str | None = None,
+    exception_handlers: "ExceptionHandlersMap | None" = None,
 ) -> Callable[[Any], HTTPRouteHandler]:
     """Declare a handler: GET and HEAD on a path, with the parameters that `query` has.
 
-    Its operationId is its function's name, or `name` where one function serves several paths.
+    Its operationId is its function's name, or `name` where one function serves several paths. Its errors are problems
+    unless `exception_handlers` make something else of them.
     """
 
     def declare(function: Any) -> HTTPRouteHandler:
         operation = name or function.__name__
-        return route(path, http_method=["GET", "HEAD"], name=operation, operation_id=operation, opt={"query": query})(
-            function
-        )
+        return route(
+            path,
+            http_method=["GET", "HEAD"],
+            name=operation,
+            operation_id=operation,
+            opt={"query": query},
+            exception_handlers=exception_handlers,
+        )(function)
 
     return declare
 

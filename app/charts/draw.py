@@ -30,6 +30,9 @@ LEGEND_ROW = 23
 CHARACTER = 8.0
 """Pixels of a letter, on average."""
 
+MARK = 42
+"""Pixels of a label's mark, and between labels."""
+
 LONGEST_LABEL = 28
 BAR_WIDTH = 0.82
 """Of the room that a bar has."""
@@ -111,9 +114,8 @@ def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: l
     if not chart.datasets:
         return 0
     labels = [_shortened(dataset.label, LONGEST_LABEL) for dataset in chart.datasets]
-    entry = max(map(len, labels)) * CHARACTER + 44
-    columns = max(1, min(len(labels), int((look.width - 2 * EDGE) / entry)))
-    rows = -(-len(labels) // columns)
+    rows = _legend_rows(labels, look.width - 2 * EDGE)
+    columns = -(-len(labels) // rows)
     marker = "s" if chart.chart_type == "bar" else "none"
     handles = [
         Line2D([], [], color=colour, linewidth=3, linestyle="-" if marker == "none" else "none", marker=marker)
@@ -134,6 +136,15 @@ def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: l
         borderaxespad=0,
     )
     return rows * LEGEND_ROW + 14
+
+
+def _legend_rows(labels: list[str], room: int) -> int:
+    """Rows that a legend needs for its columns, each as wide as its longest label, to have room."""
+    for rows in range(1, len(labels)):
+        columns = [labels[at : at + rows] for at in range(0, len(labels), rows)]
+        if sum(max(map(len, column)) * CHARACTER + MARK for column in columns) <= room:
+            return rows
+    return len(labels)
 
 
 def _value_axis(axes: Axes, chart: Chart, look: Look, theme: Colours) -> None:

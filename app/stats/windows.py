@@ -42,6 +42,21 @@ def trend_windows(newest: date) -> tuple[Window, Window]:
     return week, last_days(week.start - timedelta(days=1), TREND_WEEKS * PERIOD_DAYS["week"])
 
 
+def days_of(window: Window) -> list[date]:
+    """The days in a window, in order."""
+    return [window.start + timedelta(days=offset) for offset in range((window.end - window.start).days + 1)]
+
+
+def one_before(window: Window) -> Window:
+    """As many days as a window has, and the last of them is the day before it begins."""
+    return last_days(window.start - timedelta(days=1), len(days_of(window)))
+
+
+def a_week_before(day: date) -> date:
+    """The same day of the week before: downloads dip at weekends, so that days are compared with these."""
+    return day - timedelta(days=7)
+
+
 def requested(newest: date, days: int, start: date | None, end: date | None) -> Window:
     """The window that a request names; what it leaves out is as in the default, `days` that end with the newest day.
 
@@ -65,8 +80,7 @@ def loaded_part(loaded: tuple[date, ...], window: Window) -> Window | None:
 
 def buckets(window: Window, granularity: Granularity) -> list[date]:
     """The first day of each day, week (its Monday) or month of a window: those that a series names its rows by."""
-    days = (window.start + timedelta(days=offset) for offset in range((window.end - window.start).days + 1))
-    return list(dict.fromkeys(_first_of(day, granularity) for day in days))
+    return list(dict.fromkeys(_first_of(day, granularity) for day in days_of(window)))
 
 
 def _first_of(day: date, granularity: Granularity) -> date:
@@ -82,8 +96,7 @@ def missing_days(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:
     window = last_days(loaded[-1], days)
     first = max(window.start, loaded[0])
     there = set(loaded)
-    every = (first + timedelta(days=offset) for offset in range((window.end - first).days + 1))
-    return tuple(day for day in every if day not in there)
+    return tuple(day for day in days_of(Window(first, window.end)) if day not in there)
 
 
 def days_behind(newest: date, now: datetime) -> int:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.connection import Connection
 from app.warehouse.errors import translated
 from app.warehouse.layout import Published, question
+from app.warehouse.named import NamedQueries
 
 PACKAGES_A_QUERY = 100
 """The most downloaded packages have millions of rows each in the table of installers."""
@@ -50,8 +50,8 @@ class ClickPy:
     published_seconds = 300.0
     sums_all_packages = False
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, queries: NamedQueries) -> None:
+        self._queries = queries
 
     async def published(self) -> Published:
         state, days = await self._ask("published", {})
@@ -179,7 +179,7 @@ class ClickPy:
 
     async def _ask(self, name: str, parameters: dict[str, Any], **parts: str) -> Sequence[Any]:
         """The one row that answers a question."""
-        (row,) = await self._connection.query(question(self.name, name, **parts), parameters)
+        (row,) = await self._queries.query(name, question(self.name, name, **parts), parameters)
         return row
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from app.warehouse.connection import Connection
+from app.warehouse.named import NamedQueries
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Layout(Protocol):
     published_seconds: float
     sums_all_packages: bool
 
-    def __init__(self, connection: Connection) -> None: ...
+    def __init__(self, queries: NamedQueries) -> None: ...
 
     async def published(self) -> Published:
         """What is published at this moment."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from app.warehouse.connection import Connection
 from app.warehouse.layout import Published, question
+from app.warehouse.named import NamedQueries
 
 DEMO_SOURCE = "demo"
 """The source of loads that hold synthetic events."""
@@ -20,8 +20,8 @@ class Rollup:
     published_seconds = 3.0
     sums_all_packages = True
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, queries: NamedQueries) -> None:
+        self._queries = queries
 
     async def published(self) -> Published:
         ((newest_version, dead, days, sources),) = await self._ask("published", {})
@@ -125,7 +125,7 @@ class Rollup:
         )
 
     async def _ask(self, name: str, parameters: dict[str, object]) -> Sequence[Any]:
-        return await self._connection.query(question(self.name, name), parameters)
+        return await self._queries.query(name, question(self.name, name), parameters)
 
 
 def _visible(published: Published) -> dict[str, object]:

@@ -4,10 +4,12 @@ from importlib.resources import files
 
 from async_lru import alru_cache
 
+from app.counts import Queries
 from app.warehouse.clickpy import ClickPy
 from app.warehouse.connection import Connection
 from app.warehouse.errors import NoTablesError
 from app.warehouse.layout import Layout, Published
+from app.warehouse.named import NamedQueries
 from app.warehouse.rollup import Rollup
 
 LAYOUTS: tuple[type[Layout], ...] = (Rollup, ClickPy)
@@ -18,6 +20,7 @@ class Warehouse:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._queries = NamedQueries(connection)
         self._layout: Layout | None = None
         self._last: Published | None = None
         self._choose = alru_cache(maxsize=1)(self._choose_layout)
@@ -35,6 +38,11 @@ class Warehouse:
         if self._layout is None:
             raise NoTablesError
         return self._layout
+
+    @property
+    def queries(self) -> Queries:
+        """How often what was asked of ClickHouse, and how long it took."""
+        return self._queries.counts
 
     @property
     def layout_name(self) -> str | None:
@@ -56,7 +64,7 @@ class Warehouse:
         self._look_up.cache_clear()
 
     async def _choose_layout(self) -> None:
-        layout = await find_layout(self._connection)
+        layout = await find_layout(self._queries)
         self._look_up = alru_cache(maxsize=1, ttl=layout.published_seconds)(self._look_up_published)
         self._layout = layout
 
@@ -65,15 +73,15 @@ class Warehouse:
         return self._last
 
 
-async def find_layout(connection: Connection) -> Layout:
+async def find_layout(queries: NamedQueries) -> Layout:
     """The layout whose tables are in the database. Raises NoTablesError where one has not all of its tables."""
     sql = (files("app.warehouse") / "layouts" / "tables.sql").read_text(encoding="utf-8")
     names = [name for layout in LAYOUTS for name in layout.tables]
-    ((there,),) = await connection.query(sql, {"names": names})
+    ((there,),) = await queries.query("tables", sql, {"names": names})
     for layout in LAYOUTS:
         missing = [name for name in layout.tables if name not in there]
         if not missing:
-            return layout(connection)
+            return layout(queries)
         if layout.tables[0] in there:
             raise NoTablesError(f"the database has not all tables of the layout {layout.name}: {', '.join(missing)}")
     raise NoTablesError

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from tests.support.contract import resolve
+from tests.support.contract import STATIC, resolve
 
 Operations = dict[str, Any]
 """By path, method and operation: {"/health": {"GET": {"id": …, "path": [names], "query": {name: schema}}}}."""
@@ -24,6 +24,8 @@ def served(app: Litestar) -> Operations:
     """The app's operations, from its routes and their query structs."""
     operations: Operations = {}
     for route in app.routes:
+        if route.path.startswith(STATIC):
+            continue
         assert isinstance(route, HTTPRoute)
         for handler in route.route_handlers:
             for method in set(handler.http_methods) - IMPLIED:

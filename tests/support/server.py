@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import httpx
 
+from app.settings import Settings
+
 COMMAND = [sys.executable, "-m", "app.cli"]
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 60
@@ -22,8 +24,8 @@ NOWHERE = "http://127.0.0.1:9"
 
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without the settings that somebody may have exported, and with changes."""
-    ours = ("CLICKHOUSE_", "GITHUB_", "PYPI_", "DISCOVERY_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    ours = {field.upper() for field in Settings.__struct_fields__}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "PYPI_API_URL": NOWHERE, **changes}
 
 

@@ -1,0 +1,59 @@
+"""One chart for somebody else's page: the only page that other sites may show in an <iframe>."""
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from app.api.answers import Answers, Body
+from app.api.charts import charted_series, drawn_chart
+from app.api.parameters import parse_query
+from app.pages.fill import html
+from app.pages.parameters import EmbedQuery
+from app.pages.routes import page
+from app.stats.questions import SeriesQuestion
+from app.warehouse.layout import Published
+from app.warehouse.warehouse import Warehouse
+
+
+class EmbedQuestion(msgspec.Struct, frozen=True):
+    """A chart to embed: what it shows, and as it was asked for."""
+
+    about: SeriesQuestion
+    query: EmbedQuery
+
+
+@page("/embed/{package:str}/{type:str}", EmbedQuery, framed=True)
+async def get_embed_page(
+    request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
+) -> Response[bytes]:
+    """A chart, with the same parameters as the API's."""
+    query = parse_query(request, EmbedQuery)
+    # Not by a parameter of the function: Litestar would take it for the query's, which file types have too.
+    about = charted_series(request.path_params["type"], package, query, answers.settings.window_days)
+    return await answers.respond(request, embed_html, EmbedQuestion(about, query))
+
+
+async def embed_html(warehouse: Warehouse, published: Published, question: EmbedQuestion) -> Body:
+    """The page. Raises UnknownPackageError."""
+    about, query = question.about, question.query
+    chart = await drawn_chart(warehouse, published, about, query.chart)
+    return html(
+        "embed.html",
+        framed=True,
+        title=chart.title,
+        package=about.package,
+        theme=query.theme,
+        chart=f"/api/packages/{about.package}/chart/{about.dimension}?{_given(query)}",
+    )
+
+
+def _given(query: EmbedQuery) -> str:
+    """What was asked for, as parameters of the chart; the theme is the page's own matter."""
+    values = msgspec.structs.asdict(query) | {"theme": None}
+    texts = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+    return urlencode({name: text for name, text in texts.items() if text is not None})

@@ -1,0 +1,72 @@
+"""The page of the discovery index: the packages of an ecosystem, to search, filter and sort."""
+
+from typing import Any, get_args
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Request, Response
+from litestar.di import NamedDependency
+
+from app.api.answers import Answer, Body
+from app.api.errors import RETRY_SECONDS
+from app.api.parameters import parse_query
+from app.api.routes import Services
+from app.discovery.index import Index, Query, Sort
+from app.pages.fill import html
+from app.pages.parameters import ExploreQuery
+from app.pages.routes import page
+
+PER_PAGE = 20
+
+
+@page("/explore", ExploreQuery)
+async def get_explore_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
+    """The index; where there is none, what to set, or that it is being built."""
+    answers, discovery = services
+    query = parse_query(request, ExploreQuery)
+    is_demo = answers.warehouse.is_demo
+    if discovery.index is None:
+        answer = Answer.of(html("no_index.html", is_off=discovery.is_off, is_demo=is_demo))
+        return answers.send(request, answer, RETRY_SECONDS)
+    answer = await answers.kept(explore_html, discovery.index, query, is_demo)
+    return answers.send(request, answer, answers.settings.cache_ttl_seconds)
+
+
+async def explore_html(index: Index, query: ExploreQuery, is_demo: bool) -> Body:
+    """One page of what matches."""
+    asked = Query(
+        q=query.q,
+        topic=query.topic.strip() or None,
+        official=True if query.official else None,
+        verified=True if query.verified else None,
+        new=True if query.new else None,
+        sort=query.sort,
+    )
+    entries, total = index.find(asked, (query.page - 1) * PER_PAGE, PER_PAGE)
+    pages = max(1, -(-total // PER_PAGE))
+    return html(
+        "explore.html",
+        entries=entries,
+        total=total,
+        pages=pages,
+        query=query,
+        sorts=get_args(Sort),
+        built_at=index.built_at.date(),
+        previous_url=_page_url(query, min(query.page - 1, pages)) if query.page > 1 else None,
+        next_url=_page_url(query, query.page + 1) if query.page < pages else None,
+        api_url=f"/api/packages?{_given(query)}",
+        is_demo=is_demo,
+    )
+
+
+def _given(query: ExploreQuery, **changes: int) -> str:
+    """What a query asks for, as parameters."""
+    values = msgspec.structs.asdict(query) | changes
+    return urlencode({name: value for name, value in values.items() if value != _DEFAULTS[name]})
+
+
+def _page_url(query: ExploreQuery, number: int) -> str:
+    return f"/explore?{_given(query, page=number)}"
+
+
+_DEFAULTS = msgspec.structs.asdict(ExploreQuery())

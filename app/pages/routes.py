@@ -1,0 +1,49 @@
+"""How a page is declared: as an endpoint, whose errors are pages too."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.plugins.problem_details import ProblemDetailsException
+from litestar.types import ExceptionHandlersMap
+
+from app.api.errors import PROBLEMS, as_problem
+from app.api.parameters import NoQuery
+from app.api.routes import endpoint
+from app.pages.fill import HTML, fill
+from app.pages.security import security_headers
+
+HEADLINES = {400: "This address is not right", 404: "Not found", 503: "Not available right now"}
+
+
+def page(
+    path: str, query: type[msgspec.Struct] = NoQuery, *, framed: bool = False
+) -> Callable[[Any], HTTPRouteHandler]:
+    """Declare a page: GET and HEAD on a path; `framed`: other sites may show it in an <iframe>."""
+    return endpoint(path, query, exception_handlers=_framed_errors if framed else _errors)
+
+
+def error_page(request: Request[Any, Any, Any], error: Exception, *, framed: bool = False) -> Response[bytes]:
+    """The page that an error has: the status, headers and words of the API's problem, for people."""
+    problem = as_problem(request, error)
+    status = problem.status_code
+    content = fill(
+        "embed_error.html" if framed else "error.html",
+        status=status,
+        headline=HEADLINES.get(status, "Something went wrong"),
+        detail=problem.detail,
+    )
+    headers = {**(problem.headers or {}), **dict(security_headers(framed=framed))}
+    return Response(content, status_code=status, media_type=HTML, headers=headers)
+
+
+def _framed_error_page(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return error_page(request, error, framed=True)
+
+
+# By the very classes that the app has handlers for: Litestar takes the nearest class, wherever its handler stands.
+_ERRORS = [*PROBLEMS, ProblemDetailsException, Exception]
+_errors: ExceptionHandlersMap = dict.fromkeys(_ERRORS, error_page)
+_framed_errors: ExceptionHandlersMap = dict.fromkeys(_ERRORS, _framed_error_page)

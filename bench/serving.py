@@ -1,0 +1,57 @@
+"""A server in a process of its own, as a user starts it, and questions to it."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+START_SECONDS = 60.0
+
+
+def get(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes]:
+    """Seconds from the first byte of the request to the last of the answer, and its body."""
+    started = time.perf_counter()
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    seconds = time.perf_counter() - started
+    if answer.status != 200:
+        raise RuntimeError(f"{path}: {answer.status}")
+    return seconds, body
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[int]:
+    """A server of an embedded engine's folder, on a free port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi"}
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_for(port, process)
+            yield port
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the server does not start")

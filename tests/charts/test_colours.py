@@ -1,0 +1,125 @@
+"""Colours that can be told from the background and from each other, also by those who do not see all of them."""
+
+import itertools
+import math
+
+import pytest
+
+from app.charts.colours import THEMES, WELL_KNOWN, Colours, Theme, colours_of
+from app.charts.data import SUBJECTS
+
+Vector = tuple[float, float, float]
+Matrix = tuple[Vector, Vector, Vector]
+
+# How linear RGB looks to who lacks one kind of cone: Machado, Oliveira, Fernandes 2009, severity 1.0.
+VISION: dict[str, Matrix] = {
+    "full": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "deuteranopia": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
+    ),
+    "tritanopia": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.303900),
+    ),
+}
+# Linear RGB to OKLab, by way of its cone responses (https://bottosson.github.io/posts/oklab/).
+TO_CONES: Matrix = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+TO_OKLAB: Matrix = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+JUST_SEEN = 0.02
+"""The distance in OKLab at which two colours begin to look different side by side."""
+
+
+def linear(colour: str) -> Vector:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return _linear(red), _linear(green), _linear(blue)
+
+
+def _linear(value: float) -> float:
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def times(matrix: Matrix, vector: Vector) -> Vector:
+    x, y, z = (sum(factor * value for factor, value in zip(row, vector, strict=True)) for row in matrix)
+    return x, y, z
+
+
+def oklab(colour: str, vision: str) -> Vector:
+    red, green, blue = (min(1.0, max(0.0, value)) for value in times(VISION[vision], linear(colour)))
+    long, middle, short = (math.cbrt(value) for value in times(TO_CONES, (red, green, blue)))
+    return times(TO_OKLAB, (long, middle, short))
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG 2 defines it."""
+    luminances = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (linear(one), linear(other))]
+    return (max(luminances) + 0.05) / (min(luminances) + 0.05)
+
+
+def series_colours(theme: Colours) -> list[str]:
+    return [*theme.categories, theme.null, theme.other]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_what_is_drawn_stands_out_from_the_background(theme: Theme) -> None:
+    """3 for graphics and 4.5 for text are WCAG's."""
+    colours = THEMES[theme]
+
+    assert all(contrast(colour, colours.background) >= 3 for colour in series_colours(colours))
+    assert contrast(colours.text, colours.background) >= 7
+    assert contrast(colours.faint_text, colours.background) >= 4.5
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("theme", THEMES)
+def test_any_two_categories_differ(theme: Theme, vision: str) -> None:
+    """Far more than is just seen: lines are thin, and not side by side."""
+    colours = series_colours(THEMES[theme])
+    least = 6 * JUST_SEEN if vision == "full" else 3 * JUST_SEEN
+
+    for one, other in itertools.combinations(colours, 2):
+        assert math.dist(oklab(one, vision), oklab(other, vision)) >= least, (one, other)
+
+
+def test_every_type_has_its_well_known_categories() -> None:
+    assert set(WELL_KNOWN) == set(SUBJECTS)
+    for categories in WELL_KNOWN.values():
+        assert len(set(categories)) == len(categories) <= len(THEMES["light"].categories)
+
+
+@pytest.mark.parametrize("dimension", WELL_KNOWN)
+def test_well_known_categories_keep_their_colour_in_any_company(dimension: str) -> None:
+    known = list(WELL_KNOWN[dimension])
+    strangers = [f"stranger-{number}" for number in range(10 - len(known))]
+    together = dict(zip([*strangers, *known], colours_of(dimension, [*strangers, *known], THEMES["dark"]), strict=True))
+
+    for category in known:
+        assert colours_of(dimension, [category], THEMES["dark"]) == [together[category]]
+    assert len(set(together.values())) == 10
+
+
+def test_strangers_have_a_colour_of_their_own_name() -> None:
+    """The same in every process and on every chart, unless another has it there."""
+    alone = [colours_of("version", [name], THEMES["light"])[0] for name in ("1.0", "2.0", "3.0.1")]
+
+    assert alone == ["#c0180b", "#186f3c", "#1c78aa"]
+    assert colours_of("version", ["3.0.1", "1.0"], THEMES["light"]) == [alone[2], alone[0]]
+
+
+def test_the_themes_have_as_many_colours() -> None:
+    assert len(THEMES["light"].categories) == len(THEMES["dark"].categories) == 10
