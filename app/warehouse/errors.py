@@ -101,8 +101,9 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
         return NoSpaceError(NO_SPACE_CODES[code])
     if isinstance(error, UNAVAILABLE):
         return WarehouseUnavailableError(_network_fault(error))
-    if type(error) is driver.DatabaseError and code is None:
-        # ClickHouse names the code of whatever it refuses: this was something between it and us.
+    if type(error) is driver.DatabaseError and code is None and error.__cause__ is None:
+        # ClickHouse names the code of whatever it refuses: this was something between it and us. (The embedded engine's
+        # errors have none, but a cause, where their text quotes bytes that are no text.)
         return WarehouseUnavailableError("ClickHouse does not answer: something else does at its address")
     name = getattr(error, "name", None) or type(error).__name__
     return QueryFailedError(f"ClickHouse refused a query: {name}", code)
