@@ -14,7 +14,6 @@ from app.api.answers import Answers
 from app.api.badges import get_badge
 from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
-from app.api.headers import add_common_headers
 from app.api.operations import get_contract, get_health, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
@@ -23,6 +22,8 @@ from app.api.routes import provide_answers, provide_drawing, provide_services
 from app.api.series import series_routes
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.front.front import Front
+from app.front.versions import Versions
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
 from app.pages.embed import get_embed_page
@@ -77,14 +78,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _look(warehouse: Warehouse) -> None:
+async def _look(versions: Versions) -> None:
     """Look up what is published before the first answer, which has to say whether the data are synthetic.
 
-    A server that cannot be reached keeps nobody from starting: every answer asks it anew.
+    A server that cannot be reached keeps nobody from starting: it is asked again and again.
     """
     try:
         async with asyncio.timeout(START_SECONDS):
-            await warehouse.published()
+            await versions.look()
     except (WarehouseError, TimeoutError) as error:
         logger.warning("%s; serving all the same", error or "ClickHouse did not answer in time")
 
@@ -100,28 +101,31 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
                 if not is_clickpys(client):
                     create_tables(client)
         reader = engine.reader()
-        warehouse = Warehouse(reader)
-        await _look(warehouse)
-        app.state.answers = Answers(warehouse, settings, now)
+        warehouse = Warehouse(reader, settings.max_queries)
+        app.state.answers = answers = Answers(warehouse, settings, now)
+        front.finder = finder = answers.finder
+        await _look(finder.versions)
         app.state.renderer = renderer = Renderer()
         app.state.discovery = discovery = Discovery(settings, warehouse, now)
         await discovery.open()
         # Discovery asks the network in the background: statistics do not wait for it.
-        background = [asyncio.create_task(discovery.run())]
+        background = [asyncio.create_task(discovery.run()), asyncio.create_task(finder.versions.run())]
         if watch:
-            background.append(asyncio.create_task(Watcher(watch, engine.client, warehouse.forget_published).run()))
+            watcher = Watcher(watch, engine.client, finder.versions.look_soon)
+            background.append(asyncio.create_task(watcher.run()))
         try:
             yield
         finally:
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            await finder.close()
             await renderer.close()
             await discovery.close()
             await reader.close()
             engine.close()
 
-    return Litestar(
+    app = Litestar(
         route_handlers=ROUTES,
         dependencies={
             "answers": Provide(provide_answers, sync_to_thread=False),
@@ -129,9 +133,10 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
             "drawing": Provide(provide_drawing, sync_to_thread=False),
         },
         lifespan=[opened],
-        before_send=[add_common_headers],
         plugins=[problem_details],
         exception_handlers=unexpected_errors,
         openapi_config=None,
         logging_config=None,
     )
+    app.asgi_handler = front = Front(app.asgi_handler)
+    return app

@@ -71,6 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     cache_ttl_discovery: Annotated[Seconds, Meta(description="seconds that discovery keeps what it found")] = 86400
     cache_max_entries: Annotated[Count, Meta(description="answers kept in memory, at most")] = 10_000
+    cache_max_bytes: Annotated[
+        int, Meta(ge=1 << 20, description="bytes that the answers kept in memory take, at most, all told")
+    ] = 256 << 20
+    max_queries: Annotated[
+        Count, Meta(description="questions that are put to ClickHouse at once, at most; the next wait their turn")
+    ] = 8
     github_token: Annotated[Secret, Meta(description="GitHub token, required for discovery; secret")] = Secret("")
     index_reindex_interval: Annotated[Seconds, Meta(description="seconds between two builds of the index")] = 3600
     index_max_github_pages: Annotated[Count, Meta(description="pages of a GitHub search, at most")] = 5

@@ -21,10 +21,11 @@ MAY_IMPORT = {
     "app.stats": {"app.names", "app.warehouse"},
     "app.charts": {"app.names", "app.stats"},
     "app.discovery": {"app", "app.names", "app.settings", "app.stats", "app.warehouse"},
-    "app.api": {"app.charts", "app.discovery", "app.names", "app.settings", "app.stats", "app.warehouse"},
-    "app.pages": {"app.api", "app.charts", "app.discovery", "app.names", "app.stats", "app.warehouse"},
+    "app.front": {"app.settings", "app.stats", "app.warehouse"},
+    "app.api": {"app.charts", "app.discovery", "app.front", "app.names", "app.settings", "app.stats", "app.warehouse"},
+    "app.pages": {"app.api", "app.charts", "app.discovery", "app.front", "app.names", "app.stats", "app.warehouse"},
     "app.check": {"app.settings", "app.stats", "app.warehouse"},
-    "app.main": {"app.api", "app.charts", "app.discovery", "app.pages", "app.settings", "app.warehouse"},
+    "app.main": {"app.api", "app.charts", "app.discovery", "app.front", "app.pages", "app.settings", "app.warehouse"},
     "app.server": set[str](),
     "app.terminal": {"app.warehouse"},
     "app.cli": {
@@ -43,6 +44,8 @@ MAY_IMPORT = {
 ONLY_IN = {
     "clickhouse_connect": {"app.warehouse"},
     "chdb": {"app.warehouse"},
+    "brotli": {"app.front"},
+    "backports.zstd": {"app.front"},
     "litestar": {"app.api", "app.cli", "app.main", "app.pages"},
     "uvicorn": {"app.cli", "app.server"},
     "httptools": {"app.server"},

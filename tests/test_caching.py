@@ -10,7 +10,9 @@ import httpx
 import pytest
 from litestar.testing import TestClient
 
-from tests.support.answers import body, series
+from app.warehouse.journal import sweep_superseded
+from tests.support.answers import body, eventually, series
+from tests.support.contract import content_of
 from tests.support.events import event
 from tests.support.fixtures import Dataset
 from tests.support.queries import counted
@@ -92,7 +94,8 @@ def test_different_answers_have_different_etags(client: TestClient[Any]) -> None
 
 @pytest.mark.parametrize("path", [*PATHS, *OTHERS])
 def test_head_is_get_without_its_body(client: TestClient[Any], path: str) -> None:
-    got, head = client.get(path), client.head(path)
+    headers = {"Accept-Encoding": "identity"}
+    got, head = client.get(path, headers=headers), client.head(path, headers=headers)
 
     assert (head.status_code, head.content, dict(head.headers)) == (got.status_code, b"", dict(got.headers))
     assert int(head.headers["content-length"]) == len(got.content) > 0
@@ -145,12 +148,11 @@ async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             with counted(app) as queries:
-                app.state.answers.warehouse.forget_published()
                 answers = await asyncio.gather(*[client.get(OVERALL) for _ in range(1000)])
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
     assert answers[0].json() == series("overall", "numpy", "with_mirrors 2026-03-10 1", "without_mirrors 2026-03-10 1")
-    assert queries == ["published", "series"]  # what is published, and the answer
+    assert queries == ["series"]
 
 
 async def test_one_that_goes_away_takes_nobody_with_it(dataset: Dataset) -> None:
@@ -187,8 +189,25 @@ def test_the_cache_is_bounded_by_entries(dataset: Dataset) -> None:
     assert queries == ["series", "series", "series", "series"]
 
 
-def test_a_very_long_answer_is_not_kept(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.api.answers.MAX_KEPT_BYTES", 10)
+def test_the_cache_is_bounded_by_bytes(dataset: Dataset) -> None:
+    dataset.load(event("2026-03-10 12:00:00 UTC", f"package-{number}") for number in range(300))
+    with dataset.client(cache_max_bytes=1 << 20) as client:
+        finder = client.app.state.answers.finder
+        for number in range(300):
+            client.get(f"/api/packages/package-{number}/overall")
+            assert finder.answers.bytes + finder.errors.bytes <= 1 << 20
+        with counted(client.app) as queries:
+            client.get("/api/packages/package-299/overall")
+            client.get("/api/packages/package-0/overall")
+
+    assert 100 < len(finder.answers) < 300
+    assert queries == ["series"]  # of the one that was not asked for longest
+
+
+def test_an_answer_that_would_take_more_than_its_share_is_not_kept(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.front.store.SHARE", 1 << 20)
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
         first, second = client.get(OVERALL), client.get(OVERALL)
@@ -197,48 +216,201 @@ def test_a_very_long_answer_is_not_kept(dataset: Dataset, monkeypatch: pytest.Mo
     assert queries == ["series", "series"]
 
 
-def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", -1.0)
+def test_a_package_that_is_not_there_is_asked_for_once(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    with dataset.client() as client, counted(client.app) as queries:
+        answers = [client.get(path) for path in ("/api/packages/nope/overall", "/api/packages/Nope/overall?") * 3]
+
+    assert queries == ["series", "known"]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.content for answer in answers}) == 1
+    assert {answer.headers["cache-control"] for answer in answers} == {"no-store"}
+
+
+def test_names_that_a_stranger_thinks_up_displace_no_answer(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    with dataset.client(cache_max_entries=8) as client:
+        client.get(OVERALL)
+        for number in range(20):
+            assert client.get(f"/api/packages/nope-{number}/overall").status_code == 404
+        with counted(client.app) as queries:
+            client.get(OVERALL)
+        errors = client.app.state.answers.finder.errors
+
+    assert queries == []
+    assert len(errors) == 1
+
+
+def test_any_number_of_ways_to_ask_the_same_take_little(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    with dataset.client() as client, counted(client.app) as queries:
+        client.get(OVERALL)
+        before = client.app.state.answers.finder.answers.bytes
+        for number in range(200):
+            assert client.get(f"{OVERALL}?x={number}").status_code == 200
+        after = client.app.state.answers.finder.answers.bytes
+
+    assert queries == ["series"]
+    assert after - before < 5_000
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_each_coding_has_its_own_etag(client: TestClient[Any], coding: str) -> None:
+    plain = client.get("/openapi.yaml", headers={"Accept-Encoding": "identity"})
+    coded = client.get("/openapi.yaml", headers={"Accept-Encoding": coding})
+    again = client.get("/openapi.yaml", headers={"Accept-Encoding": coding, "If-None-Match": coded.headers["etag"]})
+    other = client.get("/openapi.yaml", headers={"Accept-Encoding": coding, "If-None-Match": plain.headers["etag"]})
+
+    assert (plain.headers.get("content-encoding"), coded.headers["content-encoding"]) == (None, coding)
+    assert int(coded.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert content_of(coded) == plain.content
+    assert coded.headers["etag"] == plain.headers["etag"][:-1] + f'-{coding}"'
+    assert coded.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert (again.status_code, again.headers["etag"]) == (304, coded.headers["etag"])
+    assert other.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip, zstd", "zstd"),
+        ("gzip", "gzip"),
+        ("GZIP;q=0.5, br;q=0.4", "gzip"),
+        ("br;q=0, gzip;q=0.001", "gzip"),
+        ("*", "br"),
+        ("*;q=0.1, identity", None),
+        ("br;q=0, *", "zstd"),
+        ("identity, gzip;q=0.5", None),
+        ("deflate", None),
+        ("gzip;q=0", None),
+        ("gzip;q=nonsense", None),
+        ("", None),
+        (",;=;q", None),
+    ],
+)
+def test_the_coding_is_the_one_that_the_client_likes_best(
+    client: TestClient[Any], accepted: str, coding: str | None
+) -> None:
+    answer = client.get("/openapi.yaml", headers={"Accept-Encoding": accepted})
+
+    assert answer.headers.get("content-encoding") == coding
+
+
+def test_short_answers_are_not_compressed(client: TestClient[Any]) -> None:
+    assert "content-encoding" not in client.get(OVERALL).headers
+
+
+def test_what_accept_chooses_varies_with_it(client: TestClient[Any]) -> None:
+    json, csv = (client.get(OVERALL, headers={"Accept": kind}) for kind in ("application/json", "text/csv"))
+    again = client.get(OVERALL, headers={"Accept": "application/json"})
+
+    assert (json.headers["content-type"], csv.headers["content-type"]) == (
+        "application/json",
+        "text/csv; charset=utf-8",
+    )
+    assert again.content == json.content
+    assert json.headers["vary"] == csv.headers["vary"] == "Accept, Accept-Encoding"
+    assert client.get("/api/top").headers["vary"] == "Accept-Encoding"
+
+
+@pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers look for a new day all the time."""
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.05)
+
+
+def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often: None) -> None:
     dataset.load(EVENTS)
     path = f"{OVERALL}?mirrors=false"
     with dataset.client(now=DUE - timedelta(seconds=5), cache_ttl_seconds=77) as client:
         first = client.get(path)
         dataset.load([event("2026-03-11 12:00:00 UTC", "numpy"), event("2026-03-11 12:00:00 UTC", "new")])
-        second = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        both = series("overall", "numpy", "without_mirrors 2026-03-10 1", "without_mirrors 2026-03-11 1")
+        second = eventually(client, path, both)
         new = client.get("/api/packages/new/recent")
         dataset.load([event("2026-03-10 12:00:00 UTC", "scipy")], replace=True)
-        third = client.get(path, headers={"If-None-Match": second.headers["etag"]})
+        replaced = series("overall", "numpy", "without_mirrors 2026-03-11 1")
+        third = eventually(client, path, replaced)
 
     assert body(first) == series("overall", "numpy", "without_mirrors 2026-03-10 1")
-    assert body(second) == series("overall", "numpy", "without_mirrors 2026-03-10 1", "without_mirrors 2026-03-11 1")
-    assert body(third) == series("overall", "numpy", "without_mirrors 2026-03-11 1")
     assert body(new)["data"] == {"last_day": 1, "last_week": 1, "last_month": 1}
     assert first.headers["cache-control"] == "public, max-age=5"
     assert second.headers["cache-control"] == "public, max-age=86405"
+    assert len({answer.headers["etag"] for answer in (first, second, third)}) == 3
 
 
-def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", -1.0)
+def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, looks_often: None) -> None:
     dataset.load(EVENTS)
+    path = "/api/packages/new/overall?mirrors=true"
     with dataset.client() as client:
-        before = client.get("/api/packages/new/overall")
+        before = client.get(path)
         dataset.load([event("2026-03-09 12:00:00 UTC", "new")])
-        after = client.get("/api/packages/new/overall?mirrors=true")
+        eventually(client, path, series("overall", "new", "with_mirrors 2026-03-09 1"))
 
     assert before.status_code == 404
-    assert body(after) == series("overall", "new", "with_mirrors 2026-03-09 1")
 
 
-def test_what_is_published_is_looked_up_every_few_seconds_only(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 2.0)
+def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_often: None) -> None:
     dataset.load(EVENTS)
-    with dataset.client() as client, counted(client.app) as queries:
-        client.app.state.answers.warehouse.forget_published()
-        for _ in range(3):
-            client.get(OVERALL)
-        time.sleep(2.1)
-        client.get(OVERALL)
+    paths = [f"/api/packages/{name}/{what}" for name in ("numpy", "scipy") for what in ("overall", "recent", "system")]
+    with dataset.client() as client:
+        before = [client.get(path).content for path in paths]
+        with counted(client.app) as queries:
+            dataset.load([event("2026-03-11 12:00:00 UTC", name) for name in ("numpy", "scipy")])
+            until = time.monotonic() + 20
+            while len(queries) < len(paths) and time.monotonic() < until:
+                time.sleep(0.05)
+            time.sleep(0.2)
+            after = [client.get(path).content for path in paths]
 
-    assert queries == ["published", "series", "published"]
+    # The one asked for last first; two at a time.
+    assert sorted(queries) == ["recent"] * 2 + ["series"] * 4
+    assert all(old != new for old, new in zip(before, after, strict=True))
+
+
+def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
+    dataset: Dataset, looks_often: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.front.finder.REFRESHED_AT_ONCE", 0)
+    dataset.load(EVENTS)
+    with dataset.client() as client:
+        versions = client.app.state.answers.finder.versions
+        first = client.get(OVERALL)
+        before = versions.current
+        dataset.load([event("2026-03-11 12:00:00 UTC", "numpy")])
+        until = time.monotonic() + 20
+        while versions.current is before and time.monotonic() < until:
+            time.sleep(0.02)
+        meanwhile = client.get(OVERALL)
+        monkeypatch.setattr("app.front.lifetime.REFRESH_SECONDS", 0)
+        after = client.get(OVERALL)
+
+    assert meanwhile.content == first.content != after.content
+    assert meanwhile.headers["cache-control"] == "public, max-age=5"
+
+
+def test_what_is_swept_changes_no_answer(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    dataset.load([event("2026-03-10 12:00:00 UTC", "numpy")], replace=True)
+    with dataset.client() as client, counted(client.app) as queries:
+        first = client.get(OVERALL)
+        with dataset.engine.client() as writer:
+            sweep_superseded(writer, timedelta(0))
+        client.app.state.answers.finder.versions.look_soon()
+        client.get("/health?deep=1")
+        again = client.get(OVERALL)
+
+    assert again.content == first.content
+    assert queries == ["series"]
+
+
+def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    with dataset.client() as client:
+        client.get(OVERALL)
+        dataset.load([event("2026-03-11 12:00:00 UTC", "numpy")])
+        client.app.state.answers.finder.versions.look_soon()
+        recent = client.get("/api/packages/numpy/recent")
+
+    assert body(recent)["data"] == {"last_day": 1, "last_week": 2, "last_month": 2}

@@ -1,117 +1,75 @@
-"""Finished answers: made once for a question and a state of the data, kept, and sent with their ETag.
+"""From a request to an answer: what handlers ask of the front (app/front), and how Litestar comes to send it."""
 
-The one place that sets ETag and Cache-Control on what is answered.
-"""
+from collections.abc import Callable, Hashable
+from datetime import datetime
+from typing import Any
 
-import hashlib
-import math
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from http import HTTPStatus
-from typing import Any, Self
-
-import msgspec
-from async_lru import alru_cache
 from litestar import Request, Response
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
 
+from app.api.errors import lasting_problem_body
+from app.front.answer import Answer, Body
+from app.front.finder import AsBody, Finder, Make
+from app.front.front import Asked
+from app.front.store import Kept
 from app.settings import Settings
-from app.stats.windows import next_day_due
-from app.warehouse.layout import Published
 from app.warehouse.warehouse import Warehouse
-
-MAX_KEPT_BYTES = 1 << 20
-"""An answer longer than this is not kept: one package's releases over years can have a hundred times the usual."""
-
-JSON = "application/json"
-CSV = "text/csv"  # Litestar adds the charset to text.
-
-
-class Body(msgspec.Struct, frozen=True):
-    """An encoded body, what it is, its status, and further headers that belong to it."""
-
-    content: bytes
-    media_type: str
-    headers: tuple[tuple[str, str], ...] = ()
-    status: int = 200
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A body ready to be sent."""
-
-    body: Body
-    etag: str
-
-    @classmethod
-    def of(cls, body: Body) -> Self:
-        """A body with its ETag."""
-        return cls(body, f'"{hashlib.blake2b(body.content, digest_size=16).hexdigest()}"')
-
-
-Make = Callable[[Warehouse, Published, Any], Awaitable[Body]]
 
 
 class Answers:
-    """Answers to questions. However many ask the same at once, it is worked out once."""
+    """Answers to questions, as responses."""
 
     def __init__(self, warehouse: Warehouse, settings: Settings, now: Callable[[], datetime]) -> None:
         self.warehouse = warehouse
         self.settings = settings
         self.now = now
-        self._kept = alru_cache(maxsize=settings.cache_max_entries)(self._make)
-
-    async def _make(self, make: Callable[..., Awaitable[Body]], *parts: Any) -> Answer:
-        return Answer.of(await make(*parts))
-
-    async def kept(self, make: Callable[..., Awaitable[Body]], *parts: Any) -> Answer:
-        """What `make` works out from hashable parts, on which alone it depends; nothing is kept where it raises."""
-        answer = await self._kept(make, *parts)
-        if len(answer.body.content) > MAX_KEPT_BYTES:
-            self._kept.cache_invalidate(make, *parts)
-        return answer
+        self.finder = Finder(warehouse, settings, now)
 
     async def respond(
         self,
         request: Request[Any, Any, Any],
         make: Make,
-        question: Any,
+        question: Hashable,
         *,
+        as_body: AsBody = lasting_problem_body,
+        by_accept: bool = False,
         fresh: bool = False,
-        min_age: int = 0,
     ) -> Response[bytes]:
-        """The answer to a question about downloads that `make` works out, as the request asks for it.
+        """The answer to a question about downloads that `make` works out; `as_body` is for the errors that last.
 
-        `fresh` has it worked out again; HTTP caches may keep it for at least `min_age` seconds.
+        `by_accept` says that `Accept` may have chosen `make`; `fresh` has it worked out for every such request.
         """
-        published = await self.warehouse.published()
-        work_out = self._make if fresh else self.kept
-        answer = await work_out(make, self.warehouse, published, question)
-        return self.send(request, answer, max(min_age, self.seconds_until_new_day(published)))
+        kept = await self.finder.find(make, question, as_body=as_body, by_accept=by_accept, fresh=fresh)
+        return self.send(request, kept, is_named=not fresh)
 
-    def send(self, request: Request[Any, Any, Any], answer: Answer, max_age: int) -> Response[bytes]:
-        """An answer that an HTTP cache may keep for `max_age` seconds, as the request asks for it."""
-        headers = {
-            "ETag": answer.etag,
-            "Cache-Control": f"public, max-age={max_age}",
-            "Vary": "Accept",
-            **dict(answer.body.headers),
-        }
-        body = answer.body
-        # A condition is about a success (RFC 9110, section 13.2.1).
-        if body.status == HTTPStatus.OK and matches(request.headers.get("if-none-match"), answer.etag):
-            return Response(b"", status_code=304, headers=headers, media_type=body.media_type)
-        return Response(body.content, status_code=body.status, headers=headers, media_type=body.media_type)
+    def keep(self, request: Request[Any, Any, Any], key: Hashable, body: Body, seconds: float) -> Response[bytes]:
+        """An answer that has nothing to do with downloads: kept, here and by HTTP caches, for some seconds."""
+        return self.send(request, self.finder.keep(Kept.until(seconds, key, Answer(body))))
 
-    def seconds_until_new_day(self, published: Published) -> int:
-        """Until the next day is due; from then on it may come at any moment."""
-        until_due = 0
-        if published.newest_day is not None:
-            until_due = math.ceil((next_day_due(published.newest_day) - self.now().astimezone(UTC)).total_seconds())
-        return until_due if until_due > 0 else self.settings.cache_ttl_seconds
+    def send(self, request: Request[Any, Any, Any], kept: Kept, *, is_named: bool = True) -> Response[bytes]:
+        """An answer, in the form that the request asks for. If it is kept, the next such request need not come here."""
+        asked = Asked(request.scope)
+        if is_named:
+            self.finder.name(asked.line, kept)
+        return FinishedResponse(self.finder, kept, asked)
 
 
-def matches(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110, section 13.1.2: any of a list, compared weakly, or `*`."""
-    if if_none_match is None:
-        return False
-    candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
-    return etag in candidates or "*" in candidates
+class FinishedResponse(Response[bytes]):
+    """A finished answer: Litestar adds nothing to it."""
+
+    def __init__(self, finder: Finder, kept: Kept, asked: Asked) -> None:
+        super().__init__(b"")
+        self._sender = _Sender(finder, kept, asked)
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:
+        """What sends it."""
+        return self._sender
+
+
+class _Sender(ASGIResponse):
+    def __init__(self, finder: Finder, kept: Kept, asked: Asked) -> None:
+        self._finder, self._kept, self._asked = finder, kept, asked
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        await self._asked.send(self._finder, self._kept, self._finder.lifetimes.now(self._kept), send)

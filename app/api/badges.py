@@ -9,11 +9,13 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import JSON, Answer, Answers, Body
+from app.api.answers import Answers
 from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.charts.badge import Badge, Style, downloads_in, shields, svg
+from app.front.answer import JSON, NO_STORE, Answer, Body
+from app.front.store import Kept
 from app.stats.questions import NothingLoadedError, RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.errors import WarehouseUnavailableError
 from app.warehouse.layout import Published
@@ -50,22 +52,24 @@ async def get_badge(
     query = parse_query(request, BadgeQuery)
     question = BadgeQuestion(package_name(package), query.period, query.format, query.label, query.color, query.style)
     try:
-        return await answers.respond(request, downloads_badge, question, min_age=KEPT_SECONDS)
-    except UnknownPackageError:
-        body = _excuse(question, "unknown package", HTTPStatus.NOT_FOUND)
-        return answers.send(request, Answer.of(body), answers.settings.cache_ttl_seconds)
+        return await answers.respond(request, downloads_badge, question)
     except (NothingLoadedError, WarehouseUnavailableError) as error:
         logger.warning("a badge says that its number is unavailable: %s", error or "no day has been loaded")
         body = _excuse(question, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
-        headers = (("Cache-Control", "no-store"), ("Retry-After", str(RETRY_SECONDS)))
-        return answers.send(request, Answer.of(msgspec.structs.replace(body, headers=headers)), RETRY_SECONDS)
+        retry = ("Retry-After", str(RETRY_SECONDS))
+        body = msgspec.structs.replace(body, headers=(retry,), cache_control=NO_STORE)
+        return answers.send(request, Kept.until(RETRY_SECONDS, None, Answer(body)))
 
 
 async def downloads_badge(warehouse: Warehouse, published: Published, question: BadgeQuestion) -> Body:
     """The badge, without mirrors."""
-    count = await _count(warehouse, published, question)
+    try:
+        count = await _count(warehouse, published, question)
+    except UnknownPackageError:
+        return _excuse(question, "unknown package", HTTPStatus.NOT_FOUND)
     message = downloads_in(count, question.period)
-    return _body(Badge(question.label, message, question.colour, question.style), question.format)
+    body = _body(Badge(question.label, message, question.colour, question.style), question.format)
+    return msgspec.structs.replace(body, min_age=KEPT_SECONDS)
 
 
 async def _count(warehouse: Warehouse, published: Published, question: BadgeQuestion) -> int:

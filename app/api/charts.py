@@ -7,13 +7,13 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import JSON, Body
 from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, check_dates, package_name, parse_query
 from app.api.routes import Drawing, endpoint
 from app.charts.chartjs import payload
 from app.charts.colours import Theme
 from app.charts.data import Chart, ChartType, Look, PictureFormat, chart_of
 from app.charts.render import Renderer
+from app.front.answer import JSON, Body
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, series, series_dates
 from app.warehouse.layout import Published

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
@@ -17,9 +18,10 @@ from app.api.parameters import BadParameterError
 from app.charts.render import RenderError
 from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
+from app.front.answer import NO_STORE, PROBLEM, Body
 from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
-from app.warehouse.errors import WarehouseUnavailableError
+from app.warehouse.errors import WarehouseBusyError, WarehouseUnavailableError
 
 RETRY_SECONDS = 5
 
@@ -32,7 +34,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **e
         status_code=status,
         title=HTTPStatus(status).phrase,
         detail=detail,
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={"Cache-Control": NO_STORE, **(headers or {})},
         extra=extra or None,
     )
 
@@ -53,8 +55,30 @@ def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
     return problem(404, f"package: no download of {package!r} has been loaded")
 
 
+def lasting_problem(error: Exception) -> ProblemDetailsException | None:
+    """The problem of an error that lasts until other data are published: there is no such package. None for another."""
+    if isinstance(error, UnknownPackageError):
+        return _unknown_package(error)
+    if isinstance(error, ProblemDetailsException) and error.status_code == HTTPStatus.NOT_FOUND:
+        return error
+    return None
+
+
+def lasting_problem_body(error: Exception) -> Body | None:
+    """The same, ready to be kept as an answer."""
+    found = lasting_problem(error)
+    if found is None:
+        return None
+    body = {"status": found.status_code, "title": found.title, "detail": found.detail}
+    return Body(msgspec.json.encode(body), PROBLEM, status=found.status_code, cache_control=NO_STORE)
+
+
 def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
     return unavailable("no day of downloads has been loaded yet")
+
+
+def _warehouse_busy(_: WarehouseBusyError) -> ProblemDetailsException:
+    return unavailable("too many questions about downloads are being answered at the moment")
 
 
 def _warehouse_unavailable(_: WarehouseUnavailableError) -> ProblemDetailsException:
@@ -91,6 +115,7 @@ PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemDetailsException]] = {
     BadParameterError: _bad_parameter,
     UnknownPackageError: _unknown_package,
     NothingLoadedError: _nothing_loaded,
+    WarehouseBusyError: _warehouse_busy,
     WarehouseUnavailableError: _warehouse_unavailable,
     RenderError: _render,
     GitHubOffError: _github_off,

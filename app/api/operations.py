@@ -10,12 +10,15 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answer, Answers, Body, matches
+from app.api.answers import Answers
 from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, parse_query
 from app.api.routes import Services, endpoint
+from app.front.answer import Body
 from app.stats.windows import days_behind, missing_days
 from app.warehouse.errors import NoTablesError, WarehouseError
+
+CONTRACT_SECONDS = 3600
 
 
 @endpoint("/health", HealthQuery)
@@ -34,8 +37,7 @@ async def _readiness(answers: Answers) -> dict[str, Any]:
     """What is loaded. Raises a 503 where nothing can be answered."""
     warehouse = answers.warehouse
     try:
-        warehouse.forget_published()
-        published = await warehouse.published()
+        published = (await answers.finder.versions.look()).published
     except NoTablesError as error:
         raise unavailable(str(error), clickhouse="reachable") from None
     except WarehouseError:
@@ -56,26 +58,18 @@ async def _readiness(answers: Answers) -> dict[str, Any]:
 
 
 @endpoint("/openapi.yaml")
-async def get_contract(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def get_contract(request: Request[Any, Any, Any], answers: NamedDependency[Answers]) -> Response[bytes]:
     """The contract file, as it is."""
-    answer = contract()
-    headers = {"ETag": answer.etag, "Cache-Control": "public, max-age=3600"}
-    is_known = matches(request.headers.get("if-none-match"), answer.etag)
-    return Response(
-        b"" if is_known else answer.body.content,
-        status_code=304 if is_known else 200,
-        headers=headers,
-        media_type=answer.body.media_type,
-    )
+    return answers.keep(request, get_contract, contract(), CONTRACT_SECONDS)
 
 
 @cache
-def contract() -> Answer:
+def contract() -> Body:
     """openapi.yaml: from the package where it is installed, from the top of the repository otherwise."""
     package = Path(__file__).parents[1]
     installed = package / "openapi.yaml"
     path = installed if installed.exists() else package.parent / "openapi.yaml"
-    return Answer.of(Body(path.read_bytes(), "application/yaml"))
+    return Body(path.read_bytes(), "application/yaml")
 
 
 @endpoint("/api/package/{rest:path}")

@@ -1,8 +1,10 @@
 """Packages as PyPI and GitHub know them: the index to search, one package, its README and its changelog."""
 
+from collections.abc import Hashable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes, urlencode
+from weakref import ref
 
 import msgspec
 from litestar import Request, Response
@@ -10,15 +12,18 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.answers import JSON, Answer, Answers, Body
-from app.api.errors import RETRY_SECONDS, problem, unavailable
+from app.api.answers import Answers
+from app.api.errors import lasting_problem_body, problem, unavailable
 from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
 from app.api.routes import Services, endpoint
 from app.discovery.entries import Entry
 from app.discovery.github import Document
 from app.discovery.index import Index, Query
 from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
-from app.discovery.service import WHY_OFF
+from app.discovery.service import WHY_OFF, Discovery
+from app.front.answer import JSON, Answer, Body
+from app.front.lifetime import SHORT_SECONDS
+from app.front.store import Kept
 from app.stats.questions import NothingLoadedError
 from app.warehouse.errors import WarehouseError
 from app.warehouse.layout import Published
@@ -47,11 +52,20 @@ async def list_packages(request: Request[Any, Any, Any], services: NamedDependen
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
         raise unavailable(f"there is no index: {WHY_OFF}" if discovery.is_off else "the index is being built")
-    answer = await answers.kept(packages_json, discovery.index, query)
-    return answers.send(request, answer, answers.settings.cache_ttl_seconds)
+    body = packages_json(discovery.index, query)
+    return answers.send(request, keep_with_index(answers, discovery, (list_packages, query), body))
 
 
-async def packages_json(index: Index, query: PackagesQuery) -> Body:
+def keep_with_index(answers: Answers, discovery: Discovery, key: Hashable, body: Body) -> Kept:
+    """Keep an answer from the index, until there is another."""
+    # Weak: answers from an old index may stay for long, and it is not to stay with them.
+    index = ref(discovery.index)
+    seconds = answers.settings.cache_ttl_seconds
+    kept = Kept.until(seconds, key, Answer(body), still=lambda: discovery.index is index())
+    return answers.finder.keep(kept)
+
+
+def packages_json(index: Index, query: PackagesQuery) -> Body:
     """One page, with links to others (RFC 8288)."""
     asked = Query(
         q=query.q or "",
@@ -104,14 +118,15 @@ async def get_package(
         # An answer that is kept goes by the day, and so do its flags.
         now=answers.now().replace(hour=0, minute=0, second=0, microsecond=0),
     )
+    is_final = discovery.patient.is_final(question.about)
+    seconds = answers.settings.cache_ttl_seconds if is_final else SHORT_SECONDS
     try:
-        published = await answers.warehouse.published()
-        answer = await answers.kept(package_json, answers.warehouse, published, question)
-        is_final = discovery.patient.is_final(question.about)
+        kept = await answers.finder.find(
+            package_json, question, as_body=lasting_problem_body, key=name, seconds=seconds, keep=is_final
+        )
     except WarehouseError:
-        answer = Answer.of(_package_body(question, None))
-        is_final = False
-    return answers.send(request, answer, answers.settings.cache_ttl_seconds if is_final else RETRY_SECONDS)
+        kept = Kept.until(SHORT_SECONDS, None, Answer(_package_body(question, None)))
+    return answers.send(request, kept)
 
 
 async def package_json(warehouse: Warehouse, published: Published, question: PackageQuestion) -> Body:
@@ -184,7 +199,9 @@ def _document(
         raise problem(404, f"package: no {kind} of {package!r} is known")
     suffix = PurePosixPath(document.path.lower()).suffix
     text = Text(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
-    return answers.send(request, Answer.of(Body(msgspec.json.encode(text), JSON)), answers.settings.cache_ttl_seconds)
+    return answers.keep(
+        request, (kind, package), Body(msgspec.json.encode(text), JSON), answers.settings.cache_ttl_seconds
+    )
 
 
 def _refuse_empty_segments(request: Request[Any, Any, Any]) -> None:

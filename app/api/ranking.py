@@ -6,9 +6,10 @@ import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.answers import JSON, Answers, Body
+from app.api.answers import Answers
 from app.api.parameters import SearchQuery, TopQuery, name_prefix, parse_query
 from app.api.routes import endpoint
+from app.front.answer import JSON, Body
 from app.stats.questions import SearchQuestion, TopQuestion, search, top
 from app.warehouse.layout import Published
 from app.warehouse.warehouse import Warehouse

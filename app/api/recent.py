@@ -1,5 +1,6 @@
 """Recent downloads, of one package and of many; and a package's totals."""
 
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -7,11 +8,14 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import JSON, Answer, Answers, Body
-from app.api.errors import RETRY_SECONDS
+from app.api.answers import Answers
+from app.api.errors import lasting_problem_body
 from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
 from app.api.routes import Services, endpoint
 from app.discovery.metadata import Metadata, metadata_of
+from app.front.answer import JSON, Answer, Body
+from app.front.lifetime import SHORT_SECONDS
+from app.front.store import Kept
 from app.stats.questions import (
     Recent,
     RecentQuestion,
@@ -97,16 +101,22 @@ async def get_summary(
     answers, discovery = services
     parse_query(request, NoQuery)
     question = SummaryQuestion(package_name(package), answers.settings.window_days)
-    published = await answers.warehouse.published()
     # First, and kept apart: a package that nobody downloads is not looked up, and new metadata cost no query.
-    totals = await answers.kept(totals_json, answers.warehouse, published, question)
+    totals = await answers.finder.find(totals_json, question, as_body=lasting_problem_body)
+    if totals.answer.status == HTTPStatus.NOT_FOUND:
+        return answers.send(request, totals)
     about = await discovery.patient.about_for_statistics(question.package)
-    body = Summary(package=question.package, totals=msgspec.Raw(totals.body.content), metadata=metadata_of(about))
-    # What was not there in time may be there a moment later.
-    is_final = discovery.patient.is_final(about)
-    max_age = min(answers.seconds_until_new_day(published), answers.settings.cache_ttl_discovery)
-    answer = Answer.of(Body(msgspec.json.encode(body), JSON))
-    return answers.send(request, answer, max_age if is_final else RETRY_SECONDS)
+    summary = Summary(
+        package=question.package, totals=msgspec.Raw(totals.answer.body.content), metadata=metadata_of(about)
+    )
+    answer = Answer(Body(msgspec.json.encode(summary), JSON))
+    if not discovery.patient.is_final(about):
+        # What was not there in time may be there a moment later.
+        return answers.send(request, Kept.until(SHORT_SECONDS, None, answer, totals.version))
+    seconds = answers.settings.cache_ttl_discovery
+    return answers.send(
+        request, answers.finder.keep(Kept.until(seconds, (get_summary, question), answer, totals.version))
+    )
 
 
 async def totals_json(warehouse: Warehouse, published: Published, question: SummaryQuestion) -> Body:

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from app.api.answers import CSV, JSON, Answers, Body
+from app.api.answers import Answers
 from app.api.parameters import (
     CountryQuery,
     FileTypeQuery,
@@ -26,6 +26,7 @@ from app.api.parameters import (
     parse_query,
 )
 from app.api.routes import endpoint
+from app.front.answer import CSV, JSON, Body
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
 from app.warehouse.layout import Published
@@ -69,7 +70,8 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
             granularity=query.granularity,
             window_days=answers.settings.window_days,
         )
-        return await answers.respond(request, series_csv if wants_csv(request, query) else series_json, question)
+        make = series_csv if wants_csv(request, query) else series_json
+        return await answers.respond(request, make, question, by_accept=True)
 
     return get_series
 

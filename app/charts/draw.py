@@ -2,13 +2,13 @@
 
 import io
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.dates import AutoDateLocator, date2num, num2date
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -33,7 +33,12 @@ CHARACTER = 8.0
 MARK = 42
 """Pixels of a label's mark, and between labels."""
 
-LONGEST_LABEL = 28
+LEGEND_PART = 0.4
+"""Of the height that the legend takes at most."""
+
+LONGEST_LABELS = (28, 12)
+"""Letters of a label, and of one where there is little room."""
+
 BAR_WIDTH = 0.82
 """Of the room that a bar has."""
 
@@ -50,6 +55,9 @@ SETTINGS: Any = {
     # The same chart is the same bytes, and so has the same ETag.
     "svg.hashsalt": "pypistats-server",
 }
+MOST_DATES, DATE_WIDTH = 9, 75
+"""Dates that an axis names, and pixels that each needs."""
+
 SHORT_SPAN = 62
 LONG_SPAN = 4 * 366
 """Days of an axis up to which it names days, and beyond which it names years alone."""
@@ -113,20 +121,18 @@ def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: l
     """Draw the legend at the foot; return its height in pixels."""
     if not chart.datasets:
         return 0
-    labels = [_shortened(dataset.label, LONGEST_LABEL) for dataset in chart.datasets]
-    rows = _legend_rows(labels, look.width - 2 * EDGE)
-    columns = -(-len(labels) // rows)
+    labels, rows = _legend_labels(chart, look)
     marker = "s" if chart.chart_type == "bar" else "none"
     handles = [
         Line2D([], [], color=colour, linewidth=3, linestyle="-" if marker == "none" else "none", marker=marker)
-        for colour in colours
+        for colour in colours[: len(labels)]
     ]
     figure.legend(
         handles,
         labels,
         loc="lower left",
         bbox_to_anchor=((EDGE - 6) / look.width, 6 / look.height),
-        ncols=columns,
+        ncols=-(-len(labels) // rows),
         frameon=False,
         labelcolor=theme.text,
         fontsize=9.5,
@@ -136,6 +142,19 @@ def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: l
         borderaxespad=0,
     )
     return rows * LEGEND_ROW + 14
+
+
+def _legend_labels(chart: Chart, look: Look) -> tuple[list[str], int]:
+    """The labels that have room, shortened where that helps, and their rows."""
+    most = max(1, int(look.height * LEGEND_PART / LEGEND_ROW))
+    room = look.width - 2 * EDGE
+    for longest in LONGEST_LABELS:
+        labels = [_shortened(dataset.label, longest) for dataset in chart.datasets]
+        if (rows := _legend_rows(labels, room)) <= most:
+            return labels, rows
+    while (rows := _legend_rows(labels, room)) > most:
+        labels.pop()
+    return labels, rows
 
 
 def _legend_rows(labels: list[str], room: int) -> int:
@@ -177,14 +196,23 @@ def _date_axis(axes: Axes, chart: Chart, look: Look, theme: Colours) -> None:
     room = _room(chart)
     beside = room * 3 if first == last else room / 2 if chart.chart_type == "bar" else 0
     axes.set_xlim(date2num(first) - beside, date2num(last) + beside)
-    most = max(2, min(9, look.width // 130))
-    if len(chart.dates) <= most:
-        axes.set_xticks([date2num(day) for day in chart.dates])
-    else:
-        axes.xaxis.set_major_locator(AutoDateLocator(minticks=2, maxticks=most, interval_multiples=True))
+    most = min(MOST_DATES, (look.width - LEFT - RIGHT) // DATE_WIDTH)
+    named = chart.dates if len(chart.dates) <= most else _named_dates(first, last, most)
     days = (last - first).days
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _date_label(num2date(value).date(), days)))
+    axes.set_xticks([date2num(day) for day in named], [_date_label(day, days) for day in named])
     axes.tick_params(axis="x", length=4, color=theme.faint_text)
+
+
+def _named_dates(first: date, last: date, most: int) -> list[date]:
+    """The dates that an axis names: every so many days, or the first of every so many months."""
+    days = (last - first).days
+    if days <= SHORT_SPAN:
+        every = next(step for step in (2, 7, 14, 28, 56) if days / step < most)
+        return [first + timedelta(days=at) for at in range(0, days + 1, every)]
+    months = range(first.year * 12 + first.month - (first.day == 1), last.year * 12 + last.month)
+    least = 12 if days > LONG_SPAN else 1
+    every = next(step for step in (1, 2, 3, 6, 12, 24, 60, 120, 600) if step >= least and len(months) / step <= most)
+    return [date(month // 12, month % 12 + 1, 1) for month in months if month % every == 0]
 
 
 def _date_label(day: date, days: int) -> str:

@@ -9,8 +9,6 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from markupsafe import Markup
 
-from app.api.answers import Body
-from app.api.errors import RETRY_SECONDS
 from app.api.packages import known_package
 from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.routes import Services
@@ -19,9 +17,11 @@ from app.discovery.github import Document
 from app.discovery.lookups import GitHubOffError
 from app.discovery.package import Downloads, PackageQuestion, downloads_of
 from app.discovery.service import Discovery
+from app.front.answer import Body
+from app.front.lifetime import SHORT_SECONDS
 from app.pages.fill import html
 from app.pages.readme import is_markdown, readme_html
-from app.pages.routes import page
+from app.pages.routes import lasting_error_page, page
 from app.stats.questions import NothingLoadedError
 from app.warehouse.layout import Published
 from app.warehouse.warehouse import Warehouse
@@ -63,10 +63,12 @@ async def get_about_page(
         ),
         readme.document,
     )
-    published = await answers.warehouse.published()
-    answer = await answers.kept(about_html, answers.warehouse, published, question)
     is_final = readme.is_final and discovery.patient.is_final(about)
-    return answers.send(request, answer, answers.settings.cache_ttl_seconds if is_final else RETRY_SECONDS)
+    seconds = answers.settings.cache_ttl_seconds if is_final else SHORT_SECONDS
+    kept = await answers.finder.find(
+        about_html, question, as_body=lasting_error_page, key=name, seconds=seconds, keep=is_final
+    )
+    return answers.send(request, kept)
 
 
 async def _readme(discovery: Discovery, name: str) -> Readme:

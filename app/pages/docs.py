@@ -1,12 +1,11 @@
 """The API reference, drawn from openapi.yaml; and the way there."""
 
-from functools import cache
 from typing import Any
 
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.answers import Answer, Answers
+from app.api.answers import Answers
 from app.api.routes import endpoint
 from app.pages.fill import html
 from app.pages.routes import page
@@ -15,12 +14,9 @@ from app.pages.routes import page
 @page("/docs")
 async def get_docs_page(request: Request[Any, Any, Any], answers: NamedDependency[Answers]) -> Response[bytes]:
     """The API reference."""
-    return answers.send(request, _docs(answers.warehouse.is_demo), answers.settings.cache_ttl_seconds)
-
-
-@cache
-def _docs(is_demo: bool) -> Answer:
-    return Answer.of(html("docs.html", data_images=True, is_demo=is_demo))
+    is_demo = answers.warehouse.is_demo
+    body = html("docs.html", data_images=True, is_demo=is_demo)
+    return answers.keep(request, (get_docs_page, is_demo), body, answers.settings.cache_ttl_seconds)
 
 
 @endpoint("/api")

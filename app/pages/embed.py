@@ -9,12 +9,13 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers, Body
+from app.api.answers import Answers
 from app.api.charts import charted_series, drawn_chart
 from app.api.parameters import parse_query
+from app.front.answer import Body
 from app.pages.fill import html
 from app.pages.parameters import EmbedQuery
-from app.pages.routes import page
+from app.pages.routes import lasting_framed_error_page, page
 from app.stats.questions import SeriesQuestion
 from app.warehouse.layout import Published
 from app.warehouse.warehouse import Warehouse
@@ -35,7 +36,7 @@ async def get_embed_page(
     query = parse_query(request, EmbedQuery)
     # Not by a parameter of the function: Litestar would take it for the query's, which file types have too.
     about = charted_series(request.path_params["type"], package, query, answers.settings.window_days)
-    return await answers.respond(request, embed_html, EmbedQuestion(about, query))
+    return await answers.respond(request, embed_html, EmbedQuestion(about, query), as_body=lasting_framed_error_page)
 
 
 async def embed_html(warehouse: Warehouse, published: Published, question: EmbedQuestion) -> Body:

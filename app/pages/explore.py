@@ -7,11 +7,13 @@ import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.answers import Answer, Body
-from app.api.errors import RETRY_SECONDS
+from app.api.packages import keep_with_index
 from app.api.parameters import parse_query
 from app.api.routes import Services
 from app.discovery.index import Index, Query, Sort
+from app.front.answer import Answer, Body
+from app.front.lifetime import SHORT_SECONDS
+from app.front.store import Kept
 from app.pages.fill import html
 from app.pages.parameters import ExploreQuery
 from app.pages.routes import page
@@ -26,13 +28,13 @@ async def get_explore_page(request: Request[Any, Any, Any], services: NamedDepen
     query = parse_query(request, ExploreQuery)
     is_demo = answers.warehouse.is_demo
     if discovery.index is None:
-        answer = Answer.of(html("no_index.html", is_off=discovery.is_off, is_demo=is_demo))
-        return answers.send(request, answer, RETRY_SECONDS)
-    answer = await answers.kept(explore_html, discovery.index, query, is_demo)
-    return answers.send(request, answer, answers.settings.cache_ttl_seconds)
+        body = html("no_index.html", is_off=discovery.is_off, is_demo=is_demo)
+        return answers.send(request, Kept.until(SHORT_SECONDS, None, Answer(body)))
+    body = explore_html(discovery.index, query, is_demo)
+    return answers.send(request, keep_with_index(answers, discovery, (get_explore_page, query), body))
 
 
-async def explore_html(index: Index, query: ExploreQuery, is_demo: bool) -> Body:
+def explore_html(index: Index, query: ExploreQuery, is_demo: bool) -> Body:
     """One page of what matches."""
     asked = Query(
         q=query.q,

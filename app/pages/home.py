@@ -7,12 +7,13 @@ import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.answers import Answers, Body
+from app.api.answers import Answers
 from app.api.parameters import parse_query
+from app.front.answer import Body
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
 from app.pages.fill import html
 from app.pages.parameters import HomeQuery
-from app.pages.routes import page
+from app.pages.routes import lasting_error_page, page
 from app.stats.changes import ChangesQuestion, change_of, changes
 from app.stats.questions import Ranked, SearchQuestion, TopQuestion, newest_day, popularity, search, top
 from app.stats.windows import TREND_WEEKS
@@ -47,7 +48,9 @@ class Place(msgspec.Struct, frozen=True):
 async def get_home_page(request: Request[Any, Any, Any], answers: NamedDependency[Answers]) -> Response[bytes]:
     """Where people begin."""
     query = parse_query(request, HomeQuery)
-    return await answers.respond(request, home_html, HomeQuestion(query.q.strip(), answers.settings.window_days))
+    return await answers.respond(
+        request, home_html, HomeQuestion(query.q.strip(), answers.settings.window_days), as_body=lasting_error_page
+    )
 
 
 async def home_html(warehouse: Warehouse, published: Published, question: HomeQuestion) -> Body:

@@ -8,13 +8,14 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers, Body
+from app.api.answers import Answers
 from app.api.parameters import package_name, parse_query
+from app.front.answer import Body
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 from app.pages.figures import figures_of
 from app.pages.fill import html
 from app.pages.parameters import PackagePageQuery, Range
-from app.pages.routes import page
+from app.pages.routes import lasting_error_page, page
 from app.pages.sparkline import sparkline
 from app.stats.changes import ChangesQuestion, change_of, changes
 from app.stats.questions import Recent, RecentQuestion, newest_day, popularity, recent
@@ -56,7 +57,9 @@ async def get_package_page(
 ) -> Response[bytes]:
     """One package; with `compare`, several on one chart."""
     query = parse_query(request, PackagePageQuery)
-    return await answers.respond(request, package_html, PackagePageQuestion(package_name(package), query))
+    return await answers.respond(
+        request, package_html, PackagePageQuestion(package_name(package), query), as_body=lasting_error_page
+    )
 
 
 async def package_html(warehouse: Warehouse, published: Published, question: PackagePageQuestion) -> Body:

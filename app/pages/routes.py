@@ -9,9 +9,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ExceptionHandlersMap
 
-from app.api.errors import PROBLEMS, as_problem
+from app.api.errors import PROBLEMS, as_problem, lasting_problem
 from app.api.parameters import NoQuery
 from app.api.routes import endpoint
+from app.front.answer import NO_STORE, Body
 from app.pages.fill import HTML, fill
 from app.pages.security import security_headers
 
@@ -28,15 +29,31 @@ def page(
 def error_page(request: Request[Any, Any, Any], error: Exception, *, framed: bool = False) -> Response[bytes]:
     """The page that an error has: the status, headers and words of the API's problem, for people."""
     problem = as_problem(request, error)
-    status = problem.status_code
-    content = fill(
+    headers = {**(problem.headers or {}), **dict(security_headers(framed=framed))}
+    return Response(_words(problem, framed), status_code=problem.status_code, media_type=HTML, headers=headers)
+
+
+def lasting_error_page(error: Exception, *, framed: bool = False) -> Body | None:
+    """The page of an error that lasts, ready to be kept; None for another."""
+    problem = lasting_problem(error)
+    if problem is None:
+        return None
+    headers = security_headers(framed=framed)
+    return Body(_words(problem, framed), HTML, headers, problem.status_code, cache_control=NO_STORE)
+
+
+def lasting_framed_error_page(error: Exception) -> Body | None:
+    """The same, in an <iframe>."""
+    return lasting_error_page(error, framed=True)
+
+
+def _words(problem: ProblemDetailsException, framed: bool) -> bytes:
+    return fill(
         "embed_error.html" if framed else "error.html",
-        status=status,
-        headline=HEADLINES.get(status, "Something went wrong"),
+        status=problem.status_code,
+        headline=HEADLINES.get(problem.status_code, "Something went wrong"),
         detail=problem.detail,
     )
-    headers = {**(problem.headers or {}), **dict(security_headers(framed=framed))}
-    return Response(content, status_code=status, media_type=HTML, headers=headers)
 
 
 def _framed_error_page(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -1,6 +1,7 @@
 """Styles, scripts and vendored files, served from memory under a URL that changes whenever one of them does."""
 
 import hashlib
+import math
 import mimetypes
 from functools import cache
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.answers import Answer, Body, matches
+from app.api.answers import Answers
 from app.api.routes import endpoint
+from app.front.answer import Body
 
 FOLDER = Path(__file__).parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
@@ -25,7 +28,7 @@ MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+
 class Tree(msgspec.Struct, frozen=True):
     """All files by path; `digest` is of all of them, so that relative links from one to another hold."""
 
-    files: dict[str, Answer]
+    files: dict[str, Body]
     digest: str
 
 
@@ -36,10 +39,11 @@ def tree() -> Tree:
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
             media_type = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
-            body = Body(path.read_bytes(), media_type, (("X-Content-Type-Options", "nosniff"),))
-            files[path.relative_to(FOLDER).as_posix()] = Answer.of(body)
-    parts = "".join(f"{name}{answer.etag}" for name, answer in files.items())
-    return Tree(files, hashlib.blake2b(parts.encode(), digest_size=8).hexdigest())
+            files[path.relative_to(FOLDER).as_posix()] = Body(path.read_bytes(), media_type, cache_control=FOREVER)
+    digest = hashlib.blake2b(digest_size=8)
+    for name, body in files.items():
+        digest.update(f"{name}\0{len(body.content)}\0".encode() + body.content)
+    return Tree(files, digest.hexdigest())
 
 
 def static_url(path: str) -> str:
@@ -52,22 +56,14 @@ def static_url(path: str) -> str:
 
 @endpoint("/static/{digest:str}/{path:path}")
 async def get_static_file(
-    request: Request[Any, Any, Any], digest: FromPath[str], path: FromPath[str]
+    request: Request[Any, Any, Any], digest: FromPath[str], path: FromPath[str], answers: NamedDependency[Answers]
 ) -> Response[bytes]:
     """A file. Under the URL of another version it is the same one for a moment: a page may have been kept since."""
     files = tree()
-    answer = files.files.get(path.removeprefix("/"))
-    if answer is None:
+    body = files.files.get(path.removeprefix("/"))
+    if body is None:
         raise NotFoundException
-    headers = {
-        "ETag": answer.etag,
-        "Cache-Control": FOREVER if digest == files.digest else BRIEFLY,
-        **dict(answer.body.headers),
-    }
-    is_known = matches(request.headers.get("if-none-match"), answer.etag)
-    return Response(
-        b"" if is_known else answer.body.content,
-        status_code=304 if is_known else 200,
-        headers=headers,
-        media_type=answer.body.media_type,
-    )
+    if digest != files.digest:
+        brief = msgspec.structs.replace(body, cache_control=BRIEFLY)
+        return answers.keep(request, (get_static_file, path, BRIEFLY), brief, math.inf)
+    return answers.keep(request, (get_static_file, path), body, math.inf)

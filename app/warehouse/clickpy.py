@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.connection import NamedConnection
 from app.warehouse.errors import translated
 from app.warehouse.layout import Published, question
-from app.warehouse.named import NamedQueries
 
 PACKAGES_A_QUERY = 100
 """The most downloaded packages have millions of rows each in the table of installers."""
@@ -50,7 +50,7 @@ class ClickPy:
     published_seconds = 300.0
     sums_all_packages = False
 
-    def __init__(self, queries: NamedQueries) -> None:
+    def __init__(self, queries: NamedConnection) -> None:
         self._queries = queries
 
     async def published(self) -> Published:

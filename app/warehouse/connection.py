@@ -21,6 +21,13 @@ class Connection(Protocol):
         """Give everything back."""
 
 
+class NamedConnection(Protocol):
+    """What layouts need: every query has a name."""
+
+    async def query(self, name: str, sql: str, parameters: Mapping[str, Any]) -> Rows:
+        """The rows that a query returns. Raises WarehouseError."""
+
+
 class Engine(Protocol):
     """A ClickHouse that the settings name: synchronous clients for whoever writes, one async interface for readers."""
 

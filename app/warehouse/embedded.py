@@ -25,7 +25,8 @@ from app.settings import SettingError
 from app.warehouse.connection import QUERY_SECONDS, Rows
 from app.warehouse.errors import WarehouseInUseError, WarehouseUnavailableError, translated
 
-READER_THREADS = max(4, os.cpu_count() or 1)
+READER_THREADS = 32
+"""At most: a thread starts when none is free. How many questions there are at once is said in turns.py."""
 HOLDER_FILE = "pypistats-server.lock"
 
 

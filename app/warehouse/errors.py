@@ -3,6 +3,7 @@
 WarehouseError                what the warehouse could not do; its message is safe to show
 ├── WarehouseUnavailableError      nothing answers, or not in time: try again later
 │   ├── NoSpaceError                   its disk is full, or cannot be written
+│   ├── WarehouseBusyError             too many questions are being asked
 │   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
 ├── WarehouseInUseError            another process has the embedded engine's folder
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
@@ -22,6 +23,10 @@ class WarehouseError(Exception):
 
 class WarehouseUnavailableError(WarehouseError):
     """ClickHouse does not answer, or not in time."""
+
+
+class WarehouseBusyError(WarehouseUnavailableError):
+    """Too many questions are being asked; this one was not."""
 
 
 class NoTablesError(WarehouseUnavailableError):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from app.warehouse.named import NamedQueries
+from app.warehouse.connection import NamedConnection
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -27,6 +27,10 @@ class Published(msgspec.Struct, frozen=True):
     def __hash__(self) -> int:
         """Of the part that tells any two apart: this is part of every answer's key, and there are thousands of days."""
         return hash((self.state, self.dead))
+
+    def answers_differ(self, other: "Published") -> bool:
+        """Whether an answer from the other may be another. Sweeping what was superseded changes none."""
+        return msgspec.structs.replace(other, dead=self.dead) != self
 
     @property
     def newest_day(self) -> date | None:
@@ -48,7 +52,7 @@ class Layout(Protocol):
     published_seconds: float
     sums_all_packages: bool
 
-    def __init__(self, queries: NamedQueries) -> None: ...
+    def __init__(self, queries: NamedConnection) -> None: ...
 
     async def published(self) -> Published:
         """What is published at this moment."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from app.warehouse.connection import NamedConnection
 from app.warehouse.layout import Published, question
-from app.warehouse.named import NamedQueries
 
 DEMO_SOURCE = "demo"
 """The source of loads that hold synthetic events."""
@@ -20,7 +20,7 @@ class Rollup:
     published_seconds = 3.0
     sums_all_packages = True
 
-    def __init__(self, queries: NamedQueries) -> None:
+    def __init__(self, queries: NamedConnection) -> None:
         self._queries = queries
 
     async def published(self) -> Published:

@@ -6,21 +6,29 @@ from async_lru import alru_cache
 
 from app.counts import Queries
 from app.warehouse.clickpy import ClickPy
-from app.warehouse.connection import Connection
+from app.warehouse.connection import Connection, NamedConnection
 from app.warehouse.errors import NoTablesError
 from app.warehouse.layout import Layout, Published
 from app.warehouse.named import NamedQueries
 from app.warehouse.rollup import Rollup
+from app.warehouse.turns import MOST_AT_ONCE, Turns
+
+DEFAULT_PUBLISHED_SECONDS = 3.0
+"""For a database that has no layout yet."""
 
 LAYOUTS: tuple[type[Layout], ...] = (Rollup, ClickPy)
 
 
 class Warehouse:
-    """A ClickHouse with our questions: what is published is looked up here, all else is asked of `layout`."""
+    """A ClickHouse with our questions: what is published is looked up here, all else is asked of `layout`.
 
-    def __init__(self, connection: Connection) -> None:
+    So many questions are asked of that `at_once`, the next in turn. Whoever looks need not wait for one.
+    """
+
+    def __init__(self, connection: Connection, at_once: int = MOST_AT_ONCE) -> None:
         self._connection = connection
         self._queries = NamedQueries(connection)
+        self._turns = Turns(self._queries, at_once)
         self._layout: Layout | None = None
         self._last: Published | None = None
         self._choose = alru_cache(maxsize=1)(self._choose_layout)
@@ -38,6 +46,11 @@ class Warehouse:
         if self._layout is None:
             raise NoTablesError
         return self._layout
+
+    @property
+    def published_seconds(self) -> float:
+        """How often it is worth while to look up what is published."""
+        return DEFAULT_PUBLISHED_SECONDS if self._layout is None else self._layout.published_seconds
 
     @property
     def queries(self) -> Queries:
@@ -64,16 +77,16 @@ class Warehouse:
         self._look_up.cache_clear()
 
     async def _choose_layout(self) -> None:
-        layout = await find_layout(self._queries)
-        self._look_up = alru_cache(maxsize=1, ttl=layout.published_seconds)(self._look_up_published)
-        self._layout = layout
+        kind = await find_layout(self._queries)
+        self._look_up = alru_cache(maxsize=1, ttl=kind.published_seconds)(self._look_up_published)
+        self._layout = kind(self._turns)
 
     async def _look_up_published(self) -> Published:
-        self._last = await self.layout.published()
+        self._last = await type(self.layout)(self._queries).published()
         return self._last
 
 
-async def find_layout(queries: NamedQueries) -> Layout:
+async def find_layout(queries: NamedConnection) -> type[Layout]:
     """The layout whose tables are in the database. Raises NoTablesError where one has not all of its tables."""
     sql = (files("app.warehouse") / "layouts" / "tables.sql").read_text(encoding="utf-8")
     names = [name for layout in LAYOUTS for name in layout.tables]
@@ -81,7 +94,7 @@ async def find_layout(queries: NamedQueries) -> Layout:
     for layout in LAYOUTS:
         missing = [name for name in layout.tables if name not in there]
         if not missing:
-            return layout(queries)
+            return layout
         if layout.tables[0] in there:
             raise NoTablesError(f"the database has not all tables of the layout {layout.name}: {', '.join(missing)}")
     raise NoTablesError

@@ -308,6 +308,18 @@ def test_size(client: TestClient[Any], kind: str, query: str, size: tuple[int, i
     assert picture_size(answer.content) == size
 
 
+@pytest.mark.parametrize("chart", ["line", "bar"])
+def test_a_small_picture_has_room_for_what_it_shows(client: TestClient[Any], chart: str) -> None:
+    for package in ("many", "odd"):
+        query = f"{package}/chart/version?chart={chart}&width=320&height=240&start_date=2026-03-09"
+        svg = client.get(f"/api/packages/{query}&format=svg").content
+        found = pixels(client.get(f"/api/packages/{query}").content)
+        labels = [text for text in texts(svg) if text in drawn(get(client, query))]
+
+        assert labels
+        assert sum(found[colour] for colour in colours_in(client, query)) > 500
+
+
 def test_an_svg_says_what_it_shows(client: TestClient[Any]) -> None:
     svg = client.get(f"/api/packages/some/chart/python_minor?format=svg&{FROM_SUNDAY}").content
 

@@ -1,8 +1,10 @@
 """What tests say about answers, in few words."""
 
+import time
 from typing import Any
 
 import httpx
+from litestar.testing import TestClient
 
 
 def body(response: httpx.Response) -> Any:
@@ -42,3 +44,17 @@ def assert_bad(response: httpx.Response, detail: str) -> None:
 def assert_unknown(response: httpx.Response, package: str) -> None:
     """Fail where an answer does not say that a package is not known."""
     assert_problem(response, 404, "Not Found", f"package: no download of {package!r} has been loaded")
+
+
+WAIT_SECONDS = 20
+
+
+def eventually(client: TestClient[Any], path: str, expected: Any) -> httpx.Response:
+    """The answer, as soon as it is the one expected: a server looks for new data every few seconds."""
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        answer = client.get(path)
+        if answer.status_code == 200 and answer.json() == expected:
+            return answer
+        assert time.monotonic() < until, answer.text
+        time.sleep(0.05)

@@ -5,6 +5,7 @@ It is read here without the app's help: `validate_answer` must not share a mista
 
 import json
 import re
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,27 @@ import httpx
 import jsonschema_rs
 import yaml
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 CONTRACT = Path(__file__).parents[2] / "openapi.yaml"
 
 STATIC = "/static/"
 """Where the pages' own files are. They are no part of the contract."""
 
-UNDOCUMENTED_HEADERS = {"content-type", "content-length", "date", "server", "connection"}
-"""What HTTP itself has in every answer."""
+UNDOCUMENTED_HEADERS = {
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "date",
+    "server",
+    "connection",
+    "age",
+    "x-content-type-options",
+}
+"""What HTTP itself has, and what the contract promises in words, of every answer."""
 PREFLIGHT_HEADERS = {"access-control-allow-methods", "access-control-allow-headers", "access-control-max-age"}
 """What the Fetch standard has in an answer to OPTIONS."""
 
@@ -90,6 +105,7 @@ def _check_promises(response: httpx.Response, name: str | None, where: str) -> N
     """What every answer must have, whatever the contract says of it."""
     headers = response.headers
     assert headers.get("access-control-allow-origin") == "*", f"{where} without Access-Control-Allow-Origin: *"
+    assert headers.get("x-content-type-options") == "nosniff", f"{where} without X-Content-Type-Options: nosniff"
     if name != "/health" and response.status_code in {200, 304}:
         assert "etag" in headers, f"{where} without ETag"
         assert "cache-control" in headers, f"{where} without Cache-Control"
@@ -127,10 +143,18 @@ def _check_body(response: httpx.Response, answer: dict[str, Any], where: str) ->
     schema = content[media_type].get("schema")
     if response.request.method == "HEAD" or schema is None:
         return
-    body: Any = _decode(response.content, where) if media_type.endswith("json") else response.content.decode("utf-8")
+    content = content_of(response)
+    body: Any = _decode(content, where) if media_type.endswith("json") else content.decode("utf-8")
     _check_value(body, schema, where)
     if media_type == "application/problem+json":
         assert body["status"] == response.status_code, f"{where}; its body says {body['status']}"
+
+
+def content_of(response: httpx.Response) -> bytes:
+    """The content of an answer, decoded; httpx itself does not know Zstandard."""
+    if response.headers.get("content-encoding") == "zstd":
+        return zstd.decompress(response.content)
+    return response.content
 
 
 def _decode(content: bytes, where: str) -> Any:
