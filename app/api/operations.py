@@ -34,20 +34,23 @@ async def get_health(request: Request[Any, Any, Any], services: NamedDependency[
 
 
 async def _readiness(answers: Answers) -> dict[str, Any]:
-    """What is loaded. Raises a 503 where nothing can be answered."""
-    warehouse = answers.warehouse
+    """What is loaded. Raises a 503 where nothing can be answered, not even from memory."""
+    finder = answers.finder
     try:
-        published = (await answers.finder.versions.look()).published
+        published = (await finder.versions.look()).published
+        facts: dict[str, Any] = {"clickhouse": "reachable"}
     except NoTablesError as error:
         raise unavailable(str(error), clickhouse="reachable") from None
     except WarehouseError:
-        layout = {"layout": warehouse.layout_name} if warehouse.layout_name else {}
-        raise unavailable("ClickHouse cannot be asked", clickhouse="unreachable", **layout) from None
-    facts: dict[str, Any] = {
-        "clickhouse": "reachable",
-        "layout": warehouse.layout_name,
-        "dataset": warehouse.dataset,
-    }
+        facts = {"clickhouse": "unreachable"}
+        if answers.warehouse.layout_name:
+            facts["layout"] = answers.warehouse.layout_name
+        version = finder.versions.current
+        if version is None or not len(finder.answers):
+            raise unavailable("ClickHouse cannot be asked", **facts) from None
+        published = version.published
+        facts["reason"] = "ClickHouse cannot be asked; what has been answered before is answered still"
+    facts |= {"layout": answers.warehouse.layout_name, "dataset": answers.warehouse.dataset}
     if published.newest_day is None:
         raise unavailable("no day of downloads has been loaded yet", **facts)
     return facts | {

@@ -105,6 +105,6 @@ function option(list, found, position) {
   const downloads = document.createElement("span");
   downloads.className = "quiet";
   downloads.textContent = `${compact(found.downloads)} / month`;
-  item.append(found.package, downloads);
+  item.append(found.package, " ", downloads);
   return item;
 }

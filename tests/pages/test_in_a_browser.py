@@ -1,0 +1,273 @@
+"""Pages in headless Chromium: found, read, used by keyboard and on a phone, embedded, and with scripts off."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.discovery.stub import Stub
+from tests.pages.browser import answering, folder_served, visiting
+from tests.support.ecosystem import SETTINGS, urls_of
+from tests.support.fixtures import Dataset
+
+PAGES = [
+    "/",
+    "/?q=num",
+    "/packages/numpy",
+    "/packages/numpy?compare=pandas&chart=bar&granularity=week",
+    "/packages/numpy/about",
+    "/packages/__all__",
+    "/embed/numpy/python_minor",
+    "/explore",
+    "/docs",
+]
+PHONE = {"width": 360, "height": 740}
+NOT_FOUND = "console: Failed to load resource: the server responded with a status of 404 (Not Found)"
+
+
+@pytest.fixture(scope="module")
+def site(chromium: str, pages_data: Dataset, ecosystem: Stub) -> Iterator[str]:
+    """A server with the pages' downloads and an index."""
+    with answering(pages_data.app(**SETTINGS | urls_of(ecosystem))) as base:
+        yield base
+
+
+# For this module alone: Playwright's loop goes on in this thread, where tests of other modules run theirs.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Debian's Chromium."""
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
+
+
+def described(start: str) -> str:
+    """What a screen reader says of numpy's first chart."""
+    return (
+        f"numpy: downloads with and without mirrors, {start} to Tue, 10 Mar 2026. "
+        "At the end: with mirrors 12, without mirrors 12."
+    )
+
+
+def test_from_a_search_to_a_package_to_another_range(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/")
+        page.get_by_role("combobox", name="Package").fill("num")
+        expect(page.get_by_role("option")).to_have_text(["numpy 314 / month", "numpy-financial 1 / month"])
+        page.get_by_role("option", name="numpy 314").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("numpy")
+        canvas = page.locator("#overall canvas")
+        expect(canvas).to_have_attribute("aria-label", described("Wed, 31 Dec 2025"))
+        with page.expect_response(lambda answer: "/chart/overall" in answer.url) as answered:
+            page.get_by_role("radio", name="30 days").check()
+        assert "start_date=2026-02-09" in answered.value.url
+        expect(canvas).to_have_attribute("aria-label", described("Mon, 9 Feb 2026"))
+        assert page.url == f"{site}/packages/numpy?range=30&granularity=day&chart=line"
+        link = page.locator("#overall .calls a", has_text="CSV").get_attribute("href")
+        assert link == "/api/packages/numpy/overall?start_date=2026-02-09&granularity=day&format=csv"
+        page.reload()
+        assert page.locator("input[name=range]:checked").input_value() == "30"
+        assert visit.complaints() == []
+
+
+def test_a_search_by_keyboard_alone(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/")
+        box = page.get_by_role("combobox", name="Package")
+        expect(box).to_be_focused()
+        page.keyboard.type("Num")
+        expect(box).to_have_attribute("aria-expanded", "true")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        active = page.get_by_role("option", selected=True)
+        expect(active).to_have_attribute("data-name", "numpy-financial")
+        assert box.get_attribute("aria-activedescendant") == active.get_attribute("id")
+        page.keyboard.press("Escape")
+        expect(box).to_have_attribute("aria-expanded", "false")
+        page.keyboard.press("ArrowDown")
+        expect(box).to_have_attribute("aria-expanded", "true")
+        page.keyboard.press("ArrowUp")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/packages/numpy-financial")
+        assert visit.complaints() == []
+
+
+def test_a_name_typed_in_full_leads_to_its_page(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/explore")
+        page.get_by_role("combobox", name="Package").fill("Numpy_Financial")
+        expect(page.locator(".suggestions li")).to_have_count(1)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/packages/numpy-financial")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_quiet_and_accessible(site: str, browser: Browser, path: str) -> None:
+    """No error, no request to another host, nothing that the policy forbids; in both themes, and 360 pixels wide."""
+    with visiting(browser, site) as visit:
+        page = visit.open(path)
+        assert visit.inaccessible() == []
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_load_state("networkidle")
+        assert visit.inaccessible() == []
+        page.set_viewport_size(PHONE)
+        assert visit.width() == PHONE["width"]
+        assert visit.inaccessible() == []
+        assert visit.complaints() == []
+
+
+def test_an_error_is_quiet_and_accessible(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        visit.open("/packages/unheard-of")
+        assert visit.inaccessible() == []
+        assert visit.complaints() == [NOT_FOUND]
+
+
+def test_a_chart_for_every_dimension(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/packages/numpy?compare=pandas")
+        for figure in page.locator(".chart").all():
+            figure.scroll_into_view_if_needed()
+            expect(figure.locator("canvas")).to_be_visible()
+        expect(page.locator(".chart canvas")).to_have_count(9)
+        assert page.locator("#compared .legend button").all_text_contents() == ["numpy", "pandas"]
+        assert visit.complaints() == []
+
+
+def test_a_series_is_hidden_by_keyboard(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/packages/numpy")
+        button = page.locator("#overall .legend button").first
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(button).to_have_attribute("aria-pressed", "false")
+        assert page.evaluate("Chart.getChart(document.querySelector('#overall canvas')).isDatasetVisible(0)") is False
+
+
+def test_what_a_stranger_wrote_runs_nowhere(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/packages/numpy")
+        expect(page.locator("#about-short")).to_have_text("2.1.0 · Fundamental package for array computing in Python")
+        expect(page.locator(".readme em")).to_have_text("fundamental")
+        assert page.evaluate("window.hacked") is None
+        assert visit.complaints() == []
+
+
+def test_the_theme_that_was_chosen_is_remembered(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/packages/numpy")
+        with page.expect_response(lambda answer: "/chart/overall" in answer.url and "theme=dark" in answer.url):
+            page.get_by_role("button", name="Switch between light and dark").click()
+        page.reload()
+        assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+        assert visit.complaints() == []
+
+
+def test_what_is_copied_is_whole(site: str, browser: Browser) -> None:
+    with visiting(browser, site, permissions=["clipboard-read", "clipboard-write"]) as visit:
+        page = visit.open("/packages/numpy")
+        copied = []
+        for button in page.locator("[data-copy]").all():
+            button.click()
+            expect(button).to_have_text("Copied")
+            copied.append(page.evaluate("navigator.clipboard.readText()"))
+        assert copied[0] == f"[![Downloads]({site}/api/packages/numpy/badge)]({site}/packages/numpy)"
+        assert copied[3] == (
+            f'<iframe src="{site}/embed/numpy/python_minor" width="720" height="400" title="Downloads of numpy" '
+            'loading="lazy"></iframe>'
+        )
+        assert all(site in text for text in copied)
+
+
+def test_without_chart_js_there_are_pictures(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        visit.page.route("**/chart.umd.min.js", lambda route: route.abort())
+        page = visit.open("/embed/numpy/system")
+        image = page.locator(".plot img")
+        expect(image).to_be_visible()
+        assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth }") == 1200
+
+
+def test_a_chart_that_the_server_refuses_says_why(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        refusal = '{"status": 503, "title": "Service Unavailable", "detail": "too many charts"}'
+        visit.page.route("**/chart/**", lambda route: route.fulfill(status=503, body=refusal))
+        page = visit.open("/embed/numpy/system")
+        expect(page.locator(".plot")).to_have_text("too many charts")
+
+
+@pytest.fixture(scope="module")
+def elsewhere(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Another origin, with a page that frames ours."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for name, path in (("embed", "/embed/numpy/python_minor"), ("package", "/packages/numpy"), ("home", "/")):
+        frame = f'<iframe src="{site}{path}" width="720" height="400"></iframe>'
+        html = f'<!doctype html><link rel="icon" href="data:,">{frame}'
+        (folder / f"{name}.html").write_text(html, encoding="utf-8")
+    with folder_served(folder) as base:
+        yield base
+
+
+def test_a_chart_in_a_page_of_another_origin(site: str, elsewhere: str, browser: Browser) -> None:
+    with visiting(browser, site, elsewhere, "data:") as visit:
+        page = visit.open(f"{elsewhere}/embed.html")
+        frame = page.frame_locator("iframe")
+        expect(frame.locator("canvas")).to_be_visible()
+        expect(frame.get_by_role("link")).to_have_text("numpy: downloads by Python minor version")
+        height = frame.locator("html").evaluate("(root) => root.scrollHeight")
+        assert height <= 400  # no scroll bars in the frame that the page's snippet makes
+        assert visit.complaints() == []
+
+
+@pytest.mark.parametrize("name", ["package", "home"])
+def test_no_other_page_is_framed(site: str, elsewhere: str, browser: Browser, name: str) -> None:
+    with visiting(browser, site, elsewhere, "data:") as visit:
+        page = visit.open(f"{elsewhere}/{name}.html")
+        (_, framed) = page.frames
+        assert framed.url == "chrome-error://chromewebdata/"
+        assert any("frame-ancestors" in complaint for complaint in visit.complaints())
+
+
+def test_the_example_page_compares_from_another_origin(site: str, browser: Browser) -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    with folder_served(examples) as base, visiting(browser, site, base) as visit:
+        visit.page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+        page = visit.open(f"{base}/compare.html?server={site}&packages=numpy,pandas")
+        lines = page.locator("polyline")
+        expect(lines).to_have_count(2)
+        # Eleven weeks, of which the first and the last are not whole.
+        assert [len((line.get_attribute("points") or "").split()) for line in lines.all()] == [11, 11]
+        assert visit.complaints() == []
+
+
+def test_with_scripts_off_charts_are_pictures(site: str, browser: Browser) -> None:
+    with visiting(browser, site, java_script_enabled=False) as visit:
+        page = visit.page
+        page.goto(f"{site}/packages/numpy?range=30&compare=pandas")
+        images = page.locator(".plot img")
+        expect(images).to_have_count(10)
+        for image in images.all():
+            image.scroll_into_view_if_needed()
+            expect(image).to_have_js_property("naturalWidth", 1200)
+        expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+        page.get_by_role("radio", name="Bars").check()
+        page.get_by_role("button", name="Show").click()
+        assert "chart=bar" in page.url
+        assert "range=30" in page.url
+        assert "compare=pandas" in page.url
+
+
+def test_with_scripts_off_a_search_finds(site: str, browser: Browser) -> None:
+    with visiting(browser, site, java_script_enabled=False) as visit:
+        page = visit.page
+        page.goto(site)
+        page.get_by_role("searchbox").fill("num")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="numpy-financial").click()
+        assert page.url == f"{site}/packages/numpy-financial"
+        page.get_by_role("link", name="What PyPI and GitHub say of it").first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("About numpy-financial")

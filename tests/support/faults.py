@@ -1,0 +1,66 @@
+"""A ClickHouse that refuses, hangs or is slow when told to; otherwise the real one answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import httpx
+from litestar import Litestar
+
+from app.warehouse.connection import Connection, Rows
+from app.warehouse.errors import WarehouseUnavailableError
+from tests.support.contract import validate_answer
+
+Mode = Literal["well", "refusing", "hanging"]
+
+
+class FaultyConnection:
+    """Between the app and its ClickHouse."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.mode: Mode = "well"
+        self.slow_seconds = 0.0
+        self.slow = 0
+        self.asked = 0
+        self.most_at_once = 0
+        self._running = 0
+        self._connection = connection
+
+    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
+        """What ClickHouse answers, or what its fault makes of that."""
+        self.asked += 1
+        self._running += 1
+        self.most_at_once = max(self.most_at_once, self._running)
+        try:
+            if self.mode == "refusing":
+                raise WarehouseUnavailableError("ClickHouse does not answer")
+            if self.mode == "hanging":
+                await asyncio.Event().wait()
+            # What is slow is a question, not the look at what is published.
+            if self.slow_seconds and "FROM loads" not in sql:
+                self.slow += 1
+                await asyncio.sleep(self.slow_seconds)
+            return await self._connection.query(sql, parameters)
+        finally:
+            self._running -= 1
+
+    async def close(self) -> None:
+        """The connection is the app's to close."""
+
+
+@asynccontextmanager
+async def faulty(app: Litestar) -> AsyncIterator[tuple[httpx.AsyncClient, FaultyConnection]]:
+    """A client of a running app, and the faults of its ClickHouse."""
+    async with app.lifespan():
+        queries = app.state.answers.warehouse._queries
+        queries._connection = connection = FaultyConnection(queries._connection)
+        hooks: dict[str, list[Any]] = {"response": [_validate]}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=hooks) as client:
+            yield client, connection
+
+
+async def _validate(response: httpx.Response) -> None:
+    await response.aread()
+    validate_answer(response)

@@ -1,0 +1,206 @@
+"""While ClickHouse cannot be asked, what has been answered before is answered still, and the rest is a quick 503."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.support.answers import assert_problem, body
+from tests.support.events import event
+from tests.support.faults import Mode, faulty
+from tests.support.fixtures import Dataset
+
+NUMPY = "/api/packages/numpy/overall"
+SCIPY = "/api/packages/scipy/overall"
+WAIT_SECONDS = 20
+UNAVAILABLE = "the statistics cannot be read at the moment"
+BUSY = "too many questions about downloads are being answered at the moment"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks often, and does not wait long: the order of events is the same."""
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.2)
+    monkeypatch.setattr("app.front.versions.LATE_SECONDS", 0.3)
+
+
+@pytest.fixture
+def loaded(dataset: Dataset) -> Dataset:
+    """Two packages, one day."""
+    dataset.load([event("2026-03-10 12:00:00 UTC", name) for name in ("numpy", "scipy")])
+    return dataset
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until it is."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not is_so():  # noqa: ASYNC110  (what is waited for is not ours to signal)
+            await asyncio.sleep(0.01)
+
+
+async def until_marked(client: httpx.AsyncClient, path: str, marked: bool) -> httpx.Response:
+    """The answer, once it is marked as stale, or no more."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            answer = await client.get(path)
+            if ("age" in answer.headers) == marked:
+                return answer
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("mode", ["refusing", "hanging"])
+async def test_what_was_answered_is_answered_still(loaded: Dataset, mode: Mode) -> None:
+    async with faulty(loaded.app()) as (client, clickhouse):
+        before = await client.get(NUMPY)
+        clickhouse.mode = mode
+        stale = await until_marked(client, NUMPY, True)
+        etag = {"If-None-Match": before.headers["etag"]}
+        unmodified = await client.get(f"{NUMPY}?x=1", headers=etag)
+        clickhouse.mode = "well"
+        began = time.monotonic()
+        after = await until_marked(client, NUMPY, False)
+        seconds = time.monotonic() - began
+
+    assert (stale.status_code, stale.content, stale.headers["etag"]) == (200, before.content, before.headers["etag"])
+    assert stale.headers["cache-control"] == "public, max-age=5, stale-if-error=86400"
+    assert 0 <= int(stale.headers["age"]) <= WAIT_SECONDS
+    assert (unmodified.status_code, unmodified.headers["cache-control"]) == (304, stale.headers["cache-control"])
+    assert after.headers["cache-control"] == before.headers["cache-control"]
+    assert seconds < 2
+
+
+@pytest.mark.parametrize("mode", ["refusing", "hanging"])
+async def test_the_rest_is_503_at_once_and_asks_nobody(loaded: Dataset, mode: Mode) -> None:
+    async with faulty(loaded.app()) as (client, clickhouse):
+        await client.get(NUMPY)
+        clickhouse.mode = mode
+        await until_marked(client, NUMPY, True)
+        asked, began = clickhouse.asked, time.monotonic()
+        answers = await asyncio.gather(*[client.get(f"/api/packages/other-{n}/overall") for n in range(200)])
+        seconds = time.monotonic() - began
+        looks = clickhouse.asked - asked
+        clickhouse.mode = "well"
+        await until_marked(client, NUMPY, False)
+        cold = await client.get(SCIPY)
+
+    for answer in answers:
+        assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
+        assert int(answer.headers["retry-after"]) > 0
+    assert looks <= 2 + 10 * seconds
+    assert cold.status_code == 200
+
+
+async def test_who_waits_for_a_clickhouse_that_hangs_is_told(loaded: Dataset) -> None:
+    async with faulty(loaded.app(max_queries=2)) as (client, clickhouse):
+        await client.get(NUMPY)
+        clickhouse.mode = "hanging"
+        began = time.monotonic()
+        answers = await asyncio.gather(*[client.get(f"/api/packages/other-{n}/overall") for n in range(50)])
+        seconds = time.monotonic() - began
+        clickhouse.mode = "well"
+        # The turns of those that hung are free.
+        await until_marked(client, NUMPY, False)
+        after = await asyncio.gather(*[client.get(f"/api/packages/numpy/{kind}") for kind in ("system", "installer")])
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert seconds < 4
+    assert [answer.status_code for answer in after] == [200, 200]
+
+
+async def test_one_failure_is_not_an_outage(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 30.0)
+    async with faulty(loaded.app()) as (client, clickhouse):
+        clickhouse.mode = "refusing"
+        failed = await client.get(NUMPY)
+        clickhouse.mode = "well"
+        answer = await client.get(NUMPY)
+
+    assert (failed.status_code, answer.status_code) == (503, 200)
+    assert "age" not in answer.headers
+
+
+async def test_an_answer_of_the_day_before_is_better_than_none(
+    loaded: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.front.finder.REFRESHED_AT_ONCE", 0)
+    monkeypatch.setattr("app.front.lifetime.REFRESH_SECONDS", 0)
+    async with faulty(loaded.app()) as (client, clickhouse):
+        versions = client._transport.app.state.answers.finder.versions  # type: ignore[attr-defined]
+        before, first = await client.get(NUMPY), versions.current
+        loaded.load([event("2026-03-11 12:00:00 UTC", "numpy")])
+        await until(lambda: versions.current is not first)
+        clickhouse.mode = "refusing"
+        stale = await client.get(NUMPY)
+        clickhouse.mode = "well"
+        await until_marked(client, SCIPY, False)
+        after = await client.get(NUMPY)
+
+    assert stale.content == before.content
+    assert "stale-if-error" in stale.headers["cache-control"]
+    assert "age" in stale.headers
+    assert len(body(after)["data"]) == 2 * len(body(before)["data"])
+
+
+async def test_so_many_questions_at_once_and_the_rest_in_turn(loaded: Dataset) -> None:
+    async with faulty(loaded.app(max_queries=3)) as (client, clickhouse):
+        clickhouse.slow_seconds = 0.05
+        await asyncio.gather(*[client.get(f"/api/packages/other-{n}/overall") for n in range(20)])
+
+    assert clickhouse.most_at_once in {3, 4}  # and a look at what is published
+
+
+async def test_slow_questions_slow_no_other(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.warehouse.turns.WAIT_SECONDS", 0.2)
+    async with faulty(loaded.app(max_queries=2)) as (client, clickhouse):
+        known = await client.get(NUMPY)
+        clickhouse.slow_seconds = WAIT_SECONDS
+        slow = [asyncio.create_task(client.get(path)) for path in ("/api/top", "/api/search?q=n")]
+        await until(lambda: clickhouse.slow == 2)
+        began = time.monotonic()
+        waited, still_known = await client.get(SCIPY), await client.get(NUMPY)
+        seconds = time.monotonic() - began
+        for task in slow:
+            task.cancel()
+
+    assert_problem(waited, 503, "Service Unavailable", BUSY)
+    assert (still_known.status_code, still_known.headers) == (200, known.headers)
+    assert seconds < 2
+
+
+async def test_the_queue_has_an_end(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.warehouse.turns.MOST_WAITING", 5)
+    async with faulty(loaded.app(max_queries=1)) as (client, clickhouse):
+        await client.get(NUMPY)
+        clickhouse.slow_seconds = 0.2
+        answers = await asyncio.gather(*[client.get(f"/api/packages/other-{n}/overall") for n in range(30)])
+
+    assert sorted({answer.status_code for answer in answers}) == [404, 503]
+    assert sum(answer.status_code == 503 for answer in answers) >= 24
+
+
+@pytest.mark.parametrize("mode", ["refusing", "hanging"])
+async def test_ready_while_anything_can_be_answered(
+    loaded: Dataset, monkeypatch: pytest.MonkeyPatch, mode: Mode
+) -> None:
+    monkeypatch.setattr("app.front.versions.GIVE_UP_SECONDS", 0.5)
+    async with faulty(loaded.app()) as (client, clickhouse):
+        clickhouse.mode = mode
+        nothing = await client.get("/health?deep=1")
+        clickhouse.mode = "well"
+        await until_marked(client, NUMPY, False)
+        clickhouse.mode = mode
+        ready, alive = await client.get("/health?deep=1"), await client.get("/health")
+
+    assert (nothing.status_code, nothing.json()["detail"]) == (503, "ClickHouse cannot be asked")
+    assert (
+        body(ready).items()
+        >= {
+            "status": "ok",
+            "clickhouse": "unreachable",
+            "reason": "ClickHouse cannot be asked; what has been answered before is answered still",
+            "newest_day": "2026-03-10",
+        }.items()
+    )
+    assert body(alive) == {"status": "ok"}
