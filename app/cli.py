@@ -80,10 +80,11 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
         if demo:
             settings = msgspec.structs.replace(settings, clickhouse_url=DEMO_URL)
         log_config = configure(settings)
+        proxies = settings.proxies()
         # Opened here too, and kept: what is wrong with it is said plainly, before uvicorn starts.
         with _engine(settings) as engine:
             if workers > 1:
-                _refuse_several(engine, watch)
+                _refuse_several(engine, settings, watch)
             if demo:
                 with progress_shown() as report:
                     _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
@@ -103,6 +104,8 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 log_config=log_config,
                 access_log=False,
                 server_header=False,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=proxies,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
 
@@ -133,7 +136,7 @@ def _engine(settings: Settings) -> Iterator[Engine]:
         engine.close()
 
 
-def _refuse_several(engine: Engine, watch: Path | None) -> None:
+def _refuse_several(engine: Engine, settings: Settings, watch: Path | None) -> None:
     """Raise a SettingError for what more than one process cannot do."""
     if isinstance(engine, Embedded):
         raise SettingError("--workers: an embedded ClickHouse serves one process; more need a ClickHouse server")
@@ -142,13 +145,18 @@ def _refuse_several(engine: Engine, watch: Path | None) -> None:
             "--watch: one process loads at a time, so not with several --workers; "
             "start one more server for it, on a port of its own"
         )
+    if settings.metrics == "/metrics":
+        raise SettingError(
+            "METRICS=/metrics: each of several --workers counts for itself, and which of them answers is chance; "
+            "with METRICS=127.0.0.1:9100 each has a port of its own, from 9100 on"
+        )
 
 
 def worker_app() -> Litestar:
     """The app of one of several workers."""
     settings = _settings()
     configure(settings)
-    return create_app(settings)
+    return create_app(settings, is_one_of_several=True)
 
 
 @contextmanager

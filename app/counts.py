@@ -47,7 +47,6 @@ class Requests:
     def __init__(self) -> None:
         self.answered: dict[tuple[str, int, Cached], Histogram] = {}
         self.limited = 0
-        self.stale = 0
 
     def count(self, operation: str, status: int, cached: Cached, seconds: float) -> None:
         """Count an answer that has been sent."""

@@ -56,7 +56,7 @@ def chosen_format(settings: Settings) -> Format:
 def _configuration(form: Format, level: str) -> dict[str, Any]:
     formatter = "app.logs.JSONLines" if form == "json" else "app.logs.Text"
     # Libraries are heard when they warn; uvicorn also when it starts and stops.
-    ours = {"level": level.upper()}
+    ours = {"level": level.upper(), "propagate": True}
     return {
         "version": 1,
         "disable_existing_loggers": False,

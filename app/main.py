@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,16 +14,17 @@ from app.api.answers import Answers
 from app.api.badges import get_badge
 from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
-from app.api.operations import get_contract, get_health, redirect_to_plural
+from app.api.operations import get_contract, get_health, get_metrics, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
-from app.api.routes import provide_answers, provide_drawing, provide_services
+from app.api.routes import provide_answers, provide_drawing, provide_services, provide_watched
 from app.api.series import series_routes
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.front.front import Front
 from app.front.versions import Versions
+from app.metrics import Metrics, Server
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
 from app.pages.embed import get_embed_page
@@ -56,6 +57,7 @@ ROUTES = [
     redirect_to_plural,  # /api/package/…
     get_contract,  # /openapi.yaml
     get_health,  # /health
+    get_metrics,  # /metrics
     get_home_page,  # /
     get_package_page,  # /packages/{package}
     get_about_page,  # …/about
@@ -90,8 +92,17 @@ async def _look(versions: Versions) -> None:
         logger.warning("%s; serving all the same", error or "ClickHouse did not answer in time")
 
 
-def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[], datetime] = utc_now) -> Litestar:
-    """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`."""
+def create_app(
+    settings: Settings,
+    *,
+    watch: Path | None = None,
+    now: Callable[[], datetime] = utc_now,
+    is_one_of_several: bool = False,
+) -> Litestar:
+    """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
+
+    One of several processes with the same settings has its metrics on a port of its own.
+    """
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
@@ -113,8 +124,13 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         if watch:
             watcher = Watcher(watch, engine.client, finder.versions.look_soon)
             background.append(asyncio.create_task(watcher.run()))
+        app.state.metrics = metrics = Metrics(Server(front, finder, discovery, renderer, now))
         try:
-            yield
+            with ExitStack() as stack:
+                if ":" in settings.metrics:
+                    address = metrics.served(settings.metrics, is_one_of_several=is_one_of_several)
+                    logger.info("metrics are at %s", stack.enter_context(address))
+                yield
         finally:
             for task in background:
                 task.cancel()
@@ -131,6 +147,7 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
             "answers": Provide(provide_answers, sync_to_thread=False),
             "services": Provide(provide_services, sync_to_thread=False),
             "drawing": Provide(provide_drawing, sync_to_thread=False),
+            "watched": Provide(provide_watched, sync_to_thread=False),
         },
         lifespan=[opened],
         plugins=[problem_details],
@@ -138,5 +155,5 @@ def create_app(settings: Settings, *, watch: Path | None = None, now: Callable[[
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = front = Front(app.asgi_handler)
+    app.asgi_handler = front = Front(app.asgi_handler, settings)
     return app

@@ -15,6 +15,8 @@ import msgspec
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.front.headers import COMMON
+
 REQUEST_SECONDS = 10.0
 """In which a request has to arrive: from its first byte, or the opening of its connection, to its last."""
 UNREAD_SECONDS = 60.0
@@ -263,7 +265,7 @@ def _problem_headers(status: int) -> tuple[tuple[bytes, bytes], ...]:
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(_problem(status))).encode()),
         (b"cache-control", b"no-store"),
-        (b"access-control-allow-origin", b"*"),
+        *COMMON,
         *(RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else ()),
     )
 

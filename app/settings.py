@@ -7,6 +7,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -105,12 +106,50 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="its folder that has one folder for each official package")
     ] = "sdk/python/packages"
 
+    rate_limit: Annotated[
+        str,
+        Meta(
+            pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))\Z",
+            description="requests of one client, at most, to each of several processes: `off`, or such as "
+            "`100/second`, `600/minute`, `5000/hour`",
+        ),
+    ] = "off"
+    forwarded_allow_ips: Annotated[
+        str,
+        Meta(
+            description="proxies whose `X-Forwarded-For` says who the client is: addresses and networks, separated by "
+            "commas; empty is none"
+        ),
+    ] = ""
+    metrics: Annotated[
+        str,
+        Meta(
+            pattern=r"^(off|/metrics|.+:[0-9]+)\Z",
+            description="where Prometheus finds its numbers: `off`, `/metrics` (beside the API, for everybody), or an "
+            "address of its own such as `127.0.0.1:9100`",
+        ),
+    ] = "off"
     log_format: Annotated[
         Literal["auto", "json", "text"], Meta(description="`json`, `text`, or `auto`: text on a terminal, else JSON")
     ] = "auto"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="`debug`, `info`, `warning` or `error`")
     ] = "info"
+
+    access_log: Annotated[bool, Meta(description="whether every request gets a line in the log")] = False
+
+    def proxies(self) -> list[str]:
+        """Whose `X-Forwarded-For` is believed. Raises SettingError for what is no address and no network."""
+        proxies = [proxy.strip() for proxy in self.forwarded_allow_ips.split(",") if proxy.strip()]
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise SettingError(
+                    f"FORWARDED_ALLOW_IPS: {proxy!r} is no address and no network, such as 10.0.0.1 or 10.0.0.0/24; "
+                    "to believe everybody is to let anybody be anybody"
+                ) from None
+        return proxies
 
     def changed(self) -> dict[str, Any]:
         """What differs from the defaults, by variable; of secrets, only that they are set."""

@@ -10,9 +10,11 @@ from litestar.testing import TestClient
 
 from tests.support import raw_http
 from tests.support.answers import assert_bad, assert_unknown, body, series
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.queries import counted
+
+pytestmark = pytest.mark.every_backend
 
 NAME_RULE = "1 to 200 ASCII letters, digits, '.', '-' and '_', beginning and ending with a letter or digit, or __all__"
 OF_A_PACKAGE = [

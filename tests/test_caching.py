@@ -11,11 +11,14 @@ import pytest
 from litestar.testing import TestClient
 
 from app.warehouse.journal import sweep_superseded
-from tests.support.answers import body, eventually, series
+from app.warehouse.warehouse import LAYOUTS
+from tests.support.answers import body, eventually, headers_of, series
 from tests.support.contract import content_of
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.queries import counted
+
+pytestmark = pytest.mark.every_backend
 
 EVENTS = [event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")]
 OVERALL = "/api/packages/numpy/overall"
@@ -97,7 +100,7 @@ def test_head_is_get_without_its_body(client: TestClient[Any], path: str) -> Non
     headers = {"Accept-Encoding": "identity"}
     got, head = client.get(path, headers=headers), client.head(path, headers=headers)
 
-    assert (head.status_code, head.content, dict(head.headers)) == (got.status_code, b"", dict(got.headers))
+    assert (head.status_code, head.content, headers_of(head)) == (got.status_code, b"", headers_of(got))
     assert int(head.headers["content-length"]) == len(got.content) > 0
 
 
@@ -317,7 +320,8 @@ def test_what_accept_chooses_varies_with_it(client: TestClient[Any]) -> None:
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers look for a new day all the time."""
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.05)
+    for layout in LAYOUTS:
+        monkeypatch.setattr(layout, "published_seconds", 0.05)
 
 
 def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often: None) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.contract import validate_answer
+from tests.support.contract import load_contract, validate_answer
+
+(EXPOSED,) = load_contract()["components"]["headers"]["ExposeHeaders"]["schema"]["enum"]
 
 
 def _answer(status: int = 200, body: Any = None, method: str = "GET", **headers: str | None) -> httpx.Response:
@@ -15,9 +17,13 @@ def _answer(status: int = 200, body: Any = None, method: str = "GET", **headers:
         "Content-Type": "application/json",
         "ETag": f'"{"0" * 32}"',
         "Cache-Control": "public, max-age=300",
-        "Vary": "Accept",
+        "Vary": "Accept-Encoding",
         "Access-Control-Allow-Origin": "*",
-        "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Dataset",
+        "Access-Control-Expose-Headers": EXPOSED,
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-ID": "1",
     }
     given_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(
@@ -42,6 +48,10 @@ def test_the_judge_accepts_what_is_right() -> None:
         (_answer(ETag="W/1"), "etag: it is not as documented"),
         (_answer(Access_Control_Allow_Origin="null"), "without Access-Control-Allow-Origin"),
         (_answer(X_Other="1"), "not documented: x-other"),
+        (_answer(X_Request_ID=None), "with x-request-id 0 times"),
+        (_answer(X_Request_ID="a b"), "with x-request-id: a b"),
+        (_answer(Referrer_Policy="origin"), "with referrer-policy: origin"),
+        (_answer(RateLimit_Limit="5"), "with ratelimit-policy 0 times"),
         (_answer(Content_Type="text/html"), "as 'text/html'"),
         (_answer(Content_Type="application/json; charset=utf-8; charset=utf-8"), "Content-Type parameters"),
         (_answer(status=503, ETag=None, Vary=None), "without an integer Retry-After"),

@@ -13,7 +13,7 @@ import pytest
 from litestar.testing import TestClient
 
 from app.warehouse.demo import load_demo
-from tests.support.fixtures import Dataset
+from tests.support.dataset import Dataset
 from tests.support.server import served
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

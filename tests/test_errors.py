@@ -17,9 +17,12 @@ from app.warehouse.errors import (
     translate,
     translated,
 )
+from app.warehouse.server import READERS
 from tests.support.answers import assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
+
+pytestmark = pytest.mark.every_backend
 
 # A decision for each class that the driver has. A class that is not here needs one.
 DECISIONS: dict[str, type[WarehouseError] | None] = {
@@ -101,7 +104,7 @@ def test_a_query_that_fails_is_a_500_that_gives_nothing_away(
 ) -> None:
     dataset.load([event()])
     with dataset.client() as client, caplog.at_level(logging.ERROR, logger="app"):
-        for table in ("downloads_daily", "overall_daily"):
+        for table in dataset.answering_tables:
             dataset.query(f"DROP TABLE {table} SYNC")
         answer = client.get(path)
 
@@ -143,9 +146,9 @@ def test_what_an_operator_can_mend_is_said_and_tried_again(error: Any, says: str
 def test_the_next_request_after_a_failure_is_answered(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:
-        dataset.query("RENAME TABLE overall_daily TO elsewhere")
+        dataset.query(f"RENAME TABLE {dataset.ranking_table} TO elsewhere")
         assert client.get("/api/top").status_code == 500
-        dataset.query("RENAME TABLE elsewhere TO overall_daily")
+        dataset.query(f"RENAME TABLE elsewhere TO {dataset.ranking_table}")
         assert body(client.get("/api/top"))["data"] == [{"package": "numpy", "downloads": 1}]
 
 
@@ -153,11 +156,12 @@ def test_a_query_that_takes_too_long_is_a_503_to_be_tried_again(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.warehouse.embedded.QUERY_SECONDS", 1)
+    monkeypatch.setitem(READERS, "max_execution_time", 1)
     dataset.load(event(project=name) for name in "abc")
     with dataset.client() as client:
-        dataset.query("RENAME TABLE overall_daily TO elsewhere")
+        dataset.query(f"RENAME TABLE {dataset.ranking_table} TO elsewhere")
         dataset.query(
-            "CREATE VIEW overall_daily AS "
+            f"CREATE VIEW {dataset.ranking_table} AS "
             "SELECT date, project, category, version, downloads + sleepEachRow(0.5) AS downloads FROM elsewhere"
         )
         answer = client.get("/api/top")
@@ -179,7 +183,8 @@ def test_nothing_loaded_is_a_503_to_be_tried_again(dataset: Dataset) -> None:
 def test_no_problem_holds_what_is_inside(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:
-        dataset.query("DROP TABLE downloads_daily SYNC")
+        for table in dataset.answering_tables:
+            dataset.query(f"DROP TABLE {table} SYNC")
         problems = [client.get(path) for path in (*PATHS[:4], "/nope", "/api/top?limit=x", "/api/packages/-/recent")]
 
     for answer in problems:

@@ -15,8 +15,8 @@ import pytest
 
 from app.logs import JSONLines, Text, chosen_format, configure, request_id
 from app.settings import Secret, Settings
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.server import run, served
 
 SECRET = "hush-hush-token"

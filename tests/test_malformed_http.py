@@ -10,8 +10,8 @@ from contextlib import ExitStack, suppress
 import pytest
 
 import app.server
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.raw_http import Answer, exchange, get, read_answers, served
 
 HOST = b"Host: localhost\r\n"

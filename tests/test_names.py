@@ -4,8 +4,8 @@ import pytest
 
 from app.names import ImpossibleNameError, normalise, normalise_prefix
 from tests.support.answers import body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 NORMALISED = {
     "numpy": "numpy",

@@ -9,8 +9,8 @@ import httpx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.oracle import FILTERS, Answer, Oracle, published, usable, utc_day
 
 Events = list[dict[str, Any]]

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from tests.support.answers import assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.faults import Mode, faulty
-from tests.support.fixtures import Dataset
 
 NUMPY = "/api/packages/numpy/overall"
 SCIPY = "/api/packages/scipy/overall"

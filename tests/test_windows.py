@@ -15,8 +15,8 @@ from app.stats.windows import (
     requested,
 )
 from tests.support.answers import body, series
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 NEWEST = date(2026, 3, 11)
 

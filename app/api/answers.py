@@ -11,7 +11,7 @@ from litestar.types import Receive, Scope, Send
 from app.api.errors import lasting_problem_body
 from app.front.answer import Answer, Body
 from app.front.finder import AsBody, Finder, Make
-from app.front.front import Asked
+from app.front.front import Asked, operation_of
 from app.front.store import Kept
 from app.settings import Settings
 from app.warehouse.warehouse import Warehouse
@@ -50,6 +50,7 @@ class Answers:
     def send(self, request: Request[Any, Any, Any], kept: Kept, *, is_named: bool = True) -> Response[bytes]:
         """An answer, in the form that the request asks for. If it is kept, the next such request need not come here."""
         asked = Asked(request.scope)
+        kept.operation = operation_of(request.scope)
         if is_named:
             self.finder.name(asked.line, kept)
         return FinishedResponse(self.finder, kept, asked)

@@ -8,13 +8,15 @@ from urllib.parse import quote
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from app.api.answers import Answers
 from app.api.errors import unavailable
-from app.api.parameters import HealthQuery, parse_query
-from app.api.routes import Services, endpoint
+from app.api.parameters import HealthQuery, NoQuery, parse_query
+from app.api.routes import Services, Watched, endpoint
 from app.front.answer import Body
+from app.metrics import CONTENT_TYPE
 from app.stats.windows import days_behind, missing_days
 from app.warehouse.errors import NoTablesError, WarehouseError
 
@@ -58,6 +60,16 @@ async def _readiness(answers: Answers) -> dict[str, Any]:
         "days_behind": days_behind(published.newest_day, answers.now()),
         "missing_days": missing_days(published.days, answers.settings.window_days),
     }
+
+
+@endpoint("/metrics")
+async def get_metrics(request: Request[Any, Any, Any], watched: NamedDependency[Watched]) -> Response[bytes]:
+    """What has been counted, for Prometheus, where the settings put it here."""
+    settings, metrics = watched
+    parse_query(request, NoQuery)
+    if settings.metrics != "/metrics":
+        raise NotFoundException
+    return Response(metrics.text(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 @endpoint("/openapi.yaml")

@@ -13,6 +13,8 @@ from app.api.answers import Answers
 from app.api.parameters import NoQuery
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.metrics import Metrics
+from app.settings import Settings
 
 
 def endpoint(
@@ -60,6 +62,18 @@ class Services(NamedTuple):
 def provide_services(state: State) -> Services:
     """Answers, and what the app knows of PyPI and GitHub."""
     return Services(state.answers, state.discovery)
+
+
+class Watched(NamedTuple):
+    """What a handler needs that shows metrics. One dependency, as above."""
+
+    settings: Settings
+    metrics: Metrics
+
+
+def provide_watched(state: State) -> Watched:
+    """The settings, and what has been counted."""
+    return Watched(state.answers.settings, state.metrics)
 
 
 class Drawing(NamedTuple):

@@ -36,6 +36,11 @@ class Renderer:
         self._idle: list[Worker] = []
         self._accepted = 0
 
+    @property
+    def busy(self) -> int:
+        """Charts that are being drawn, or wait for it."""
+        return self._accepted
+
     async def render(self, chart: Chart, look: Look) -> bytes:
         """The chart as a PNG or SVG document. Raises RenderError."""
         if self._accepted >= MOST_AT_ONCE + MOST_WAITING:

@@ -10,12 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from app.front.codings import COMPRESS, Coding, is_worth_compressing
+from app.front.headers import Headers
 
 JSON = "application/json"
 CSV = "text/csv"
 PROBLEM = "application/problem+json"
-
-Headers = list[tuple[bytes, bytes]]
 
 COMPRESSED_IN_THREAD = 16_384
 """Bytes from which a body is compressed outside the event loop."""

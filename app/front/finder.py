@@ -59,6 +59,7 @@ class Finder:
         errors = settings.cache_max_bytes // ERRORS_SHARE
         self.answers = Store(settings.cache_max_bytes - errors, settings.cache_max_entries)
         self.errors = Store(errors, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
+        self.stale = 0
         self._flights: dict[Hashable, asyncio.Task[Kept]] = {}
         self._refresh: asyncio.Task[None] | None = None
 

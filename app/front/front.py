@@ -1,12 +1,20 @@
-"""The ASGI layer before the API: sends what is finished, and gives every answer the headers that all have."""
+"""The ASGI layer before the API: sends what is finished, gives every answer the headers that all have, counts it."""
 
+import logging
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any, TypeAlias
 
-from app.front.answer import Headers, matches
+from app.counts import Cached, Requests
+from app.front.answer import matches
 from app.front.codings import Coding, preferred
 from app.front.finder import Finder
-from app.front.store import Kept, Line
+from app.front.headers import COMMON, DEMO, PREFLIGHT, Headers
+from app.front.limiter import Limiter, Verdict
+from app.front.request_id import accepted, maker
+from app.front.store import UNNAMED, Kept, Line
+from app.logs import request_id
+from app.settings import Settings
 
 # As ASGI has them; the servers' and the frameworks' own types for these do not agree.
 Message: TypeAlias = Any
@@ -15,17 +23,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-COMMON: Headers = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Link, Retry-After, X-Dataset"),
-    (b"x-content-type-options", b"nosniff"),
-]
-DEMO: Headers = [*COMMON, (b"x-dataset", b"demo")]
-PREFLIGHT: Headers = [
-    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
-    (b"access-control-allow-headers", b"*"),
-    (b"access-control-max-age", b"86400"),
-]
+UNLIMITED = frozenset({"/health", "/metrics"})
+"""What operators ask, and have to know most of all when there are too many requests."""
+
+logger = logging.getLogger(__name__)
+access = logging.getLogger("app.access")
 
 
 class Front:
@@ -33,30 +35,93 @@ class Front:
 
     finder: Finder
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, settings: Settings) -> None:
+        self.requests = Requests()
+        self.limiter = Limiter.of(settings.rate_limit)
         self._app = app
+        self._logs_access = settings.access_log
+        self._hears_proxies = bool(settings.forwarded_allow_ips)
+        self._new_id = maker()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        common = DEMO if self.finder.warehouse.is_demo else COMMON
-        method = scope["method"]
-        if method in {"GET", "HEAD"}:
-            asked = Asked(scope)
-            kept = self.finder.by_line(asked.line)
-            if kept is not None and (lifetime := self.finder.lifetimes.of(kept)) is not None:
-                await asked.send(self.finder, kept, [*lifetime, *common], send)
+        began = perf_counter()
+        asked = Asked(scope)
+        name = asked.request_id or self._new_id()
+        headers = [*(DEMO if self.finder.warehouse.is_demo else COMMON), (b"x-request-id", name)]
+        if self.limiter is not None and scope["path"] not in UNLIMITED:
+            verdict = self.limiter.take(_client(scope))
+            headers += verdict.headers
+            if not verdict.is_accepted:
+                await self._refuse(scope, verdict, headers, send)
+                self._note(scope, name, UNNAMED, 429, "miss", began)
                 return
-        elif method == "OPTIONS":
-            common = [*common, *PREFLIGHT]
-        await self._app(scope, receive, with_headers(common, send))
+        kept = self.finder.by_line(asked.line) if asked.is_read else None
+        if kept is not None and (lifetime := self.finder.lifetimes.of(kept)) is not None:
+            status = await asked.send(self.finder, kept, lifetime, send, headers)
+            self._note(scope, name, kept.operation, status, "hit", began)
+            return
+        passed_on = Sending(headers if scope["method"] != "OPTIONS" else headers + PREFLIGHT, send)
+        request_id.set(name.decode())
+        try:
+            await self._app(scope, receive, passed_on)
+        finally:
+            # Nothing was sent to a client that has gone.
+            if passed_on.status:
+                self._note(scope, name, operation_of(scope), passed_on.status, "miss", began)
+
+    async def _refuse(self, scope: Scope, verdict: Verdict, headers: Headers, send: Send) -> None:
+        """Say that it is too much, and from when on it is not."""
+        self.requests.limited += 1
+        if not self._hears_proxies and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+            self._hears_proxies = True
+            logger.warning(
+                "%s sends X-Forwarded-For and is limited as one client: if it is your proxy, "
+                "name it in FORWARDED_ALLOW_IPS",
+                _client(scope),
+            )
+        refusal, body = verdict.refusal()
+        await send(_start(429, [*refusal, *headers]))
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _note(self, scope: Scope, name: bytes, operation: str, status: int, cached: Cached, began: float) -> None:
+        """Count an answer that has been sent, and log it where that is asked for."""
+        seconds = perf_counter() - began
+        self.requests.count(operation, status, cached, seconds)
+        if self._logs_access:
+            query = scope["query_string"]
+            # Servers do not agree on whether the query is part of it.
+            path = scope["raw_path"].partition(b"?")[0]
+            target = path + b"?" + query if query else path
+            facts = {
+                "status": status,
+                "seconds": round(seconds, 6),
+                "client": _client(scope),
+                "operation": operation,
+                "cached": cached,
+                "request_id": name.decode(),
+            }
+            access.info("%s %s", scope["method"], target.decode("latin-1"), extra=facts)
+
+
+def _client(scope: Scope) -> str:
+    """The client's address; where there is none, as on a Unix socket, nothing."""
+    return str(scope["client"][0]) if scope["client"] else ""
+
+
+def operation_of(scope: Scope) -> str:
+    """The operation that answered, as openapi.yaml calls it."""
+    handler = scope.get("route_handler")
+    return getattr(handler, "operation_id", None) or UNNAMED
 
 
 class Asked:
     """What of a request decides which form of an answer it gets."""
 
-    __slots__ = ("_condition", "_encoding", "_is_head", "line")
+    __slots__ = ("_condition", "_encoding", "_is_head", "is_read", "line", "request_id")
 
     def __init__(self, scope: Scope) -> None:
         accept = encoding = condition = b""
+        self.request_id = b""
         for name, value in scope["headers"]:
             if name == b"accept":
                 accept = b"%b,%b" % (accept, value) if accept else value
@@ -64,35 +129,54 @@ class Asked:
                 encoding = b"%b,%b" % (encoding, value) if encoding else value
             elif name == b"if-none-match":
                 condition = b"%b,%b" % (condition, value) if condition else value
+            elif name == b"x-request-id" and accepted(value):
+                self.request_id = value
         self.line: Line = (scope["raw_path"], scope["query_string"], accept)
         self._encoding = encoding
         self._condition = condition
-        self._is_head = scope["method"] == "HEAD"
+        method = scope["method"]
+        self._is_head = method == "HEAD"
+        self.is_read = self._is_head or method == "GET"
 
-    async def send(self, finder: Finder, kept: Kept, headers: Headers, send: Send) -> None:
-        """Send an answer, with these headers and its own: the variant that the client likes best, or a 304."""
+    async def send(
+        self, finder: Finder, kept: Kept, lifetime: Headers, send: Send, headers: Headers | None = None
+    ) -> int:
+        """Send an answer, with these headers and its own: the variant that the client likes best, or a 304.
+
+        Returns its status.
+        """
         answer = kept.answer
+        headers = [*lifetime, *headers] if headers else lifetime
+        if lifetime[0][0] == b"age":
+            finder.stale += 1
         coding: Coding = preferred(self._encoding) if answer.is_compressible and self._encoding else "identity"
         # A condition is about a success (RFC 9110, section 13.2.1).
         if self._condition and not answer.is_error and matches(self._condition.decode("latin-1"), answer.etag(coding)):
             await send(_start(304, [*answer.unmodified(coding), *headers]))
             await send({"type": "http.response.body", "body": b""})
-            return
+            return 304
         variant = answer.variant(coding) or await finder.compressed(kept, coding)
         await send(_start(answer.status, [*variant.headers, *headers]))
         await send({"type": "http.response.body", "body": b"" if self._is_head else variant.content})
+        return answer.status
 
 
 def _start(status: int, headers: Headers) -> Message:
     return {"type": "http.response.start", "status": status, "headers": headers}
 
 
-def with_headers(headers: Headers, send: Send) -> Send:
-    """A `send` that adds headers to the answer that passes through it."""
+class Sending:
+    """A `send` that adds headers to the answer that passes through it, and notes its status; 0 where there is none."""
 
-    async def add(message: Message) -> None:
+    __slots__ = ("_headers", "_send", "status")
+
+    def __init__(self, headers: Headers, send: Send) -> None:
+        self._headers = headers
+        self._send = send
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *headers]
-        await send(message)
-
-    return add
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers]
+        await self._send(message)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from app.front.answer import Headers
+from app.front.headers import Headers
 from app.front.store import Kept
 from app.front.versions import Version, Versions
 from app.stats.windows import next_day_due

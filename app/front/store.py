@@ -27,6 +27,10 @@ SHARE = 8
 """One answer takes at most one part in so many."""
 
 
+UNNAMED = "none"
+"""The operation of what no operation answers."""
+
+
 class Kept:
     """An answer, under which question it is kept, and for how long it holds.
 
@@ -34,7 +38,7 @@ class Kept:
     says whether what else it was made of is there unchanged.
     """
 
-    __slots__ = ("answer", "bytes", "expires", "key", "lines", "still", "version")
+    __slots__ = ("answer", "bytes", "expires", "key", "lines", "operation", "still", "version")
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Kept:
         self.still = still
         self.lines: list[Line] = []
         self.bytes = 0
+        self.operation = UNNAMED
 
     @classmethod
     def until(
@@ -81,6 +86,7 @@ class Store:
         self.max_bytes = max_bytes
         self.max_entries = max_entries
         self.bytes = 0
+        self.evictions = 0
         self._by_line: dict[Line, Kept] = {}
         self._by_key: dict[Hashable, Kept] = {}
         self._by_use: OrderedDict[Kept, None] = OrderedDict()
@@ -142,6 +148,7 @@ class Store:
             self._remove(kept)
         while self.bytes > self.max_bytes or len(self._by_key) > self.max_entries:
             self._remove(next(iter(self._by_use)))
+            self.evictions += 1
 
     def _remove(self, kept: Kept) -> None:
         del self._by_key[kept.key], self._by_use[kept]

@@ -63,8 +63,10 @@ async def home_html(warehouse: Warehouse, published: Published, question: HomeQu
     }
     if question.q:
         return html("search.html", found=await _found(warehouse, published, question), **facts)
-    everything = await changes(warehouse, published, ChangesQuestion(ALL_PACKAGES))
-    places = await _places(warehouse, published, everything.week.downloads)
+    everything = None
+    if warehouse.layout.sums_all_packages:
+        everything = await changes(warehouse, published, ChangesQuestion(ALL_PACKAGES))
+    places = await _places(warehouse, published, everything.week.downloads if everything else 0)
     moved = sorted((place for place in places if place.change is not None), key=lambda place: place.change or 0)
     return html(
         "home.html",

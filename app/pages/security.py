@@ -18,7 +18,6 @@ def security_headers(*, framed: bool = False, data_images: bool = False) -> tupl
     }
     headers = [
         ("Content-Security-Policy", "; ".join(f"{directive} {value}" for directive, value in policy.items())),
-        ("Referrer-Policy", "strict-origin-when-cross-origin"),
     ]
     if not framed:
         # For browsers that do not know frame-ancestors.

@@ -117,4 +117,4 @@ def question(layout: str, name: str, **parts: str) -> str:
     `parts` say which file a {{name}} is, where that depends on what is asked.
     """
     text = (files("app.warehouse") / "layouts" / layout / f"{name}.sql").read_text(encoding="utf-8")
-    return re.sub(r"{{([a-z_]+)}}", lambda part: question(layout, parts.get(part[1], part[1]), **parts), text)
+    return re.sub(r"{{([a-z_/]+)}}", lambda part: question(layout, parts.get(part[1], part[1]), **parts), text)

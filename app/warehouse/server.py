@@ -28,6 +28,8 @@ READERS = EVERYBODY | {
     "max_execution_time": QUERY_SECONDS,
     # No question has so many rows; better an error than a process that is out of memory.
     "max_result_rows": 5_000_000,
+    # A role may be told to stop reading where it has read enough, and to answer from that (the public data set's is).
+    "read_overflow_mode": "throw",
 }
 """What is sent with every query."""
 

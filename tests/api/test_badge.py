@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 import pytest
 from litestar.testing import TestClient
 
-from tests.support.answers import assert_bad, body
+from tests.support.answers import assert_bad, body, headers_of
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.pictures import picture_size, texts
 from tests.support.queries import counted
 
@@ -239,4 +239,4 @@ def test_head(client: TestClient[Any]) -> None:
     for path in (BADGE, "/api/packages/nope/badge"):
         got, head = client.get(path), client.head(path)
 
-        assert (head.status_code, head.content, dict(head.headers)) == (got.status_code, b"", dict(got.headers))
+        assert (head.status_code, head.content, headers_of(head)) == (got.status_code, b"", headers_of(got))

@@ -9,7 +9,7 @@ import pytest
 from litestar.testing import TestClient
 
 from app.charts.colours import THEMES, Theme
-from tests.support.answers import assert_bad, assert_unknown, body
+from tests.support.answers import assert_bad, assert_unknown, body, headers_of
 from tests.support.events import event
 from tests.support.pictures import picture_size, pixels, texts
 
@@ -424,7 +424,7 @@ def test_head(client: TestClient[Any]) -> None:
     path = "/api/packages/some/chart/overall"
     got, head = client.get(path), client.head(path)
 
-    assert (head.status_code, head.content, dict(head.headers)) == (200, b"", dict(got.headers))
+    assert (head.status_code, head.content, headers_of(head)) == (200, b"", headers_of(got))
 
 
 def test_the_colours_are_the_same_on_every_chart(client: TestClient[Any]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.answers import body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 
 def days(*names: str) -> list[dict[str, Any]]:
@@ -34,8 +34,7 @@ def test_deep_is_503_with_nothing_loaded(dataset: Dataset) -> None:
         "title": "Service Unavailable",
         "detail": "no day of downloads has been loaded yet",
         "clickhouse": "reachable",
-        "layout": "rollup",
-        "dataset": "own",
+        **dataset.facts,
     }
 
 
@@ -48,8 +47,7 @@ def test_deep_says_what_is_loaded(dataset: Dataset) -> None:
     assert body(answer) == {
         "status": "ok",
         "clickhouse": "reachable",
-        "layout": "rollup",
-        "dataset": "own",
+        **dataset.facts,
         "newest_day": "2026-03-10",
         "days_behind": 0,
         "missing_days": [],
@@ -115,7 +113,7 @@ def test_deep_sees_a_new_day_at_once(dataset: Dataset) -> None:
 def test_deep_is_503_where_clickhouse_cannot_be_asked(dataset: Dataset) -> None:
     dataset.load(days("2026-03-10"))
     with dataset.client() as client:
-        dataset.query("DROP TABLE loads SYNC")
+        dataset.query(f"DROP TABLE {dataset.needed_table} SYNC")
         answer = client.get("/health?deep=1")
         alive = client.get("/health")
 
@@ -126,7 +124,7 @@ def test_deep_is_503_where_clickhouse_cannot_be_asked(dataset: Dataset) -> None:
         "title": "Service Unavailable",
         "detail": "ClickHouse cannot be asked",
         "clickhouse": "unreachable",
-        "layout": "rollup",
+        "layout": dataset.facts["layout"],
     }
     assert body(alive) == {"status": "ok"}
 

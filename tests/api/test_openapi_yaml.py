@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.fixtures import Dataset
+from tests.support.answers import headers_of
+from tests.support.dataset import Dataset
 
 CONTRACT = Path(__file__).parents[2] / "openapi.yaml"
 
@@ -31,4 +32,4 @@ def test_head(dataset: Dataset) -> None:
     with dataset.client() as client:
         got, head = client.get("/openapi.yaml"), client.head("/openapi.yaml")
 
-    assert (head.status_code, head.content, dict(head.headers)) == (200, b"", dict(got.headers))
+    assert (head.status_code, head.content, headers_of(head)) == (200, b"", headers_of(got))

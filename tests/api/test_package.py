@@ -9,9 +9,9 @@ from litestar.testing import TestClient
 
 from tests.discovery.stub import Stub, running_stub
 from tests.support.answers import assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, add_ecosystem, indexed, urls_of
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 Client = TestClient[Any]
 NEITHER = "neither PyPI nor the statistics can say at the moment whether there is this package"
@@ -157,7 +157,7 @@ def test_a_restart_with_everything_away_answers_from_the_index(loaded: Dataset, 
 
 def test_clickhouse_away(client: Client, loaded: Dataset) -> None:
     client.app.state.answers.warehouse.forget_published()
-    loaded.query("RENAME TABLE loads TO elsewhere")
+    loaded.query(f"RENAME TABLE {loaded.needed_table} TO elsewhere")
     data, unavailable = package(client, "lonely")
     assert (data["version"], data["recent"], data["downloads"], unavailable) == ("1.0", None, None, ["clickhouse"])
     assert client.get("/api/packages/lonely").headers["cache-control"] == "public, max-age=5"
@@ -166,7 +166,7 @@ def test_clickhouse_away(client: Client, loaded: Dataset) -> None:
     assert_problem(client.get("/api/packages/nope"), 503, "Service Unavailable", NEITHER)
 
     # It was no answer about downloads, so it is not kept as one.
-    loaded.query("RENAME TABLE elsewhere TO loads")
+    loaded.query(f"RENAME TABLE elsewhere TO {loaded.needed_table}")
     data, unavailable = package(client, "lonely")
     assert (data["downloads"], unavailable) == (1, [])
 

@@ -8,9 +8,9 @@ from litestar.testing import TestClient
 
 from tests.discovery.stub import running_stub
 from tests.support.answers import assert_bad, assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, add_ecosystem, indexed
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.queries import counted
 
 Client = TestClient[Any]
@@ -139,7 +139,7 @@ def test_clickhouse_away_is_nothing_to_the_index(dataset: Dataset) -> None:
     with running_stub() as stub:
         add_ecosystem(stub)
         with indexed(dataset, stub) as client:
-            dataset.query("DROP TABLE loads SYNC")
+            dataset.query(f"DROP TABLE {dataset.needed_table} SYNC")
             client.app.state.answers.warehouse.forget_published()
             assert found(client, "?sort=name") == ["numpy", "numpy-financial"]
 

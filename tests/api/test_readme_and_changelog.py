@@ -8,9 +8,9 @@ from litestar.testing import TestClient
 
 from tests.discovery.stub import Stub, running_stub
 from tests.support.answers import assert_problem, body
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import add_ecosystem, indexed, urls_of
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 Client = TestClient[Any]
 README = "/api/packages/one/readme"

@@ -7,8 +7,8 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.support.answers import assert_bad, body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.queries import counted
 
 EVENTS = [

@@ -16,10 +16,10 @@ import pytest
 from litestar import Litestar
 
 from app.charts.render import MOST_AT_ONCE, Worker
-from tests.support.answers import assert_problem, body
+from tests.support.answers import assert_problem, body, headers_of
 from tests.support.contract import validate_answer
+from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
-from tests.support.fixtures import Dataset
 from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE, environment, run, served
 
@@ -163,7 +163,7 @@ async def test_the_cache_can_be_passed_by(
             known = await client.get(f"{CHART}?{query}", headers={"If-None-Match": first.headers["etag"]})
 
     # Only the server's own cache: HTTP's works as ever.
-    assert (second.content, dict(second.headers)) == (first.content, dict(first.headers))
+    assert (second.content, headers_of(second)) == (first.content, headers_of(first))
     assert known.status_code == 304
     assert seen["drawn"] == (2 if again else 0)
 

@@ -19,8 +19,8 @@ from app.discovery.store import FILE
 from app.settings import Secret, SettingError, Settings
 from app.warehouse.warehouse import Warehouse
 from tests.discovery.stub import Stub
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 SECONDS = 20
 PATH = "sdk/python/packages"

@@ -12,9 +12,9 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.discovery.stub import Stub, running_stub
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import add_ecosystem, indexed
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 NEWEST = date(2026, 3, 10)
 DAYS = 70

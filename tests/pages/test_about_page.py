@@ -9,8 +9,8 @@ from litestar.testing import TestClient
 from app.discovery.github import Document
 from app.pages.readme import MAX_LENGTH, is_markdown, readme_html
 from tests.discovery.stub import Stub
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import indexed
-from tests.support.fixtures import Dataset
 
 Client = TestClient[Any]
 SOURCE = "https://github.com/someone/one/blob/main/README.md"

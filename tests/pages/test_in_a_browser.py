@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.discovery.stub import Stub
 from tests.pages.browser import answering, folder_served, visiting
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, urls_of
-from tests.support.fixtures import Dataset
 
 PAGES = [
     "/",

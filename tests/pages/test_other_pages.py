@@ -9,8 +9,8 @@ from litestar.testing import TestClient
 
 from app.pages.static_files import FOLDER, static_url
 from tests.discovery.stub import Stub
+from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, urls_of
-from tests.support.fixtures import Dataset
 from tests.support.server import NOWHERE
 
 Client = TestClient[Any]

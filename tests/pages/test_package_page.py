@@ -8,8 +8,8 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.support.answers import body
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 
 Client = TestClient[Any]
 

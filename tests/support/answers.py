@@ -28,6 +28,11 @@ def series(dimension: str, package: str, *lines: str) -> dict[str, Any]:
     return {"data": rows(*lines), "package": package, "type": f"{dimension}_downloads"}
 
 
+def headers_of(response: httpx.Response) -> dict[str, str]:
+    """The headers but the request's own name, which no two answers share."""
+    return {name: value for name, value in response.headers.items() if name != "x-request-id"}
+
+
 def assert_problem(response: httpx.Response, status: int, title: str, detail: str) -> None:
     """Fail where an answer is not exactly this problem, or lacks what every problem has."""
     assert response.headers["content-type"] == "application/problem+json"

@@ -32,7 +32,23 @@ UNDOCUMENTED_HEADERS = {
     "server",
     "connection",
     "age",
-    "x-content-type-options",
+    *(
+        EVERYWHERE := {
+            "x-content-type-options": "nosniff",
+            "cross-origin-resource-policy": "cross-origin",
+            "referrer-policy": "no-referrer",
+            "x-request-id": r"[A-Za-z0-9._=:+/-]{1,128}",
+        }
+    ),
+    *(
+        LIMITS := {
+            "ratelimit-policy": r'"default";q=\d+;w=\d+',
+            "ratelimit": r'"default";r=\d+;t=\d+',
+            "ratelimit-limit": r"\d+",
+            "ratelimit-remaining": r"\d+",
+            "ratelimit-reset": r"\d+",
+        }
+    ),
 }
 """What HTTP itself has, and what the contract promises in words, of every answer."""
 PREFLIGHT_HEADERS = {"access-control-allow-methods", "access-control-allow-headers", "access-control-max-age"}
@@ -66,7 +82,7 @@ def validate_answer(response: httpx.Response) -> None:
     assert answer is not None, f"{where}, which is not documented: {response.text[:300]}"
     _check_promises(response, name, where)
     _check_headers(response, answer, where)
-    _check_body(response, answer, where)
+    _check_body(response, answer, name, where)
 
 
 def _documented(response: httpx.Response) -> tuple[str | None, dict[str, Any] | None]:
@@ -75,14 +91,15 @@ def _documented(response: httpx.Response) -> tuple[str | None, dict[str, Any] | 
     shared = load_contract()["components"]["responses"]
     status = str(response.status_code)
     method = response.request.method
+    limited = {"429": shared["TooManyRequests"]}
     if name is None:
-        answers = {"404": shared["NotFound"]}
+        answers = {"404": shared["NotFound"], **limited}
     elif method == "OPTIONS":
-        answers = {"204": shared["Preflight"]}
+        answers = {"204": shared["Preflight"], **limited}
     elif method in {"GET", "HEAD"}:
         answers = load_contract()["paths"][name]["get"]["responses"]
     else:
-        answers = {"405": shared["MethodNotAllowed"]}
+        answers = {"405": shared["MethodNotAllowed"], **limited}
     return name, resolve(answers.get(status))
 
 
@@ -105,8 +122,13 @@ def _check_promises(response: httpx.Response, name: str | None, where: str) -> N
     """What every answer must have, whatever the contract says of it."""
     headers = response.headers
     assert headers.get("access-control-allow-origin") == "*", f"{where} without Access-Control-Allow-Origin: *"
-    assert headers.get("x-content-type-options") == "nosniff", f"{where} without X-Content-Type-Options: nosniff"
-    if name != "/health" and response.status_code in {200, 304}:
+    limits = LIMITS if headers.keys() & LIMITS.keys() else {}
+    for header, pattern in (EVERYWHERE | limits).items():
+        values = headers.get_list(header)
+        assert len(values) == 1, f"{where} with {header} {len(values)} times"
+        assert re.fullmatch(pattern, values[0]), f"{where} with {header}: {values[0]}"
+    assert not limits or name not in {"/health", "/metrics"}, f"{where} within a limit"
+    if name not in {"/health", "/metrics"} and response.status_code in {200, 304}:
         assert "etag" in headers, f"{where} without ETag"
         assert "cache-control" in headers, f"{where} without Cache-Control"
     if response.status_code in {429, 503}:
@@ -131,7 +153,7 @@ def _header_value(text: str, schema: dict[str, Any]) -> Any:
     return int(text) if is_number else text
 
 
-def _check_body(response: httpx.Response, answer: dict[str, Any], where: str) -> None:
+def _check_body(response: httpx.Response, answer: dict[str, Any], name: str | None, where: str) -> None:
     content = answer.get("content", {})
     if response.request.method == "HEAD" or not content:
         assert response.content == b"", f"{where} with a body"
@@ -139,7 +161,8 @@ def _check_body(response: httpx.Response, answer: dict[str, Any], where: str) ->
         return
     media_type, _, parameters = response.headers.get("content-type", "").partition(";")
     assert media_type in content, f"{where} as {media_type!r}; documented is {', '.join(content)}"
-    assert parameters.strip().lower() in {"", "charset=utf-8"}, f"{where} with Content-Type parameters {parameters!r}"
+    known = {"", "charset=utf-8", *(["version=1.0.0; charset=utf-8"] if name == "/metrics" else [])}
+    assert parameters.strip().lower() in known, f"{where} with Content-Type parameters {parameters!r}"
     schema = content[media_type].get("schema")
     if response.request.method == "HEAD" or schema is None:
         return

@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 
 from app.settings import Secret
 from tests.discovery.stub import Stub
-from tests.support.fixtures import NOON, Dataset
+from tests.support.dataset import NOON, Dataset
 
 SECONDS = 20
 

@@ -23,7 +23,9 @@ def served(app: Litestar) -> Iterator[int]:
 def serving(app: Litestar) -> Iterator[uvicorn.Server]:
     """The same, with the server itself."""
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=Protocol, ws="none", log_level="critical", access_log=False)
+        uvicorn.Config(
+            app, port=0, http=Protocol, ws="none", log_level="critical", access_log=False, server_header=False
+        )
     )
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()

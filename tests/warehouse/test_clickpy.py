@@ -14,8 +14,8 @@ from litestar.testing import TestClient
 from app.warehouse.sources import InputError
 from tests.support.answers import assert_problem, assert_unknown, body, eventually
 from tests.support.clickpy import PublicDataset
+from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.fixtures import Dataset
 from tests.support.oracle import FILTERS, categories, usable, utc_day
 
 MakeDataset = Callable[..., Dataset]
@@ -201,6 +201,16 @@ def test_there_is_no_sum_over_all_packages(alike: Clients) -> None:
     }
 
 
+def test_the_start_page_shows_no_sum(alike: Clients) -> None:
+    """It shows the rest, though."""
+    own, public = (client.get("/").text for client in alike)
+    of_all = ("All packages together", "/packages/__all__", ">Share<")
+
+    assert [words in own for words in of_all] == [True] * 3
+    assert [words in public for words in of_all] == [False] * 3
+    assert 'href="/packages/package-0"' in public
+
+
 def test_what_health_says(alike: Clients) -> None:
     own, public = (body(client.get("/health?deep=1")) for client in alike)
 
@@ -271,6 +281,62 @@ def test_totals_are_the_sums_of_the_series(odd: Clients) -> None:
             for (category, _), downloads in counts(public, package, dimension).items():
                 sums[category] += downloads
             assert totals[dimension] == sums
+
+
+# Rankings look at bounds first.
+
+
+def test_no_package_is_overlooked_behind_those_that_mirrors_download(make_public: MakePublic) -> None:
+    public = make_public()
+    mirrored = [f"a-{number}" for number in range(250)]
+    at_noon = f"{NEWEST} 12:00:00 UTC"
+    public.fill(event(at_noon, package, installer="bandersnatch") for package in mirrored for _ in range(3))
+    public.fill(event(at_noon, package) for package in ["a-first", "a-first", "a-second", "a-7"])
+    with public.client() as client:
+        top = body(client.get("/api/top?period=day&limit=2"))["data"]
+        found = body(client.get("/api/search?q=a&limit=4"))["data"]
+
+    ranked = [("a-first", 2), ("a-7", 1), ("a-second", 1), ("a-0", 0)]
+    assert [(row["package"], row["downloads"]) for row in found] == ranked
+    assert [(row["package"], row["downloads"]) for row in top] == ranked[:2]
+
+
+def test_no_package_is_overlooked_behind_those_of_earlier_in_the_month(make_public: MakePublic) -> None:
+    public = make_public()
+    public.load([event(f"{NEWEST} 12:00:00 UTC", "today")])
+    with public.engine.client() as client:
+        client.command(
+            """
+            INSERT INTO pypi (date, project, installer)
+            SELECT toDate('2026-03-01') + number % 9, concat('earlier-', toString(intDiv(number, 9))), 'pip'
+            FROM numbers(9 * 4000)
+            """
+        )
+    with public.client() as client:
+        top = body(client.get("/api/top?period=day&limit=2"))["data"]
+
+    assert top == [{"package": "today", "downloads": 1}]
+
+
+def test_rankings_end(make_public: MakePublic) -> None:
+    public = make_public()
+    public.fill([])
+    with public.engine.client() as client:
+        client.command(
+            f"""
+            INSERT INTO pypi (date, project, installer)
+            SELECT '{NEWEST}', concat('package-', toString(cityHash64(number) % 2500)), 'pip' FROM numbers(100000)
+            """
+        )
+    with public.client() as client:
+        whole = [
+            row for offset in (0, 1000) for row in body(client.get(f"/api/top?limit=1000&offset={offset}"))["data"]
+        ]
+        beyond = [body(client.get(f"/api/top?limit=1000&offset={offset}"))["data"] for offset in (1995, 2000)]
+
+    assert whole == sorted(whole, key=lambda row: (-row["downloads"], row["package"]))
+    assert len({row["package"] for row in whole}) == 2000
+    assert beyond == [whole[-5:], []]
 
 
 # The newest complete day.
@@ -358,7 +424,7 @@ def test_nothing_of_ours_is_put_beside_its_tables(make_public: MakePublic) -> No
     with public.client() as client:
         body(client.get("/api/packages/numpy/recent"))
     with pytest.raises(InputError, match="ClickPy"):
-        public.load(busy(0, 1))
+        Dataset.load(public, busy(0, 1))
 
     assert public.query("SHOW TABLES") == tables
 

@@ -23,8 +23,8 @@ from app.warehouse.sources import InputError
 from app.warehouse.tables import create_tables
 from tests.support import files
 from tests.support.answers import body, eventually, series
+from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
-from tests.support.fixtures import Dataset
 from tests.support.oracle import Oracle, published
 
 # Each rule that a reader of files could get wrong; no empty string, as the flat shape has it for NULL.

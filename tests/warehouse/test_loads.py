@@ -18,8 +18,8 @@ from app.warehouse.errors import WarehouseInUseError
 from app.warehouse.ingest import WriterBusyError, ingest
 from app.warehouse.progress import Progress
 from tests.support.answers import body, series
+from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
-from tests.support.fixtures import Dataset
 from tests.support.oracle import Oracle, published
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,185 @@
+"""What the server has counted, for Prometheus.
+
+Not by Litestar's own plugin: most answers never come to Litestar, and it keeps its numbers once for all apps of a
+process. A label here is an operation, a status or the name of a query: there are so many, whatever strangers ask for.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Thread
+from typing import Any, NamedTuple
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+    start_http_server,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app.charts.render import Renderer
+from app.counts import SECONDS, Histogram
+from app.discovery.service import Discovery
+from app.front.finder import Finder
+from app.front.front import Front
+from app.settings import SettingError
+from app.stats.windows import days_behind
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar adds the charset to text.
+
+MOST_PORTS = 64
+"""Ports that are tried, one after the other, where several processes need one each."""
+
+
+class Server(NamedTuple):
+    """What is looked at, each time that Prometheus asks."""
+
+    front: Front
+    finder: Finder
+    discovery: Discovery
+    renderer: Renderer
+    now: Callable[[], datetime]
+
+
+class ServerCollector(Collector):
+    """The metrics of one server process; README.md lists them."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, as they are now."""
+        yield from self._requests()
+        yield from self._cache()
+        yield from self._queries()
+        yield from self._state()
+
+    def _requests(self) -> Iterator[Metric]:
+        requests = self._server.front.requests
+        answered = CounterMetricFamily(
+            "pypistats_requests", "Requests that were answered.", labels=["operation", "status", "cached"]
+        )
+        durations: dict[tuple[str, str], Histogram] = {}
+        for (operation, status, cached), histogram in list(requests.answered.items()):
+            answered.add_metric([operation, str(status), cached], histogram.count)
+            durations.setdefault((operation, cached), Histogram()).add(histogram)
+        yield answered
+        yield _histograms(
+            "pypistats_request_duration_seconds", "Until an answer was sent.", ["operation", "cached"], durations
+        )
+        yield CounterMetricFamily("pypistats_requests_limited", "Requests beyond RATE_LIMIT.", value=requests.limited)
+        limiter = self._server.front.limiter
+        yield GaugeMetricFamily(
+            "pypistats_clients", "Clients that RATE_LIMIT remembers.", value=len(limiter) if limiter else 0
+        )
+
+    def _cache(self) -> Iterator[Metric]:
+        finder = self._server.finder
+        stores = {"answers": finder.answers, "errors": finder.errors}
+        entries = GaugeMetricFamily("pypistats_cache_entries", "Answers kept in memory.", labels=["store"])
+        size = GaugeMetricFamily("pypistats_cache_bytes", "Bytes that they take.", labels=["store"])
+        most = GaugeMetricFamily("pypistats_cache_max_bytes", "Bytes that they may take.", labels=["store"])
+        evicted = CounterMetricFamily(
+            "pypistats_cache_evictions", "Answers that made room for others.", labels=["store"]
+        )
+        for name, store in stores.items():
+            entries.add_metric([name], len(store))
+            size.add_metric([name], store.bytes)
+            most.add_metric([name], store.max_bytes)
+            evicted.add_metric([name], store.evictions)
+        yield from (entries, size, most, evicted)
+        yield CounterMetricFamily(
+            "pypistats_stale_answers", "Answers sent from before ClickHouse went away.", value=finder.stale
+        )
+
+    def _queries(self) -> Iterator[Metric]:
+        queries = self._server.finder.warehouse.queries
+        running = GaugeMetricFamily("pypistats_queries_running", "Queries at ClickHouse now.", labels=["query"])
+        for name, number in list(queries.running.items()):
+            running.add_metric([name], number)
+        failed = CounterMetricFamily("pypistats_query_failures", "Queries that failed.", labels=["query"])
+        for name, number in list(queries.failed.items()):
+            failed.add_metric([name], number)
+        yield running
+        yield failed
+        ended = {(name,): histogram for name, histogram in list(queries.ended.items())}
+        yield _histograms("pypistats_query_duration_seconds", "Until a query had ended.", ["query"], ended)
+
+    def _state(self) -> Iterator[Metric]:
+        server = self._server
+        versions, index = server.finder.versions, server.discovery.status()
+        current = versions.current
+        newest = current.published.newest_day if current else None
+        facts: list[tuple[str, str, float | None]] = [
+            (
+                "pypistats_clickhouse_up",
+                "Whether ClickHouse answers.",
+                int(current is not None and not versions.is_away),
+            ),
+            (
+                "pypistats_days_behind",
+                "Days that are over and not loaded.",
+                days_behind(newest, server.now()) if newest else None,
+            ),
+            ("pypistats_index_entries", "Packages in the index.", index.entries),
+            ("pypistats_index_age_seconds", "Since the index was built.", index.age_seconds),
+            ("pypistats_github_quota_remaining", "Requests that GitHub still allows.", index.github_quota_left),
+            ("pypistats_charts_in_progress", "Charts that are drawn, or wait for it.", server.renderer.busy),
+        ]
+        # What is not known has no value: 0 would be one.
+        yield from (GaugeMetricFamily(name, what, value=value) for name, what, value in facts if value is not None)
+
+
+def _histograms(name: str, what: str, labels: list[str], values: dict[Any, Histogram]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, what, labels=labels)
+    for key, histogram in values.items():
+        counts, so_far = [], 0
+        for bound, number in zip([*map(str, SECONDS), "+Inf"], histogram.buckets, strict=True):
+            so_far += number
+            counts.append((bound, float(so_far)))
+        family.add_metric(list(key), counts, histogram.total)
+    return family
+
+
+class Metrics:
+    """All metrics of this process, with its memory, CPU time and open files."""
+
+    def __init__(self, server: Server) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(ServerCollector(server))
+        ProcessCollector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """As Prometheus reads them."""
+        return generate_latest(self._registry)
+
+    @contextmanager
+    def served(self, address: str, *, is_one_of_several: bool) -> Iterator[str]:
+        """Serve them at `host:port` while the block runs; gives their URL. One of several processes takes the first
+        free port from that one on.
+
+        On a thread of its own: they can be had while the server is stuck. Raises SettingError where nothing can listen.
+        """
+        host, _, port = address.rpartition(":")
+        ports = MOST_PORTS if is_one_of_several else 1
+        server, thread = _listen(self._registry, host.strip("[]"), int(port), ports)
+        try:
+            yield f"http://{host}:{server.server_port}/metrics"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _listen(registry: CollectorRegistry, host: str, port: int, ports: int) -> tuple[WSGIServer, Thread]:
+    reason: str | None = ""
+    for number in range(port, port + ports):
+        try:
+            return start_http_server(number, host, registry)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+    raise SettingError(f"METRICS: nothing can listen at {host}:{port}: {reason}")

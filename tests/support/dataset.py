@@ -1,0 +1,81 @@
+"""A data set: a database, what fills it, and apps that answer from it."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from app.warehouse.connection import Engine
+from app.warehouse.ingest import ingest
+from app.warehouse.journal import LoadedDay
+from app.warehouse.layout import Layout
+from app.warehouse.rollup import Rollup
+from app.warehouse.tables import create_tables
+from tests.support.contract import validate_answer
+from tests.support.events import write_jsonl
+
+NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
+"""The clock of apps under test, unless a test sets another."""
+
+_numbers = itertools.count()
+
+
+class Dataset:
+    """A database with our own tables."""
+
+    facts: ClassVar = {"layout": "rollup", "dataset": "own"}
+    """What /health says of it."""
+    layout: ClassVar[type[Layout]] = Rollup
+    needed_table = "loads"
+    """Without it nobody knows what is published."""
+    answering_tables: ClassVar = ("downloads_daily", "overall_daily")
+    """Without them no question can be answered."""
+    ranking_table = "overall_daily"
+    """Without it nothing is known of the most downloaded."""
+
+    def __init__(self, folder: Path, engine: Engine, settings: Settings) -> None:
+        self.folder = folder
+        self.engine = engine
+        """With a user that may write. Apps have one that may not, where there are users."""
+        self.settings = settings
+
+    def make_tables(self) -> None:
+        """Make the tables, empty. Apps do it themselves on an embedded engine."""
+        with self.engine.client() as client:
+            create_tables(client)
+
+    def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
+        """Load events by way of a JSON Lines file, as a user would."""
+        return self.load_files(write_jsonl(self.folder / f"events-{next(_numbers)}.jsonl", events), replace=replace)
+
+    def load_files(self, *names: str | Path, replace: bool = False) -> list[LoadedDay]:
+        """Load what is named: files, folders, patterns, URLs."""
+        return ingest(self.engine.client, [str(name) for name in names], replace=replace)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Look straight into the database."""
+        with self.engine.client() as client:
+            return [tuple(row) for row in client.query(sql).result_rows]
+
+    def app(self, *, now: datetime = NOON, **changes: Any) -> Litestar:
+        """An app on this database, not yet started; `changes` are of its settings."""
+        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
+
+    @contextmanager
+    def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
+        """A client of an app on this database. Each of its answers is held against openapi.yaml."""
+        with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
+            client.event_hooks = {"response": [validate_answer]}
+            yield client
+
+    def close(self) -> None:
+        """Let go of the engine. The database stays: to drop some hundreds takes longer than to fill them."""
+        self.engine.close()
