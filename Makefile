@@ -10,7 +10,7 @@ EXAMPLES ?= 10000
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format bench soak fuzz audit dist lock clean
+.PHONY: help setup demo serve test check format bench faults soak fuzz audit dist lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,9 @@ format: $(READY)  ## format, and fix what can be fixed
 
 bench: $(READY)  ## measure ingest, cold answers, charts and discovery
 	$(BIN)/python -m bench
+
+faults: $(READY)  ## kill servers and loads at random moments, and say what it costs
+	$(BIN)/python -m bench.faults
 
 soak: $(READY)  ## load a server for SECONDS (600), and compare what it holds before and after
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)

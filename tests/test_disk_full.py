@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from app.warehouse.embedded import Embedded
 from tests.discovery.stub import running_stub
 from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.load import wait_until
 from tests.support.oracle import Oracle, published
 from tests.support.server import COMMAND, environment, run, served
+from tests.support.zygote import zygote
 
 MEGABYTE = 1 << 20
 DISK = 48 * MEGABYTE
@@ -85,16 +85,10 @@ def right(*calls: list[dict[str, Any]]) -> dict[str, Any]:
     return {path: body | {"status": status} for path, (status, body) in zip(PATHS, found, strict=True)}
 
 
-def left_over(folder: Path) -> int:
+def left_over(data: Path) -> int:
     """Rows that belong to no published load."""
-    engine = Embedded(folder, "pypi")
-    with engine.client() as client:
-        ((count,),) = client.query(
-            "SELECT count() FROM (SELECT version FROM downloads_daily UNION ALL SELECT version FROM overall_daily) "
-            "WHERE version NOT IN (SELECT version FROM loads WHERE state = 'published')"
-        ).result_rows
-    engine.close()
-    return int(count)
+    with zygote(data.parent) as forks:
+        return int(forks.look(data)["facts"]["left"])
 
 
 def test_a_load_that_fills_the_disk_is_none(disk: Path, tmp_path: Path) -> None:
