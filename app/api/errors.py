@@ -21,7 +21,8 @@ from app.discovery.lookups import GitHubOffError
 from app.front.answer import NO_STORE, PROBLEM, Body
 from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
-from app.warehouse.errors import WarehouseBusyError, WarehouseUnavailableError
+from app.warehouse.connection import MOST_ROWS
+from app.warehouse.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
 
 RETRY_SECONDS = 5
 
@@ -73,6 +74,14 @@ def lasting_problem_body(error: Exception) -> Body | None:
     return Body(msgspec.json.encode(body), PROBLEM, status=found.status_code, cache_control=NO_STORE)
 
 
+def _too_many_rows(_: TooManyRowsError) -> ProblemDetailsException:
+    return problem(
+        400,
+        f"the answer has more than {MOST_ROWS:,} rows; ask for fewer days, for weeks or months (granularity), "
+        "or for one category",
+    )
+
+
 def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
     return unavailable("no day of downloads has been loaded yet")
 
@@ -115,6 +124,7 @@ PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemDetailsException]] = {
     BadParameterError: _bad_parameter,
     UnknownPackageError: _unknown_package,
     NothingLoadedError: _nothing_loaded,
+    TooManyRowsError: _too_many_rows,
     WarehouseBusyError: _warehouse_busy,
     WarehouseUnavailableError: _warehouse_unavailable,
     RenderError: _render,

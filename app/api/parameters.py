@@ -22,6 +22,8 @@ MAX_TOP = 1000
 MAX_SEARCH = 100
 MAX_PAGE = 100_000
 MAX_PER_PAGE = 100
+MAX_PARAMETERS = MAX_BATCH + 100
+"""In one request, known or not, each time that one is repeated."""
 
 Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -177,7 +179,7 @@ def parse_query(request: Request[Any, Any, Any], kind: type[Query]) -> Query:
     Raises BadParameterError.
     """
     given: dict[str, list[str]] = {}
-    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+    for name, value in _pairs(request.scope["query_string"]):
         given.setdefault(name, []).append(value)
     values = {}
     for field in _fields(kind):
@@ -187,6 +189,13 @@ def parse_query(request: Request[Any, Any, Any], kind: type[Query]) -> Query:
         elif field.required:
             raise BadParameterError(f"{field.encode_name} is required: {_accepted(field.type)}")
     return kind(**values)
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        raise BadParameterError(f"a request may have {MAX_PARAMETERS} parameters") from None
 
 
 @cache

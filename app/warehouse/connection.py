@@ -10,6 +10,10 @@ Rows = Sequence[Sequence[Any]]
 QUERY_SECONDS = 30
 """How long a reader's query may take."""
 
+MOST_ROWS = 1_000_000
+"""How many rows a reader's query may have: every release of the largest packages, each day of a year. As JSON they are
+70 MB."""
+
 
 class Connection(Protocol):
     """What readers need."""

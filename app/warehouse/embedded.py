@@ -24,7 +24,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from app.settings import SettingError
-from app.warehouse.connection import QUERY_SECONDS, Rows
+from app.warehouse.connection import MOST_ROWS, QUERY_SECONDS, Rows
 from app.warehouse.errors import WarehouseError, WarehouseInUseError, WarehouseUnavailableError, translated
 from app.warehouse.statements import command, statement
 
@@ -121,6 +121,7 @@ class EmbeddedReader:
         if client is None:
             client = self._local.client = self._engine.client()
             client.set_client_setting("max_execution_time", QUERY_SECONDS)
+            client.set_client_setting("max_result_rows", MOST_ROWS)
             client.set_client_setting("log_comment", self._comment)
             self._clients.append(client)
         return client

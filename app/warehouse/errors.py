@@ -6,6 +6,7 @@ WarehouseError                what the warehouse could not do; its message is sa
 │   ├── WarehouseBusyError             too many questions are being asked
 │   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
 ├── WarehouseInUseError            another process has the embedded engine's folder
+├── TooManyRowsError               a question has more rows than are answered
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
 """
 
@@ -52,6 +53,10 @@ class QueryFailedError(WarehouseError):
         self.code = code
 
 
+class TooManyRowsError(WarehouseError):
+    """A question has more rows than a reader's query may have."""
+
+
 # ClickHouse's codes for a query that might succeed a little later.
 PASSING_CODES = {
     159: "TIMEOUT_EXCEEDED",
@@ -70,16 +75,16 @@ PASSING_CODES = {
     999: "KEEPER_EXCEPTION",
 }
 
-# Codes that an operator can mend: the message says with which setting.
-MENDABLE_CODES = {
-    81: "ClickHouse has no such database: see CLICKHOUSE_DATABASE",
-    516: "ClickHouse refuses the user or the password: see CLICKHOUSE_USER and CLICKHOUSE_PASSWORD",
-}
-
-# What a full disk makes of a statement, by where it was noticed.
-NO_SPACE_CODES = {
-    75: "ClickHouse cannot write to its disk",
-    243: "no space is left on ClickHouse's disk",
+# Codes that have words, and errors, of their own. Where an operator can mend it, they say with which setting.
+OWN_CODES: dict[int, tuple[type[WarehouseError], str]] = {
+    75: (NoSpaceError, "ClickHouse cannot write to its disk"),
+    81: (WarehouseUnavailableError, "ClickHouse has no such database: see CLICKHOUSE_DATABASE"),
+    243: (NoSpaceError, "no space is left on ClickHouse's disk"),
+    396: (TooManyRowsError, "a question has too many rows"),
+    516: (
+        WarehouseUnavailableError,
+        "ClickHouse refuses the user or the password: see CLICKHOUSE_USER and CLICKHOUSE_PASSWORD",
+    ),
 }
 
 # What makes a network fail, as the standard library tells it; the first that fits.
@@ -100,10 +105,9 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
     code = getattr(error, "code", None)
     if code in PASSING_CODES:
         return WarehouseUnavailableError(f"ClickHouse could not answer now: {PASSING_CODES[code]}")
-    if code in MENDABLE_CODES:
-        return WarehouseUnavailableError(MENDABLE_CODES[code])
-    if code in NO_SPACE_CODES:
-        return NoSpaceError(NO_SPACE_CODES[code])
+    if code in OWN_CODES:
+        kind, message = OWN_CODES[code]
+        return kind(message)
     if isinstance(error, UNAVAILABLE):
         return WarehouseUnavailableError(_network_fault(error))
     if type(error) is driver.DatabaseError and code is None and error.__cause__ is None:

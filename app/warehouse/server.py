@@ -14,7 +14,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 
 from app.settings import Secret, SettingError
-from app.warehouse.connection import QUERY_SECONDS, Rows
+from app.warehouse.connection import MOST_ROWS, QUERY_SECONDS, Rows
 from app.warehouse.errors import WarehouseUnavailableError, translated
 
 CONNECT_SECONDS = 5
@@ -26,8 +26,7 @@ EVERYBODY = {"session_timezone": "UTC"}
 """A day is a UTC day, whatever zone the server is in."""
 READERS = EVERYBODY | {
     "max_execution_time": QUERY_SECONDS,
-    # No question has so many rows; better an error than a process that is out of memory.
-    "max_result_rows": 5_000_000,
+    "max_result_rows": MOST_ROWS,
     # A role may be told to stop reading where it has read enough, and to answer from that (the public data set's is).
     "read_overflow_mode": "throw",
 }
