@@ -97,7 +97,7 @@ NETWORK_FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 # Everything else that the driver raises is a refusal. A test holds both against the driver's own classes.
-UNAVAILABLE = (driver.OperationalError, driver.InterfaceError)
+UNAVAILABLE = (driver.OperationalError, driver.InterfaceError, driver.InternalError)
 
 
 def translate(error: driver.ClickHouseError) -> WarehouseError:
