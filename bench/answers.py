@@ -41,7 +41,7 @@ def measure(data: Path, packages: int, sample: int, rounds: int) -> dict[str, An
 
 
 def _over_http(data: Path, packages: Sequence[int]) -> list[float]:
-    with serving(f"chdb://{data}") as port:
+    with serving(data) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:
             return [_get(connection, f"/api/packages/package-{number:06}/python_minor") for number in packages][

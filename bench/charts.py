@@ -19,7 +19,7 @@ PAUSE = 0.002
 
 def measure(data: Path) -> dict[str, Any]:
     """Seconds of every chart drawn alone, by format; seconds of every `recent`, without charts and beside them."""
-    with serving(f"chdb://{data}") as port:
+    with serving(data) as port:
         alone = {kind: _drawn_alone(port, kind) for kind in ("png", "svg")}
         # In turns, so that whatever else the machine does falls on both.
         quiet, busy, drawn = [], [], 0

@@ -18,7 +18,7 @@ from app.warehouse.layout import question
 from app.warehouse.server import Server, server_address
 from bench.processes import run
 from bench.rollup import name_of, parameters_of
-from bench.serving import get, serving
+from bench.serving import get, started
 from tests.support.clickhouse_engine import USERS
 from tests.support.facade import Facade, running_facade
 
@@ -35,12 +35,16 @@ def measure(folder: Path, rows: int) -> dict[str, Any]:
     data = folder / f"http-{rows}"
     made = run("rollup", data=str(data), rows=rows)
     packages = random.Random(3).sample(range(made["packages"]), min(made["packages"], WARM_UP + SAMPLE))
-    with running_facade(data) as facade, serving(facade.url, **_reader()) as port:
+    with running_facade(data) as facade, started(data, _reader_of(facade)) as (port, _):
         return {"rows": made["rows"], **asyncio.run(_ask(facade, port, packages))}
 
 
-def _reader() -> dict[str, str]:
-    return {"CLICKHOUSE_USER": READER, "CLICKHOUSE_PASSWORD": USERS[READER].password}
+def _reader_of(facade: Facade) -> dict[str, str]:
+    return {
+        "CLICKHOUSE_URL": facade.url,
+        "CLICKHOUSE_USER": READER,
+        "CLICKHOUSE_PASSWORD": USERS[READER].password,
+    }
 
 
 async def _ask(facade: Facade, port: int, packages: list[int]) -> dict[str, list[float]]:

@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 START_SECONDS = 60.0
 
@@ -26,17 +27,24 @@ def get(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes
 
 
 @contextmanager
-def serving(clickhouse_url: str, **variables: str) -> Iterator[int]:
-    """A server of a ClickHouse, on a free port of the loopback interface; `variables` are of its environment."""
+def serving(data: Path) -> Iterator[int]:
+    """A server of an embedded engine's folder, on a free port of the loopback interface."""
+    with started(data, {}) as (port, _):
+        yield port
+
+
+@contextmanager
+def started(data: Path, settings: Mapping[str, str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The same with further settings; and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "CLICKHOUSE_URL": clickhouse_url, "CLICKHOUSE_DATABASE": "pypi", **variables}
+    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi", **settings}
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             _wait_for(port, process)
-            yield port
+            yield port, process
         finally:
             process.send_signal(signal.SIGINT)
             try:
