@@ -29,10 +29,10 @@ from app.main import create_app
 from app.settings import Settings
 from app.stats.questions import SeriesQuestion
 from app.warehouse.layout import Published
-from bench.load import SERVER_CORE, load, request
+from bench.load import SERVER_CORE, load, pin, request
 from bench.processes import run
 from bench.rollup import LAST_DAY, name_of
-from bench.serving import PORT, get, serving, started
+from bench.serving import PORT, get, listening, serving, started
 
 CONNECTIONS = 16
 SERIES = ("overall", "python_major", "python_minor", "system", "installer", "country", "file_type")
@@ -63,11 +63,13 @@ def hits(data: Path, folder: Path, seconds: float, rounds: int) -> Iterator[dict
         ("304", DAYS_OF_23_KB, {"if-none-match": "*"}),
         *[(f"{coding}, of 23 KB", DAYS_OF_23_KB, {"accept-encoding": coding}) for coding in ("gzip", "br", "zstd")],
     ]
-    with serving(data, core=SERVER_CORE) as port:
+    with started(data, {}) as (port, server):
+        pin(SERVER_CORE, server.pid)
         for name, days, headers in kinds:
             path = path_of(days)
             recorded = _record(port, path, headers, folder / "answer.json")
-            with started([sys.executable, "-m", "bench.bare", str(recorded), PORT], core=SERVER_CORE) as bare_port:
+            with listening([sys.executable, "-m", "bench.bare", str(recorded), PORT]) as (bare_port, bare_app):
+                pin(SERVER_CORE, bare_app.pid)
                 found = [_compared(port, bare_port, path, headers, seconds) for _ in range(rounds)]
             yield {
                 "name": name,
@@ -132,11 +134,11 @@ def mix(count: int, packages: int) -> Iterator[bytes]:
 def mixture(data: Path, folder: Path, count: int, packages: int) -> dict[str, Any]:
     """The mix from the first question on, again, and the bare app with answers of the same mean size."""
     load = {"packages": packages, "connections": CONNECTIONS}
-    with serving(data, WINDOW_DAYS="30", PYPI_API_URL=NOWHERE) as port:
+    with started(data, {"WINDOW_DAYS": "30", "PYPI_API_URL": NOWHERE}) as (port, _):
         ours, again = (run("mixed", port=port, count=count, **load) for _ in range(2))
         recorded = _record(port, path_of(DAYS_OF_23_KB), {}, folder / "answer.json")
     _resize(recorded, int(ours["bytes"] / ours["answers"]) - HEAD_BYTES)
-    with started([sys.executable, "-m", "bench.bare", str(recorded), PORT]) as port:
+    with listening([sys.executable, "-m", "bench.bare", str(recorded), PORT]) as (port, _):
         bare = run("mixed", port=port, count=count, **load)
     cold, warm, most = (found["answers"] / found["seconds"] for found in (ours, again, bare))
     return {"ratio": cold / most, "warm_ratio": warm / most, "rate": cold}

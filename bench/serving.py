@@ -7,11 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from bench.load import pin
 
 START_SECONDS = 60.0
 PORT = "PORT"
@@ -30,26 +28,33 @@ def get(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes
 
 
 @contextmanager
-def serving(data: Path, core: int | None = None, **settings: str) -> Iterator[int]:
+def serving(data: Path) -> Iterator[int]:
     """A server of an embedded engine's folder, on a free port of the loopback interface."""
-    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi", **settings}
-    with started([sys.executable, "-m", "app.cli", "serve", "--port", PORT], environment, core) as port:
+    with started(data, {}) as (port, _):
         yield port
 
 
 @contextmanager
-def started(command: list[str], environment: dict[str, str] | None = None, core: int | None = None) -> Iterator[int]:
-    """A command that listens on a free port, which stands in it for PORT; on one core, where one is named."""
+def started(data: Path, settings: Mapping[str, str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The same with further settings; and its process."""
+    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi", **settings}
+    with listening([sys.executable, "-m", "app.cli", "serve", "--port", PORT], environment) as (port, process):
+        yield port, process
+
+
+@contextmanager
+def listening(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A command that listens on a free port, which stands in it for PORT; and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(port) if word == PORT else word for word in command]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            if core is not None:
-                pin(core, process.pid)
             _wait_for(port, process)
-            yield port
+            yield port, process
         finally:
             process.send_signal(signal.SIGINT)
             try:
