@@ -5,8 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
+SECONDS ?= 600
+EXAMPLES ?= 10000
+SEED := $(or $(SEED),$(shell date +%s))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format bench dist lock clean
+.PHONY: help setup demo serve test check format bench faults soak fuzz audit dist lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +45,20 @@ format: $(READY)  ## format, and fix what can be fixed
 bench: $(READY)  ## measure ingest, cold answers, charts and discovery
 	$(BIN)/python -m bench
 
+faults: $(READY)  ## kill servers and loads at random moments, and say what it costs
+	$(BIN)/python -m bench.faults
+
+soak: $(READY)  ## load a server for SECONDS (600), and compare what it holds before and after
+	$(BIN)/python -m bench.soak --seconds $(SECONDS)
+
+fuzz: $(READY)  ## ask for EXAMPLES (10000) generated requests, others each time; the first line has the SEED to repeat them
+	@echo "make fuzz SEED=$(SEED)"
+	FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$$(( $(EXAMPLES) / $$(grep -c operationId openapi.yaml) + 1 )) \
+	$(BIN)/python -m pytest contract_tests/test_schemathesis.py
+
+audit: $(READY)  ## look the pinned dependencies up among known vulnerabilities, where those can be reached
+	@$(BIN)/python .ci/audit.py
+
 dist: $(READY)  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
@@ -51,4 +69,4 @@ lock: $(READY)  ## write the versions that are installed in .venv into requireme
 	> requirements.new && mv requirements.new requirements.txt
 
 clean:  ## remove .venv, built files and demo data
-	rm -rf $(VENV) dist .data .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .audit dist .data .mypy_cache .pytest_cache .ruff_cache

@@ -3,6 +3,8 @@
 A field's name in capitals is its variable; its description is what the README's table says of it.
 """
 
+import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
@@ -187,7 +189,10 @@ def _read_secrets(path: Path) -> dict[str, str]:
     """The secrets in a TOML file, by variable; none where the file is absent."""
     names = {field.name.upper() for field in msgspec.structs.fields(Settings) if isinstance(field.default, Secret)}
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
+                raise SettingError(f"{path} is open to others than its owner and group: chmod o= {path}")
+            values = tomllib.load(file)
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import charts
+from bench import charts, clickhouse_http
 from bench.answers import measure
 from bench.events import distribution
 from bench.processes import run
@@ -42,6 +42,7 @@ def main() -> None:
         rows = [] if options.skip_ingest else list(_ingest(folder, options))
         rows += list(_answers(folder, options))
         rows += list(_charts(folder))
+        rows += list(_clickhouse_http(folder, options.http_rows))
     rows += list(_discovery())
     show("pypistats-server", rows)
     if options.markdown and not write_markdown(README, rows):
@@ -57,6 +58,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=20_000_000, help="rows of the table asked (%(default)s)")
     parser.add_argument("--sample", type=int, default=100, help="packages asked for in a round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of questions (%(default)s)")
+    parser.add_argument(
+        "--http-rows",
+        type=int,
+        nargs="*",
+        default=[1_000_000, 10_000_000, 100_000_000],
+        help="rows of the tables that are asked over HTTP, in turn; none: skip that (%(default)s)",
+    )
     parser.add_argument("--skip-ingest", action="store_true", help="measure answers only")
     parser.add_argument("--schemas", action="store_true", help="compare other layouts of the table instead")
     parser.add_argument("--markdown", action="store_true", help="write the rows into the README as well")
@@ -141,6 +149,23 @@ def _charts(folder: Path) -> Iterator[Row]:
         "median at most 1.5 x",
         ratio <= 1.5,
     )
+
+
+def _clickhouse_http(folder: Path, sizes: list[int]) -> Iterator[Row]:
+    medians = []
+    for size in sizes:
+        progress.print(f"making {size:,} rows of series, and asking over HTTP …")
+        found = clickhouse_http.measure(folder, size)
+        ours, bare = median(found["http"]), median(found["bare"])
+        medians.append(ours)
+        about = f"ClickHouse over HTTP, {found['rows']:,} rows"
+        yield Row(f"{about}: cold", _milliseconds(found["http"]), of_this_machine=True)
+        yield Row(f"{about}: same SQL, bare AsyncClient", _milliseconds(found["bare"]), of_this_machine=True)
+        yield Row(f"{about}: cold, of bare SQL's", f"{ours / bare:.2f} x", "at most 1.3 x", ours / bare <= 1.3)
+    if medians[1:]:
+        growth = medians[-1] / medians[0]
+        about = f"ClickHouse over HTTP: {sizes[-1]:,} rows, of {sizes[0]:,} rows'"
+        yield Row(about, f"{growth:.2f} x", "at most 1.5 x", growth <= 1.5)
 
 
 def _discovery() -> Iterator[Row]:

@@ -8,8 +8,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
-
 
 class Row(msgspec.Struct, frozen=True):
     """A finding; `met` says whether it reaches the goal, where there is one.
@@ -32,13 +30,14 @@ def show(title: str, rows: Sequence[Row]) -> None:
     Console(highlight=False).print(table)
 
 
-def write_markdown(path: Path, rows: Sequence[Row]) -> bool:
-    """Put the rows that say something elsewhere too between the marks of a file. False where it has no marks."""
+def write_markdown(path: Path, rows: Sequence[Row], mark: str = "bench") -> bool:
+    """Put the rows that say something elsewhere too between a file's marks of a name. False where it has none."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     lines = ["| | measured | goal |", "| --- | --- | --- |"]
     lines += [f"| {row.what} | {row.found} | {_goal(row)} |" for row in rows if not row.of_this_machine]
     body = "\n".join(lines)
-    changed, marks = MARKED.subn(lambda match: f"{match[1]}{body}\n{match[2]}", text)
+    marked = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+    changed, marks = marked.subn(lambda match: f"{match[1]}{body}\n{match[2]}", text)
     if marks:
         path.write_text(changed, encoding="utf-8")
     return bool(marks)

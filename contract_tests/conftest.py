@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.discovery.stub import running_stub
+from tests.support.clickhouse_engine import USERS
 from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.server import run, served
@@ -25,16 +26,24 @@ EVENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the server answers."""
+@pytest.fixture(scope="session", params=["embedded", "server"])
+def base_url(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the server answers, from an embedded ClickHouse and from one over HTTP."""
     folder = tmp_path_factory.mktemp("served")
-    url = f"chdb://{folder / 'data'}"
-    loaded = run("ingest", str(write_jsonl(folder / "events.jsonl", EVENTS)), cwd=folder, CLICKHOUSE_URL=url)
+    writer = reader = {"CLICKHOUSE_URL": f"chdb://{folder / 'data'}"}
+    if request.param == "server":
+        url = request.getfixturevalue("facade").url
+        writer, reader = (
+            {"CLICKHOUSE_URL": url, "CLICKHOUSE_USER": user, "CLICKHOUSE_PASSWORD": USERS[user].password}
+            for user in ("ingest", "api")
+        )
+        admin = ("admin", USERS["admin"].password)
+        httpx.post(url, content="CREATE DATABASE pypi", auth=admin).raise_for_status()
+    loaded = run("ingest", str(write_jsonl(folder / "events.jsonl", EVENTS)), cwd=folder, **writer)
     assert loaded.returncode == 0, loaded.stderr
     with running_stub() as stub:
         add_ecosystem(stub)
-        with served(cwd=folder, CLICKHOUSE_URL=url, **environment_of(stub)) as base:
+        with served(cwd=folder, **reader, **environment_of(stub)) as base:
             with httpx.Client(base_url=base) as client:
                 wait_for_index(client)
             yield base

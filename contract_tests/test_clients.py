@@ -1,6 +1,7 @@
 """The published clients, unmodified, against a server that a user could have started."""
 
 import atexit
+import importlib
 import io
 import json
 import sys
@@ -117,6 +118,7 @@ def test_pypistats_s_table() -> None:
 
 
 def test_pypistats_s_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    importlib.reload(pypistats.cli)  # its parser is the module's, and good for one call
     monkeypatch.setattr(sys, "argv", ["pypistats", "recent", "numpy", "--format", "json"])
     pypistats.cli.main()
     assert json.loads(capsys.readouterr().out) == {

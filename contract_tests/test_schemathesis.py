@@ -1,5 +1,6 @@
 """openapi.yaml as schemathesis reads it, against a server: whatever it generates, the answers are as documented."""
 
+import os
 from typing import Any
 
 import hypothesis
@@ -11,10 +12,14 @@ from schemathesis.generation.stateful.state_machine import StepInput, StepOutput
 
 from tests.support.contract import CONTRACT, load_contract
 
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
+"""Of each operation. `make fuzz` makes more, and others each time; FUZZ_SEED makes them again."""
+SEED = int(os.environ.get("FUZZ_SEED", "1"))
+
 CONFIG = schemathesis.Config.from_dict(
     {
-        "seed": 1,
-        "generation": {"mode": "all", "max-examples": 30, "deterministic": True, "database": "none"},
+        "seed": SEED,
+        "generation": {"mode": "all", "max-examples": EXAMPLES, "deterministic": SEED == 1, "database": "none"},
     }
 )
 schema = schemathesis.openapi.from_path(CONTRACT, config=CONFIG)
@@ -70,7 +75,7 @@ def test_operations_one_after_the_other(base_url: str) -> None:
 
     Machine.run(
         settings=hypothesis.settings(
-            max_examples=30, stateful_step_count=6, derandomize=True, deadline=None, database=None
+            max_examples=EXAMPLES, stateful_step_count=6, derandomize=SEED == 1, deadline=None, database=None
         )
     )
     assert 200 in reached, "no link led to an answer, so nothing was tested"

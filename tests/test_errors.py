@@ -31,7 +31,7 @@ DECISIONS: dict[str, type[WarehouseError] | None] = {
     "DatabaseError": WarehouseUnavailableError,
     "DataError": QueryFailedError,
     "IntegrityError": QueryFailedError,
-    "InternalError": QueryFailedError,
+    "InternalError": WarehouseUnavailableError,
     "NotSupportedError": QueryFailedError,
     "ProgrammingError": QueryFailedError,
     "StreamClosedError": QueryFailedError,

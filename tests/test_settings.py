@@ -112,9 +112,32 @@ def test_secrets_are_shown_nowhere(variable: str) -> None:
     assert "hush" not in str(error.value)
 
 
+def written(folder: Path, text: bytes, mode: int = 0o600) -> Path:
+    """A file of secrets."""
+    file = folder / ".secrets.toml"
+    file.write_bytes(text)
+    file.chmod(mode)
+    return file
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666, 0o777, 0o601])
+def test_a_file_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
+    file = written(tmp_path, b'GITHUB_TOKEN = "hush"', mode)
+
+    with pytest.raises(SettingError) as error:
+        from_environment(file)
+    assert str(error.value) == f"{file} is open to others than its owner and group: chmod o= {file}"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o440])
+def test_a_file_may_be_open_to_its_group(tmp_path: Path, mode: int) -> None:
+    file = written(tmp_path, b'GITHUB_TOKEN = "from-file"', mode)
+
+    assert from_environment(file).github_token.reveal() == "from-file"
+
+
 def test_secrets_from_their_file(tmp_path: Path) -> None:
-    file = tmp_path / ".secrets.toml"
-    file.write_text('GITHUB_TOKEN = "from-file"\nCLICKHOUSE_PASSWORD = "pass-word"\n')
+    file = written(tmp_path, b'GITHUB_TOKEN = "from-file"\nCLICKHOUSE_PASSWORD = "pass-word"\n')
 
     settings = from_environment(file)
 
@@ -123,15 +146,14 @@ def test_secrets_from_their_file(tmp_path: Path) -> None:
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
-    file = tmp_path / ".secrets.toml"
-    file.write_text('GITHUB_TOKEN = "from-file"\n')
+    file = written(tmp_path, b'GITHUB_TOKEN = "from-file"\n')
 
     assert from_environment(file, GITHUB_TOKEN="from-environment").github_token.reveal() == "from-environment"
     assert from_environment(file, GITHUB_TOKEN="").github_token.reveal() == ""
 
 
 def test_the_file_is_looked_for_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".secrets.toml").write_text('GITHUB_TOKEN = "here"\n')
+    written(tmp_path, b'GITHUB_TOKEN = "here"\n')
     monkeypatch.chdir(tmp_path)
 
     assert Settings.from_environment({}).github_token.reveal() == "here"
@@ -152,8 +174,7 @@ def test_the_file_is_looked_for_in_the_working_directory(tmp_path: Path, monkeyp
     ],
 )
 def test_a_bad_file_is_refused_without_its_secret(tmp_path: Path, text: bytes, message: str) -> None:
-    file = tmp_path / ".secrets.toml"
-    file.write_bytes(text)
+    file = written(tmp_path, text)
 
     with pytest.raises(SettingError) as error:
         from_environment(file)

@@ -1,5 +1,6 @@
 """A server that is told to stop answers what has reached it, and is gone within its grace time."""
 
+import asyncio
 import json
 import re
 import signal
@@ -15,9 +16,11 @@ from pathlib import Path
 import pytest
 
 from app.cli import SHUTDOWN_SECONDS
+from app.warehouse.errors import WarehouseUnavailableError
 from tests.discovery.stub import Stub, running_stub
 from tests.support.ecosystem import environment_of
 from tests.support.events import event, write_jsonl
+from tests.support.fixtures import Dataset
 from tests.support.load import Load, asked, wait_until
 from tests.support.raw_http import Answer, get
 from tests.support.server import REPOSITORY, Served, environment, run, started
@@ -215,3 +218,25 @@ def test_who_insists_gets_it_at_once(number: signal.Signals) -> None:
 
         process.wait(30)
         assert isinstance(answer.exception(), ValueError | ConnectionError) or answer.result()[0] == 503
+
+
+async def test_a_query_for_which_nobody_waits_any_more_is_stopped(dataset: Dataset) -> None:
+    """One that would take as long as a query may: it keeps no server alive, and no other reader's is stopped."""
+    reader, other = dataset.engine.reader(), dataset.engine.reader()
+    slow = "SELECT sum(sleepEachRow(0.1)) FROM numbers(100) SETTINGS max_block_size = 1"
+    running = [
+        asyncio.create_task(each.query(sql, {})) for each, sql in ((reader, slow), (other, slow.replace("100", "20")))
+    ]
+    for _ in range(300):
+        ((count,),) = await reader.query("SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow%'", {})
+        if count == 3:
+            break
+        await asyncio.sleep(0.01)
+    assert count == 3, "both, and the one that counts them"
+
+    await reader.close()
+
+    with pytest.raises(WarehouseUnavailableError, match="QUERY_WAS_CANCELLED"):
+        await running[0]
+    assert await running[1] == [(0,)]
+    await other.close()

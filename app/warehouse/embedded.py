@@ -6,12 +6,15 @@ each with a client of its own.
 
 import asyncio
 import fcntl
+import itertools
 import json
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -22,11 +25,14 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from app.settings import SettingError
 from app.warehouse.connection import MOST_ROWS, QUERY_SECONDS, Rows
-from app.warehouse.errors import WarehouseInUseError, WarehouseUnavailableError, translated
+from app.warehouse.errors import WarehouseError, WarehouseInUseError, WarehouseUnavailableError, translated
+from app.warehouse.statements import command, statement
 
 READER_THREADS = 32
 """At most: a thread starts when none is free. How many questions there are at once is said in turns.py."""
 HOLDER_FILE = "pypistats-server.lock"
+
+_readers = itertools.count()
 
 
 def embedded_folder(url: str) -> Path:
@@ -52,6 +58,7 @@ class Embedded:
         self.database = database
         self._lock = _FolderLock(folder)
         try:
+            _find_scratch(folder)
             with translated(), self.client(database=None) as client:
                 client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
         except BaseException:
@@ -87,6 +94,18 @@ class Embedded:
         self._lock.release()
 
 
+def _find_scratch(folder: Path) -> None:
+    """Say where temporary files go: into our folder where nothing else can be written.
+
+    chDB writes some when it is imported, and looks at this variable alone; the driver writes what is inserted.
+    """
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError:
+        place = tempfile.tempdir = str(folder)
+    os.environ["TMPDIR"] = place
+
+
 class EmbeddedReader:
     """Async queries on an embedded engine: as many at once as it has threads, the rest wait their turn."""
 
@@ -95,6 +114,7 @@ class EmbeddedReader:
         self._clients: list[Client] = []
         self._local = threading.local()
         self._executor = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="clickhouse")
+        self._comment = f"pypistats-server reader {next(_readers)}"
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
@@ -102,6 +122,7 @@ class EmbeddedReader:
             client = self._local.client = self._engine.client()
             client.set_client_setting("max_execution_time", QUERY_SECONDS)
             client.set_client_setting("max_result_rows", MOST_ROWS)
+            client.set_client_setting("log_comment", self._comment)
             self._clients.append(client)
         return client
 
@@ -119,8 +140,14 @@ class EmbeddedReader:
             raise WarehouseUnavailableError("ClickHouse did not answer in time") from None
 
     async def close(self) -> None:
-        """Wait for the queries that run, and close the clients."""
-        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
+        """Stop the queries that run, for which nobody waits any more, and close the clients."""
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        with suppress(WarehouseError), self._engine.client() as client:
+            command(client, statement("cancel"), {"comment": self._comment})
+        self._executor.shutdown(wait=True)
         for client in self._clients:
             client.close()
 
@@ -155,7 +182,9 @@ class _FolderLock:
             os.close(descriptor)
             raise WarehouseInUseError(self._who(holder)) from None
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, json.dumps({"pid": os.getpid(), "command": _command()}).encode())
+        with suppress(OSError):
+            # The lock holds without a name too, and a full disk keeps nobody from reading.
+            os.write(descriptor, json.dumps({"pid": os.getpid(), "command": _command()}).encode())
         return descriptor
 
     def _who(self, holder: bytes) -> str:

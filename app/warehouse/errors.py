@@ -2,6 +2,7 @@
 
 WarehouseError                what the warehouse could not do; its message is safe to show
 ├── WarehouseUnavailableError      nothing answers, or not in time: try again later
+│   ├── NoSpaceError                   its disk is full, or cannot be written
 │   ├── WarehouseBusyError             too many questions are being asked
 │   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
 ├── WarehouseInUseError            another process has the embedded engine's folder
@@ -36,6 +37,10 @@ class NoTablesError(WarehouseUnavailableError):
         super().__init__(message)
 
 
+class NoSpaceError(WarehouseUnavailableError):
+    """ClickHouse's disk is full, or cannot be written."""
+
+
 class WarehouseInUseError(WarehouseError):
     """Another process holds the embedded engine's folder."""
 
@@ -51,9 +56,6 @@ class QueryFailedError(WarehouseError):
 class TooManyRowsError(WarehouseError):
     """A question has more rows than a reader's query may have."""
 
-
-TOO_MANY_ROWS = 396
-"""ClickHouse's TOO_MANY_ROWS_OR_BYTES."""
 
 # ClickHouse's codes for a query that might succeed a little later.
 PASSING_CODES = {
@@ -73,10 +75,16 @@ PASSING_CODES = {
     999: "KEEPER_EXCEPTION",
 }
 
-# Codes that an operator can mend: the message says with which setting.
-MENDABLE_CODES = {
-    81: "ClickHouse has no such database: see CLICKHOUSE_DATABASE",
-    516: "ClickHouse refuses the user or the password: see CLICKHOUSE_USER and CLICKHOUSE_PASSWORD",
+# Codes that have words, and errors, of their own. Where an operator can mend it, they say with which setting.
+OWN_CODES: dict[int, tuple[type[WarehouseError], str]] = {
+    75: (NoSpaceError, "ClickHouse cannot write to its disk"),
+    81: (WarehouseUnavailableError, "ClickHouse has no such database: see CLICKHOUSE_DATABASE"),
+    243: (NoSpaceError, "no space is left on ClickHouse's disk"),
+    396: (TooManyRowsError, "a question has too many rows"),
+    516: (
+        WarehouseUnavailableError,
+        "ClickHouse refuses the user or the password: see CLICKHOUSE_USER and CLICKHOUSE_PASSWORD",
+    ),
 }
 
 # What makes a network fail, as the standard library tells it; the first that fits.
@@ -89,7 +97,7 @@ NETWORK_FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 # Everything else that the driver raises is a refusal. A test holds both against the driver's own classes.
-UNAVAILABLE = (driver.OperationalError, driver.InterfaceError)
+UNAVAILABLE = (driver.OperationalError, driver.InterfaceError, driver.InternalError)
 
 
 def translate(error: driver.ClickHouseError) -> WarehouseError:
@@ -97,14 +105,14 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
     code = getattr(error, "code", None)
     if code in PASSING_CODES:
         return WarehouseUnavailableError(f"ClickHouse could not answer now: {PASSING_CODES[code]}")
-    if code == TOO_MANY_ROWS:
-        return TooManyRowsError("a question has too many rows")
-    if code in MENDABLE_CODES:
-        return WarehouseUnavailableError(MENDABLE_CODES[code])
+    if code in OWN_CODES:
+        kind, message = OWN_CODES[code]
+        return kind(message)
     if isinstance(error, UNAVAILABLE):
         return WarehouseUnavailableError(_network_fault(error))
-    if type(error) is driver.DatabaseError and code is None:
-        # ClickHouse names the code of whatever it refuses: this was something between it and us.
+    if type(error) is driver.DatabaseError and code is None and error.__cause__ is None:
+        # ClickHouse names the code of whatever it refuses: this was something between it and us. (The embedded engine's
+        # errors have none, but a cause, where their text quotes bytes that are no text.)
         return WarehouseUnavailableError("ClickHouse does not answer: something else does at its address")
     name = getattr(error, "name", None) or type(error).__name__
     return QueryFailedError(f"ClickHouse refused a query: {name}", code)

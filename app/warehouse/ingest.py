@@ -7,13 +7,13 @@ last step no reader counts a row of it, so a call that is killed leaves nothing 
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.clickpy import is_clickpys
-from app.warehouse.errors import QueryFailedError, WarehouseError
+from app.warehouse.errors import NoSpaceError, QueryFailedError, WarehouseError
 from app.warehouse.examine import OLDEST_DAY, explain_refusal, require_usable, row_count
 from app.warehouse.journal import LoadedDay, announce, loaded_days, publish, sweep_unpublished, versions
 from app.warehouse.progress import Progress, Report, comment, reported
@@ -105,6 +105,11 @@ def _load(
         # Whatever else ends a load leaves this to the next call; the engine may be gone.
         sweep_unpublished(client)
         raise
+    except NoSpaceError as error:
+        # What was written takes the place that others need; to remove it takes some too, and may have to wait.
+        with suppress(WarehouseError):
+            sweep_unpublished(client)
+        raise NoSpaceError(f"{error}; nothing was published") from error
     publish(client, load, source, days)
     return days
 

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from app.settings import Secret, SettingError
 from app.warehouse.connection import MOST_ROWS, QUERY_SECONDS, Rows
-from app.warehouse.errors import WarehouseUnavailableError, translated
+from app.warehouse.errors import WarehouseError, WarehouseUnavailableError, translated
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = QUERY_SECONDS + 5
@@ -142,6 +142,11 @@ class ServerReader:
                     return (await client.query(sql, parameters=dict(parameters))).result_rows
         except TimeoutError:
             raise WarehouseUnavailableError("ClickHouse did not answer in time") from None
+        except WarehouseError:
+            raise
+        except Exception as error:
+            # Of bytes that no ClickHouse has sent, each decompressor makes an error of its own.
+            raise WarehouseUnavailableError("ClickHouse's answer cannot be read") from error
 
     async def close(self) -> None:
         """Close the connections."""

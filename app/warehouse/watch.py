@@ -21,6 +21,7 @@ from app.warehouse.statements import Connect
 
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
+CANCEL_SECONDS = 0.2
 SUPERSEDED_FOR = timedelta(minutes=5)
 """No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
 
@@ -60,8 +61,10 @@ class Watcher:
             if await asyncio.shield(loading):
                 self._published()
         except asyncio.CancelledError:
-            await asyncio.to_thread(cancel, self._connect)
-            await loading
+            while not loading.done():
+                # Again and again: it may be between two statements.
+                await asyncio.to_thread(cancel, self._connect)
+                await asyncio.wait([loading], timeout=CANCEL_SECONDS)
             raise
 
     def _settled(self) -> list[Path]:

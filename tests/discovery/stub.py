@@ -52,6 +52,8 @@ class Fault(NamedTuple):
     headers: Mapping[str, str] = {}
     delay: float = 0
     cut: bool = False
+    endless: bytes = b""
+    every: float = 0
 
 
 class Repository:
@@ -163,6 +165,10 @@ class Stub:
         """Break the connection in the middle of the next bodies."""
         self._faults[source] += [Fault(cut=True)] * times
 
+    def drip_next(self, source: Source, piece: bytes, every: float = 0, *, times: int = 1) -> None:
+        """Answer the next requests with a body without an end: this piece, again and again after so many seconds."""
+        self._faults[source] += [Fault(endless=piece, every=every)] * times
+
     def malform_next(self, source: Source, *, times: int = 1, body: bytes = b'{"full_name": [') -> None:
         """Answer the next requests with a 200 that is not the JSON that one expects."""
         self.fail_next(source, status=200, times=times, body=body, headers={"Content-Type": "application/json"})
@@ -209,6 +215,8 @@ class Stub:
             return _broken(request)
         fault = self._faults[source].pop(0) if self._faults[source] else Fault()
         await asyncio.sleep(fault.delay)
+        if fault.endless:
+            return await _endless(request, fault)
         if fault.status is not None:
             return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
         response = {"github": self._github, "pypi": self._pypi, "elsewhere": _stranger}[source](request)
@@ -396,3 +404,11 @@ async def _cut(request: web.BaseRequest, whole: web.Response) -> web.StreamRespo
     if request.transport:
         request.transport.close()
     return response
+
+
+async def _endless(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    while True:
+        await response.write(fault.endless)
+        await asyncio.sleep(fault.every)

@@ -29,6 +29,7 @@ USERS = {
     # May change settings, and is told to answer from what it has read where that was too much.
     "hasty": User("", {"readonly": CHANGES_SETTINGS, "max_rows_to_read": "1000", "read_overflow_mode": "break"}),
     "api": User("secret-of-api", {"readonly": CHANGES_SETTINGS}),
+    "hurried": User("", {"max_execution_time": "5", "readonly": CHANGES_SETTINGS}),
     # The public data set's, as published. Its results are cut at the end of a block, wherever that is; `limit` cuts
     # them at the row, so that no test passes because a block happened to be long.
     "demo": User(
@@ -91,6 +92,7 @@ class Engine:
         self._guard = threading.Lock()
         self._main = chdb.connect(self._folder)
         self.version, self.timezone = self._values("SELECT version(), timezone()")
+        self.compresses = self._values("SELECT toString(getSetting('enable_http_compression'))")[0]
 
     def _values(self, sql: str, connection: Any = None) -> list[str]:
         text: str = (connection or self._main).query(sql, "TSVRaw").bytes().decode()

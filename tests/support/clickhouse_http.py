@@ -202,7 +202,7 @@ class Facade:
             body, headers = _with_exception(body, headers, self.fault.code)
         accepted = [part.split(";")[0].strip() for part in request.headers.get("Accept-Encoding", "").split(",")]
         chosen = next((name for name in COMPRESSORS if name in accepted), None)
-        if chosen and asked.settings.get("enable_http_compression") == "1":
+        if chosen and asked.settings.get("enable_http_compression", self.engine.compresses) in {"1", "true"}:
             body = COMPRESSORS[chosen](body)
             headers["Content-Encoding"] = chosen
         if self.fault.kind == "cut":

@@ -15,6 +15,13 @@ from app.server import Protocol
 @contextmanager
 def served(app: Litestar) -> Iterator[int]:
     """The port on which an app is served by uvicorn, as `pypistats-server serve` does it."""
+    with serving(app) as server:
+        yield server.servers[0].sockets[0].getsockname()[1]
+
+
+@contextmanager
+def serving(app: Litestar) -> Iterator[uvicorn.Server]:
+    """The same, with the server itself."""
     server = uvicorn.Server(
         uvicorn.Config(
             app, port=0, http=Protocol, ws="none", log_level="critical", access_log=False, server_header=False
@@ -26,7 +33,7 @@ def served(app: Litestar) -> Iterator[int]:
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield server
     finally:
         server.should_exit = True
         thread.join()

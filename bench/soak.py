@@ -1,0 +1,242 @@
+"""`python -m bench.soak`: minutes of mixed load on a server of its own, and what that holds before and after.
+
+Everything happens in a temporary folder and on the loopback interface.
+"""
+
+import argparse
+import http.client
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+
+import msgspec
+import psutil
+
+from bench.processes import run
+from bench.report import Row, show
+from bench.rollup import DAYS, LAST_DAY, name_of
+from bench.serving import started
+
+CLIENTS = 8
+SETTLE_SECONDS = 30.0
+NOWHERE = "http://127.0.0.1:9"
+"""Where nobody answers: discovery asks no stranger for the sake of a measurement."""
+MEMORY_SLACK = 32 << 20
+FILE_SLACK = 16
+"""Files of parts that ClickHouse has merged in the meantime are open for a while."""
+
+SERIES = ("overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type")
+CODINGS = ("identity", "gzip", "br", "zstd")
+WRONG = (
+    "/api/packages/there-is-none/recent",
+    "/api/packages/-/recent",
+    "/api/packages/package-000000/recent?period=year",
+    "/nowhere",
+    "/api/top?limit=0",
+)
+OTHERS = ("/health", "/health?deep=1", "/openapi.yaml", "/api/top", "/api/search?q=pack", "/api/packages")
+NOISE = (
+    b"\x16\x03\x01\x00\xc8\x01",
+    b"GET /api/packages/x HTTP/1.1\r\nHost",
+    b"",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\0" * 100,
+)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a process has of the machine; memory in bytes."""
+
+    memory: int
+    files: int
+    connections: int
+    threads: int
+
+
+class Soaked(msgspec.Struct):
+    """What came of it. `broken` counts the exchanges that ended without an answer."""
+
+    statuses: Counter[int]
+    broken: list[str]
+    before: Held
+    samples: list[Held]
+    after: Held
+
+    @property
+    def failures(self) -> int:
+        """Answers that say that it was the server's fault; discovery's 503 without a token is not."""
+        return sum(count for status, count in self.statuses.items() if status >= 500)
+
+    @property
+    def growth(self) -> int:
+        """Bytes by which the last quarter's memory is over the first's."""
+        quarter = max(1, len(self.samples) // 4)
+        first, last = self.samples[:quarter], self.samples[-quarter:]
+        return int(median(held.memory for held in last) - median(held.memory for held in first))
+
+
+class _Client(threading.Thread):
+    """Asks one thing after the other, well-behaved or not, on connections that it changes now and then."""
+
+    def __init__(self, port: int, seed: int, packages: int, ending: threading.Event) -> None:
+        super().__init__(name=f"client {seed}", daemon=True)
+        self._port, self._packages, self._ending = port, packages, ending
+        self._random = random.Random(seed)
+        self._etags: dict[str, str] = {}
+        self.statuses: Counter[int] = Counter()
+        self.broken: list[str] = []
+
+    def run(self) -> None:
+        while not self._ending.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+            try:
+                for _ in range(self._random.randint(1, 100)):
+                    if not self._ending.is_set():
+                        self._ask(connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.broken.append(repr(error))
+            finally:
+                connection.close()
+            self._misbehave()
+
+    def _ask(self, connection: http.client.HTTPConnection) -> None:
+        path = self._path()
+        headers = {"Accept-Encoding": self._random.choice(CODINGS)}
+        if path in self._etags and self._random.random() < 0.5:
+            headers["If-None-Match"] = self._etags[path]
+        connection.request(
+            self._random.choices(["GET", "HEAD", "OPTIONS", "POST"], [90, 6, 3, 1])[0], path, headers=headers
+        )
+        answer = connection.getresponse()
+        answer.read()
+        if not (path == "/api/packages" and answer.status == 503):
+            self.statuses[answer.status] += 1
+        if etag := answer.headers["ETag"]:
+            self._etags[path] = etag
+
+    def _path(self) -> str:
+        rng = self._random
+        package = f"/api/packages/{name_of(rng.randrange(self._packages))}"
+        kind = rng.choices(["hot", "window", "wrong", "other"], [70, 18, 6, 6])[0]
+        if kind == "hot":
+            return f"{package}/{rng.choice((*SERIES, 'recent', 'summary'))}"
+        if kind == "window":
+            start = LAST_DAY - timedelta(days=rng.randrange(1, DAYS))
+            granularity = rng.choice(("day", "week", "month"))
+            format_ = rng.choice(("json", "csv"))
+            return f"{package}/{rng.choice(SERIES)}?start_date={start}&granularity={granularity}&format={format_}"
+        return rng.choice(WRONG if kind == "wrong" else OTHERS)
+
+    def _misbehave(self) -> None:
+        """What no answer is waited for: noise, half a request, one that is given up."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=5) as connection:
+            connection.sendall(self._random.choice([*NOISE, f"GET {self._path()} HTTP/1.1\r\n\r\n".encode()]))
+
+
+@contextmanager
+def mixed_load(port: int, packages: int) -> Iterator[list[_Client]]:
+    """Clients that ask while the block runs; after it they have ended, and know what they were answered."""
+    ending = threading.Event()
+    clients = [_Client(port, seed, packages, ending) for seed in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield clients
+    finally:
+        ending.set()
+        for client in clients:
+            client.join()
+
+
+def soak(seconds: float, rows: int) -> Soaked:
+    """Load a server for that long, after a fifth of it that does not count."""
+    with tempfile.TemporaryDirectory(prefix="pypistats-soak-") as folder:
+        data = Path(folder) / "data"
+        packages = run("rollup", data=str(data), rows=rows)["packages"]
+        settings = {"PYPI_API_URL": NOWHERE, "GITHUB_TOKEN": "", "LOCAL_INDEX_CACHE_DIR": f"{folder}/index"}
+        with started(data, settings) as (port, process):
+            server = psutil.Process(process.pid)
+            with mixed_load(port, packages):
+                time.sleep(seconds / 5)
+            before = settled(server)
+            samples = []
+            with mixed_load(port, packages) as clients:
+                until = time.monotonic() + seconds
+                while time.monotonic() < until:
+                    time.sleep(min(1.0, seconds / 20))
+                    samples.append(held(server))
+            after = settled(server)
+        statuses = sum((client.statuses for client in clients), Counter[int]())
+        return Soaked(statuses, [error for client in clients for error in client.broken], before, samples, after)
+
+
+def held(process: psutil.Process) -> Held:
+    with process.oneshot():
+        connections = len(process.net_connections(kind="inet"))
+        return Held(process.memory_info().rss, process.num_fds(), connections, process.num_threads())
+
+
+def settled(process: psutil.Process) -> Held:
+    """What it holds once nobody is connected any more: the socket that it listens on is one."""
+    until = time.monotonic() + SETTLE_SECONDS
+    while (now := held(process)).connections > 1 and time.monotonic() < until:
+        time.sleep(0.2)
+    return now
+
+
+def findings(soaked: Soaked, seconds: float) -> Sequence[Row]:
+    before, after = soaked.before, soaked.after
+    statuses = ", ".join(f"{count:,} of {status}" for status, count in sorted(soaked.statuses.items()))
+    mib = 1 << 20
+    return [
+        Row(f"soak of {seconds:.0f} s: answers", statuses, "none of 500 or more", not soaked.failures),
+        Row("soak: exchanges without an answer", f"{len(soaked.broken)}", "none", not soaked.broken),
+        Row(
+            "soak: memory",
+            f"{soaked.growth / mib:+.0f} MiB from the first quarter to the last, of {after.memory / mib:.0f} MiB",
+            f"at most {MEMORY_SLACK // mib} MiB",
+            soaked.growth <= MEMORY_SLACK,
+        ),
+        Row(
+            "soak: open files, before and after",
+            f"{before.files}, {after.files}",
+            f"at most {FILE_SLACK} more",
+            after.files <= before.files + FILE_SLACK,
+        ),
+        Row(
+            "soak: connections, before, at most, after",
+            f"{before.connections}, {max(held.connections for held in soaked.samples)}, {after.connections}",
+            "no more after than before",
+            after.connections <= before.connections,
+        ),
+        Row("soak: threads, before and after", f"{before.threads}, {after.threads}"),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description="Minutes of mixed load on a server.")
+    parser.add_argument("--seconds", type=float, default=600, help="how long (%(default)s)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table asked (%(default)s)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    soaked = soak(options.seconds, options.rows)
+    rows = findings(soaked, options.seconds)
+    show(f"pypistats-server under {CLIENTS} clients, {os.cpu_count()} cores", rows)
+    for error, count in Counter(soaked.broken).most_common(5):
+        print(f"{count} of {error}")
+    sys.exit(not all(row.met for row in rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""A server, and a load, need no right but to write two folders: none of root's, and a read-only root file system."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.discovery.stub import running_stub
+from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
+from tests.support.events import event, write_jsonl
+from tests.support.server import COMMAND, environment
+
+CONTAINED = """
+mount --make-rprivate /
+mount --bind "$DATA" "$DATA"
+mount --bind "$CACHE" "$CACHE"
+mount --options remount,bind,ro /
+if mountpoint --quiet /tmp; then mount --options remount,bind,ro /tmp; fi
+if touch /tmp/is-written 2>/dev/null; then exit 77; fi
+cd /
+exec setpriv --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+"""What a container does, by hand: no rights of root's, two folders that can be written and no other."""
+
+
+@pytest.fixture
+def contained(tmp_path: Path) -> dict[str, str]:
+    """The variables of a container, and its two folders."""
+    for folder in (tmp_path / "data", tmp_path / "cache"):
+        folder.mkdir()
+    variables = environment(
+        DATA=str(tmp_path / "data"),
+        CACHE=str(tmp_path / "cache"),
+        CLICKHOUSE_URL=f"chdb://{tmp_path}/data",
+        LOCAL_INDEX_CACHE_DIR=str(tmp_path / "cache"),
+    )
+    tools = all(map(shutil.which, ("unshare", "setpriv", "mount", "mountpoint")))
+    works = [*inside(sys.executable, "-c", "import app.cli")]
+    if os.geteuid() or not tools or subprocess.run(works, env=variables, capture_output=True, check=False).returncode:
+        pytest.skip("needs root and the right to mount: the server runs where only two folders can be written")
+    return variables
+
+
+def inside(*command: str) -> list[str]:
+    return ["unshare", "--mount", "sh", "-e", "-c", CONTAINED, "sh", *command]
+
+
+def test_nothing_but_two_folders_needs_to_be_written(contained: dict[str, str], tmp_path: Path) -> None:
+    """No place for temporary files, no home, no working directory: data are loaded, served and drawn all the same."""
+    events = write_jsonl(tmp_path / "events.jsonl", [event("2026-03-10 12:00:00 UTC")])
+    loaded = subprocess.run(
+        inside(*COMMAND, "ingest", str(events)), env=contained, capture_output=True, text=True, check=False
+    )
+    assert loaded.returncode == 0, loaded.stderr
+
+    said: list[str] = []
+    with running_stub() as stub:
+        add_ecosystem(stub)
+        with subprocess.Popen(
+            inside(*COMMAND, "serve", "--port", "0"),
+            env=contained | environment_of(stub),
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as server:
+            assert server.stderr
+            try:
+                for line in server.stderr:
+                    said.append(line)
+                    if "running on http://" in line:
+                        break
+                base = said[-1].partition("running on ")[2].split()[0]
+                reading = threading.Thread(target=said.extend, args=[server.stderr], daemon=True)
+                reading.start()
+                with httpx.Client(base_url=base) as client:
+                    wait_for_index(client)
+                    for path in ("recent", "overall", "summary", "chart/overall", "chart/overall?format=png"):
+                        answer = client.get(f"/api/packages/numpy/{path}")
+                        assert answer.status_code == 200, (path, answer.text, said)
+            finally:
+                server.terminate()
+                reading.join(30)
+    assert not [line for line in said if "Traceback" in line or "ERROR" in line], said
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["discovery-index.json"]
+    assert not list((tmp_path / "data").glob("clickhouse-embedded-*"))
