@@ -1,0 +1,24 @@
+# pypistats-server against a ClickHouse server: not root, and nothing but /tmp and the index's folder is written to.
+FROM python:3.13-slim AS build
+WORKDIR /src
+RUN python -m venv /opt/pypistats
+# What requirements.txt pins and the server does not need is not installed: it only says which versions.
+COPY requirements.txt pyproject.toml README.md LICENSE openapi.yaml ./
+COPY app app
+RUN /opt/pypistats/bin/pip install --no-cache-dir --disable-pip-version-check --constraint requirements.txt .
+
+FROM python:3.13-slim
+ENV PATH=/opt/pypistats/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    LOCAL_INDEX_CACHE_DIR=/var/cache/pypistats
+RUN install --directory --owner=10001 --group=10001 /var/cache/pypistats
+COPY --from=build /opt/pypistats /opt/pypistats
+WORKDIR /tmp
+USER 10001:10001
+VOLUME /var/cache/pypistats
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=2)"]
+ENTRYPOINT ["pypistats-server"]
+CMD ["serve", "--host", "0.0.0.0"]

@@ -1,0 +1,280 @@
+"""compose.yaml, the Dockerfile and the files of deploy/, as far as they can be held to anything without Docker."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+from litestar.testing import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from app.warehouse.tables import migrations, rendered
+from tests.support.clickhouse_engine import USERS as FACADE_USERS
+from tests.support.events import event, write_jsonl
+from tests.support.facade import running_facade
+from tests.support.server import NOWHERE, run
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = shutil.which("docker-compose")
+FROM_ENVIRONMENT = {
+    "CLICKHOUSE_API_PASSWORD": "one",
+    "CLICKHOUSE_INGEST_PASSWORD": "two",
+    "CLICKHOUSE_CLUSTER_SECRET": "three",
+    "CLICKHOUSE_SHARD": "1",
+    "CLICKHOUSE_REPLICA": "4",
+}
+ALONE = {"clickhouse", "migrate", "demo-data", "api"}
+
+MOUNTED = {
+    "config.d/pypistats.xml": "clickhouse/config.xml",
+    "config.d/cluster.xml": "cluster/config.xml",
+    "users.d/pypistats.xml": "clickhouse/users.xml",
+}
+"""As compose.yaml mounts them, below /etc/clickhouse-server."""
+
+# What a server has in its own configuration, as far as an engine needs it.
+CONFIG = "<clickhouse><users_config>{folder}/users.xml</users_config></clickhouse>"
+USERS = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default>
+<password/><profile>default</profile><quota>default</quota><access_management>1</access_management>
+</default></users></clickhouse>"""
+
+
+def composed(*options: str) -> dict[str, Any]:
+    """What docker-compose makes of compose.yaml."""
+    if COMPOSE is None:
+        pytest.skip("docker-compose is not installed")
+    done = subprocess.run(
+        [COMPOSE, *options, "config"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = yaml.safe_load(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize("options", [(), ("--profile", "cluster")])
+def test_docker_compose_accepts_every_profile(options: tuple[str, ...]) -> None:
+    services = composed(*options)["services"]
+
+    assert {name for name, service in services.items() if not service.get("profiles")} == ALONE
+    assert {*ALONE, "keeper", "clickhouse-1", "clickhouse-2", "api-1", "api-2", "proxy"} < set(services)
+
+
+def test_whoever_is_waited_for_says_when_it_is_there() -> None:
+    services = composed("--profile", "cluster")["services"]
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+    for name, service in services.items():
+        waited_for = service.get("depends_on", {})
+        for other, how in waited_for.items() if isinstance(waited_for, dict) else []:
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in services[other] or ("build" in services[other] and "HEALTHCHECK" in dockerfile)
+            assert set(services[other].get("profiles", [])) <= set(service.get("profiles", [])), name
+
+
+def test_nothing_listens_but_on_loopback_and_everything_has_a_limit() -> None:
+    for name, service in composed("--profile", "cluster")["services"].items():
+        for port in service.get("ports", []):
+            assert str(port).startswith("127.0.0.1:"), name
+        assert service["mem_limit"], name
+        if "build" in service:
+            assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+
+
+def test_variables_of_the_program_are_settings() -> None:
+    """Those of ClickHouse's containers are those that its files name."""
+    known = {name.upper() for name in Settings.__struct_fields__}
+    for name, service in composed("--profile", "cluster")["services"].items():
+        variables = set(service.get("environment", {}))
+        assert variables <= (known if "build" in service else set(FROM_ENVIRONMENT)), name
+
+
+def test_what_is_mounted_is_there() -> None:
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    mounted = set(re.findall(r"- \./(\S+?):", text))
+
+    assert mounted == {str(path.relative_to(ROOT)) for path in (ROOT / "deploy").rglob("*") if path.is_file()}
+
+
+def test_the_image_has_what_it_copies_and_nothing_else_reaches_it() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    copied = [
+        name for line in re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE) for name in line.split()
+    ]
+    let_through = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert sorted(copied) == sorted(let_through)
+    assert all((ROOT / name).exists() for name in copied)
+    users = re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE)
+    assert users
+    assert users[-1].split(":")[0] not in {"root", "0"}
+
+
+def read_back(folder: Path, *statements: str) -> list[list[list[Any]]]:
+    """The rows of each statement, from an engine with the files of a node of the cluster."""
+    for kind, source in (
+        ("config.d", "clickhouse/config"),
+        ("config.d", "cluster/config"),
+        ("users.d", "clickhouse/users"),
+    ):
+        (folder / kind).mkdir(exist_ok=True)
+        shutil.copy(ROOT / "deploy" / f"{source}.xml", folder / kind / f"{source.replace('/', '-')}.xml")
+    (folder / "users.xml").write_text(USERS)
+    (folder / "config.xml").write_text(CONFIG.format(folder=folder))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.read_back", folder / "config.xml", *statements],
+        cwd=ROOT,
+        env=os.environ | FROM_ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(statements), done.stderr
+    return answers
+
+
+def test_the_engine_reads_the_configuration_of_a_node(tmp_path: Path) -> None:
+    shards, macros, profiles, api, ingest, passwords = read_back(
+        tmp_path,
+        "SELECT cluster, shard_num, replica_num, host_name, port FROM system.clusters ORDER BY ALL",
+        "SELECT macro, substitution FROM system.macros ORDER BY ALL",
+        "SELECT profile_name, setting_name, value FROM system.settings_profile_elements "
+        "WHERE profile_name LIKE 'pypistats%' ORDER BY ALL",
+        "SHOW GRANTS FOR api",
+        "SHOW GRANTS FOR ingest",
+        "SELECT name, toString(auth_type) FROM system.users WHERE name != 'default' ORDER BY name",
+    )
+
+    assert shards == [["pypistats", 1, 1, "clickhouse-1", 9000], ["pypistats", 2, 1, "clickhouse-2", 9000]]
+    assert macros == [["replica", "4"], ["shard", "1"]]
+    assert profiles == [
+        ["pypistats_api", "max_execution_time", "30"],
+        ["pypistats_api", "max_memory_usage", "2000000000"],
+        ["pypistats_api", "optimize_skip_unused_shards", "1"],
+        ["pypistats_api", "readonly", "1"],
+        ["pypistats_api", "session_timezone", "UTC"],
+        ["pypistats_ingest", "max_memory_usage", "3000000000"],
+    ]
+    assert api == [["GRANT SELECT ON pypi.* TO api"]]
+    granted = " ".join(grant for (grant,) in ingest)
+    for right in ("INSERT", "CREATE TABLE", "SYSTEM SYNC REPLICA", "KILL QUERY", "CLUSTER", "REMOTE", "URL", "S3"):
+        assert right in granted
+    for right in ("ALL ON", "DROP", "ACCESS MANAGEMENT", "FILE", "SHUTDOWN"):
+        assert right not in granted
+    assert passwords == [["api", "['plaintext_password']"], ["ingest", "['plaintext_password']"]]
+
+
+KEEPER_OF_TESTS = '<zookeeper replace="1"><implementation>testkeeper</implementation></zookeeper>'
+"""The engine's own, in memory: enough to make replicated tables, not to fill them."""
+
+
+def test_the_engine_makes_the_tables_of_a_node(tmp_path: Path) -> None:
+    """But without `ON CLUSTER`, for which the engine has no queue, and alterations, for which tables need a Keeper."""
+    statements = [
+        rendered(migration, "pypi", "pypistats").replace(" ON CLUSTER pypistats", "") for migration in migrations()
+    ]
+    shutil.rmtree(tmp_path / "config.d", ignore_errors=True)
+    (tmp_path / "config.d").mkdir()
+    (tmp_path / "config.d" / "zz-keeper.xml").write_text(f"<clickhouse>{KEEPER_OF_TESTS}</clickhouse>")
+    made = [s for s in statements if not s.lstrip("-").count("ALTER TABLE")]
+
+    *_, tables, paths = read_back(
+        tmp_path,
+        "CREATE DATABASE pypi",
+        "USE pypi",
+        *made,
+        "SELECT name, engine FROM system.tables WHERE database = 'pypi' ORDER BY name",
+        "SELECT table, zookeeper_path, replica_name FROM system.replicas ORDER BY table",
+    )
+
+    assert tables == [
+        ["downloads_daily", "Distributed"],
+        ["downloads_daily_local", "ReplicatedMergeTree"],
+        ["incoming", "Distributed"],
+        ["incoming_local", "ReplicatedMergeTree"],
+        ["loads", "ReplicatedMergeTree"],
+        ["overall_daily", "Distributed"],
+        ["overall_daily_local", "ReplicatedMergeTree"],
+        ["schema_versions", "ReplicatedMergeTree"],
+    ]
+    # What is sharded has a path for each shard; of a journal all nodes are replicas.
+    assert paths == [
+        ["downloads_daily_local", "/clickhouse/tables/1/pypi/downloads_daily_local", "4"],
+        ["incoming_local", "/clickhouse/tables/1/pypi/incoming_local", "4"],
+        ["loads", "/clickhouse/tables/all/pypi/loads", "1-4"],
+        ["overall_daily_local", "/clickhouse/tables/1/pypi/overall_daily_local", "4"],
+        ["schema_versions", "/clickhouse/tables/all/pypi/schema_versions", "1-4"],
+    ]
+
+
+def test_keeper_listens_where_the_nodes_look_for_it() -> None:
+    keeper = ElementTree.parse(ROOT / "deploy/keeper/keeper_config.xml")
+    node = ElementTree.parse(ROOT / "deploy/cluster/config.xml")
+
+    assert keeper.findtext("keeper_server/tcp_port") == node.findtext("zookeeper/node/port")
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    hosts = {node.findtext("zookeeper/node/host"), *(host.text for host in node.iter("host"))}
+    assert hosts == {"keeper", "clickhouse-1", "clickhouse-2"} <= set(services)
+
+
+def test_the_proxy_stands_before_both_processes() -> None:
+    text = (ROOT / "deploy/proxy/nginx.conf").read_text(encoding="utf-8")
+
+    assert re.findall(r"server (api-\d):(\d+)", text) == [("api-1", "8000"), ("api-2", "8000")]
+    assert text.count("{") == text.count("}")
+
+
+def config_with_rights(folder: Path, user: str, *more: str) -> Path:
+    """The configuration of an engine whose own user has the rights that deploy/clickhouse/users.xml gives a user."""
+    users = ElementTree.parse(ROOT / "deploy/clickhouse/users.xml")
+    grants = [*(str(grant.text) for grant in users.findall(f"users/{user}/grants/query")), *more]
+    rights = "<grants>" + "".join(f"<query>{grant}</query>" for grant in grants) + "</grants>"
+    (folder / f"users-of-{user}.xml").write_text(USERS.replace("<access_management>1</access_management>", rights))
+    config = folder / f"{user}.xml"
+    config.write_text(
+        f"<clickhouse><users_config>{folder}/users-of-{user}.xml</users_config><access_control_improvements>"
+        "<select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>"
+        "<table_engines_require_grant>true</table_engines_require_grant>"
+        "</access_control_improvements></clickhouse>"
+    )
+    return config
+
+
+def test_the_rights_of_the_two_users_suffice_and_are_no_more(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "events.jsonl", [event(), event("2026-03-09 12:00:00 UTC")])
+    # The facade hands the engine what was sent as a file; a server does not.
+    config = config_with_rights(tmp_path, "ingest", "GRANT READ ON FILE")
+    with running_facade(Path(f"{tmp_path}/data?config-file={config}")) as facade:
+        variables = {"CLICKHOUSE_URL": facade.url, "CLICKHOUSE_USER": "admin", "CLICKHOUSE_DATABASE": "pypi"}
+        variables["CLICKHOUSE_PASSWORD"] = FACADE_USERS["admin"].password
+        for command in (["migrate"], ["ingest", "events.jsonl"], ["ingest", "--replace", "events.jsonl"], ["check"]):
+            done = run(*command, cwd=tmp_path, **variables)
+            assert "error" not in done.stderr, done.stderr
+        other = run("migrate", cwd=tmp_path, **variables | {"CLICKHOUSE_DATABASE": "other"})
+        assert (other.returncode, "ACCESS_DENIED" in other.stderr) == (1, True)
+
+    config = config_with_rights(tmp_path, "api")
+    with running_facade(Path(f"{tmp_path}/data?config-file={config}")) as facade:
+        variables["CLICKHOUSE_URL"] = facade.url
+        settings = Settings.from_environment(variables | {"PYPI_API_URL": NOWHERE})
+        with TestClient(create_app(settings)) as client:
+            for path in (
+                "packages/numpy/overall",
+                "packages/numpy/summary",
+                "recent?package=numpy",
+                "top",
+                "search?q=n",
+            ):
+                assert client.get(f"/api/{path}").status_code == 200, path
+            assert client.get("/health?deep=1").json()["schema"] == "current"
+        refused = run("ingest", "--replace", "events.jsonl", cwd=tmp_path, **variables)
+        assert (refused.returncode, "ACCESS_DENIED" in refused.stderr) == (1, True)
