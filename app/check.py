@@ -12,6 +12,7 @@ from app.warehouse.connection import Engine
 from app.warehouse.embedded import embedded_folder
 from app.warehouse.errors import NoTablesError, WarehouseError
 from app.warehouse.layout import Published
+from app.warehouse.tables import Schema
 from app.warehouse.warehouse import Warehouse
 
 MOST_SHOWN = 10
@@ -38,8 +39,10 @@ def check_everything(settings: Settings, now: datetime) -> list[Finding]:
     try:
         with engine.client() as client:
             findings.append(Finding("connection", f"ClickHouse {client.server_version} {engine.where}"))
-        layout, published = asyncio.run(_published(engine))
+        layout, schema, published = asyncio.run(_published(engine))
         findings.append(Finding("tables", f"all there, of the layout {layout}"))
+        if schema:
+            findings.append(Finding("schema", schema.advice or schema.state, good=not schema.advice))
         return findings + _check_days(published, settings, now)
     except NoTablesError as error:
         return [*findings, Finding("tables", str(error), good=False)]
@@ -55,13 +58,13 @@ def _changed(settings: Settings) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.changed().items()) or "all as by default"
 
 
-async def _published(engine: Engine) -> tuple[str, Published]:
-    """What the API would say from, and the layout of the tables."""
+async def _published(engine: Engine) -> tuple[str, Schema | None, Published]:
+    """The layout of the tables, how their schema compares with this version's, and what the API would answer from."""
     reader = engine.reader()
     warehouse = Warehouse(reader)
     try:
         published = await warehouse.published()
-        return warehouse.layout.name, published
+        return warehouse.layout.name, await warehouse.schema(), published
     finally:
         await reader.close()
 

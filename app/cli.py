@@ -1,4 +1,4 @@
-"""The command: pypistats-server ingest | serve | check."""
+"""The command: pypistats-server migrate | ingest | serve | check."""
 
 import logging
 import os
@@ -26,11 +26,12 @@ from app.warehouse.connect import open_engine
 from app.warehouse.connection import Engine
 from app.warehouse.demo import DEMO_URL, load_demo
 from app.warehouse.embedded import Embedded
-from app.warehouse.errors import WarehouseError
+from app.warehouse.errors import InputError, WarehouseError
 from app.warehouse.ingest import ingest as load_events
-from app.warehouse.journal import sweep_superseded
+from app.warehouse.journal import SUPERSEDED_FOR, sweep_superseded
 from app.warehouse.progress import cancel
-from app.warehouse.sources import InputError
+from app.warehouse.tables import create_database
+from app.warehouse.tables import migrate as apply_migrations
 
 SHUTDOWN_SECONDS = 10
 
@@ -47,24 +48,55 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.argument("files", nargs=-1, metavar="FILE…")
 @click.option("--replace", is_flag=True, help="Load days that are loaded already anew.")
-def ingest(files: tuple[str, ...], replace: bool) -> None:
+@click.option("--demo", is_flag=True, help="Load synthetic downloads instead: what is missing of the last 180 days.")
+def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
     """Load download events. Each day found in the FILEs becomes exactly what they say, all days at one instant.
 
     A FILE is Parquet, JSON Lines or CSV (plain, .gz or .zst), a folder of such files, a shell pattern, or a URL
     (https://, s3://, gs://) that ClickHouse reads itself; in the shape of BigQuery's file_downloads or of ClickHouse's
     pypi.pypi.
     """
+    if bool(files) == demo:
+        raise click.UsageError("give it one FILE or more" if not demo else "--demo takes no FILE")
     with _plain_errors(), _engine(_settings()) as engine:
+        today = datetime.now(UTC).date()
         with progress_shown() as report:
-            days = _interruptible(engine, lambda: load_events(engine.client, files, replace=replace, report=report))
+            days = _interruptible(
+                engine,
+                lambda: (
+                    load_demo(engine.client, today, report)
+                    if demo
+                    else load_events(engine.client, files, replace=replace, report=report)
+                ),
+            )
         with engine.client() as client:
-            # Nobody else can be reading: the folder is ours.
-            sweep_superseded(client, timedelta(0))
-        output.print(loaded_table(days))
-        if days[-1].date == datetime.now(UTC).date():
-            errors.print(f"{days[-1].date} is not over yet (UTC): load it once more, with --replace, when it is")
+            # In an embedded engine nobody else can be reading: its folder is ours.
+            sweep_superseded(client, timedelta(0) if isinstance(engine, Embedded) else SUPERSEDED_FOR)
+        output.print(loaded_table(days) if days else "no day was missing")
+        if days and days[-1].date == today:
+            errors.print(f"{today} is not over yet (UTC): load it once more, with --replace, when it is")
+
+
+@main.command()
+def migrate() -> None:
+    """Make the tables, or bring them up to this version. It may be run again, and from several machines at once.
+
+    With CLICKHOUSE_CLUSTER, on all nodes of that cluster.
+    """
+    with _plain_errors():
+        settings = _settings()
+        if settings.clickhouse_cluster and settings.clickhouse_url.startswith("chdb:"):
+            raise SettingError("CLICKHOUSE_CLUSTER: an embedded ClickHouse is no cluster")
+        with _engine(settings) as engine:
+            with engine.client(database=None) as client:
+                create_database(client, settings.clickhouse_database, settings.clickhouse_cluster)
+            with engine.client() as client:
+                applied = apply_migrations(client, settings.clickhouse_cluster)
+    for name in applied:
+        output.print(f"applied {name}", markup=False)
+    output.print("the tables are of this version")
 
 
 @main.command()

@@ -37,7 +37,7 @@ from app.warehouse.clickpy import is_clickpys
 from app.warehouse.connect import open_engine
 from app.warehouse.embedded import Embedded
 from app.warehouse.errors import WarehouseError
-from app.warehouse.tables import create_tables
+from app.warehouse.tables import migrate
 from app.warehouse.warehouse import Warehouse
 from app.warehouse.watch import Watcher
 
@@ -80,7 +80,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _look(versions: Versions) -> None:
+async def _look(versions: Versions, warehouse: Warehouse) -> None:
     """Look up what is published before the first answer, which has to say whether the data are synthetic.
 
     A server that cannot be reached keeps nobody from starting: it is asked again and again.
@@ -88,6 +88,8 @@ async def _look(versions: Versions) -> None:
     try:
         async with asyncio.timeout(START_SECONDS):
             await versions.look()
+            if (schema := await warehouse.schema()) and schema.advice:
+                logger.warning("%s", schema.advice)
     except (WarehouseError, TimeoutError) as error:
         logger.warning("%s; serving all the same", error or "ClickHouse did not answer in time")
 
@@ -110,12 +112,12 @@ def create_app(
         if isinstance(engine, Embedded):
             with engine.client() as client:
                 if not is_clickpys(client):
-                    create_tables(client)
+                    migrate(client)
         reader = engine.reader()
         warehouse = Warehouse(reader, settings.max_queries)
         app.state.answers = answers = Answers(warehouse, settings, now)
         front.finder = finder = answers.finder
-        await _look(finder.versions)
+        await _look(finder.versions, warehouse)
         app.state.renderer = renderer = Renderer()
         app.state.discovery = discovery = Discovery(settings, warehouse, now)
         await discovery.open()

@@ -57,6 +57,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_database: Annotated[
         str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database that has the tables")
     ] = "pypi"
+    clickhouse_cluster: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?\Z",
+            description="cluster over whose shards `migrate` spreads the tables; empty is a single server",
+        ),
+    ] = ""
     window_days: Annotated[int, Meta(ge=30, le=3660, description="days in the window of a series that names none")] = (
         180
     )

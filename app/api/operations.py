@@ -40,10 +40,12 @@ async def _readiness(answers: Answers) -> dict[str, Any]:
     finder = answers.finder
     try:
         published = (await finder.versions.look()).published
+        schema = await answers.warehouse.schema()
         facts: dict[str, Any] = {"clickhouse": "reachable"}
     except NoTablesError as error:
         raise unavailable(str(error), clickhouse="reachable") from None
     except WarehouseError:
+        schema = None
         facts = {"clickhouse": "unreachable"}
         if answers.warehouse.layout_name:
             facts["layout"] = answers.warehouse.layout_name
@@ -53,6 +55,10 @@ async def _readiness(answers: Answers) -> dict[str, Any]:
         published = version.published
         facts["reason"] = "ClickHouse cannot be asked; what has been answered before is answered still"
     facts |= {"layout": answers.warehouse.layout_name, "dataset": answers.warehouse.dataset}
+    if schema:
+        facts["schema"] = schema.state
+        if schema.state == "older":
+            raise unavailable(schema.advice, **facts)
     if published.newest_day is None:
         raise unavailable("no day of downloads has been loaded yet", **facts)
     return facts | {

@@ -1,6 +1,8 @@
 """A ClickHouse as the rest of the house sees it: which table layout it has, and what is published in it."""
 
+from collections.abc import Sequence
 from importlib.resources import files
+from typing import cast
 
 from async_lru import alru_cache
 
@@ -8,9 +10,10 @@ from app.counts import Queries
 from app.warehouse.clickpy import ClickPy
 from app.warehouse.connection import Connection, NamedConnection
 from app.warehouse.errors import NoTablesError
-from app.warehouse.layout import Layout, Published
+from app.warehouse.layout import Layout, Published, question
 from app.warehouse.named import NamedQueries
 from app.warehouse.rollup import Rollup
+from app.warehouse.tables import SCHEMA_TABLE, Schema, compared
 from app.warehouse.turns import MOST_AT_ONCE, Turns
 
 DEFAULT_PUBLISHED_SECONDS = 3.0
@@ -72,6 +75,15 @@ class Warehouse:
         """Whether what was last seen published holds synthetic events."""
         return self._last is not None and self._last.demo
 
+    async def schema(self) -> Schema | None:
+        """How the tables' schema compares with this version's; None where they are not ours. Raises WarehouseError."""
+        if self.layout_name != Rollup.name:
+            return None
+        applied = 0
+        if await _there(self._queries, [SCHEMA_TABLE]):
+            ((applied,),) = await self._queries.query("schema", question(Rollup.name, "schema"), {})
+        return compared(applied)
+
     def forget_published(self) -> None:
         """Look again at the next question: something has just been published."""
         self._look_up.cache_clear()
@@ -88,9 +100,7 @@ class Warehouse:
 
 async def find_layout(queries: NamedConnection) -> type[Layout]:
     """The layout whose tables are in the database. Raises NoTablesError where one has not all of its tables."""
-    sql = (files("app.warehouse") / "layouts" / "tables.sql").read_text(encoding="utf-8")
-    names = [name for layout in LAYOUTS for name in layout.tables]
-    ((there,),) = await queries.query("tables", sql, {"names": names})
+    there = await _there(queries, [name for layout in LAYOUTS for name in layout.tables])
     for layout in LAYOUTS:
         missing = [name for name in layout.tables if name not in there]
         if not missing:
@@ -98,3 +108,10 @@ async def find_layout(queries: NamedConnection) -> type[Layout]:
         if layout.tables[0] in there:
             raise NoTablesError(f"the database has not all tables of the layout {layout.name}: {', '.join(missing)}")
     raise NoTablesError
+
+
+async def _there(queries: NamedConnection, names: list[str]) -> Sequence[str]:
+    """Those of the tables that the database has."""
+    sql = (files("app.warehouse") / "layouts" / "tables.sql").read_text(encoding="utf-8")
+    ((there,),) = await queries.query("tables", sql, {"names": names})
+    return cast(Sequence[str], there)

@@ -18,7 +18,7 @@ from app.warehouse.ingest import ingest
 from app.warehouse.journal import LoadedDay
 from app.warehouse.layout import Layout
 from app.warehouse.rollup import Rollup
-from app.warehouse.tables import create_tables
+from app.warehouse.tables import migrate
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
 
@@ -31,7 +31,7 @@ _numbers = itertools.count()
 class Dataset:
     """A database with our own tables."""
 
-    facts: ClassVar = {"layout": "rollup", "dataset": "own"}
+    facts: ClassVar = {"layout": "rollup", "schema": "current", "dataset": "own"}
     """What /health says of it."""
     layout: ClassVar[type[Layout]] = Rollup
     needed_table = "loads"
@@ -50,7 +50,7 @@ class Dataset:
     def make_tables(self) -> None:
         """Make the tables, empty. Apps do it themselves on an embedded engine."""
         with self.engine.client() as client:
-            create_tables(client)
+            migrate(client)
 
     def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
         """Load events by way of a JSON Lines file, as a user would."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.warehouse.sources import InputError
+from app.warehouse.tables import SchemaError
 from tests.support.answers import assert_problem, assert_unknown, body, eventually
 from tests.support.clickpy import PublicDataset
 from tests.support.dataset import Dataset
@@ -214,6 +214,7 @@ def test_the_start_page_shows_no_sum(alike: Clients) -> None:
 def test_what_health_says(alike: Clients) -> None:
     own, public = (body(client.get("/health?deep=1")) for client in alike)
 
+    assert own.pop("schema") == "current"
     assert public == own | {"layout": "clickpy", "dataset": "public"}
 
 
@@ -423,7 +424,7 @@ def test_nothing_of_ours_is_put_beside_its_tables(make_public: MakePublic) -> No
     tables = public.query("SHOW TABLES")
     with public.client() as client:
         body(client.get("/api/packages/numpy/recent"))
-    with pytest.raises(InputError, match="ClickPy"):
+    with pytest.raises(SchemaError, match="ClickPy"):
         Dataset.load(public, busy(0, 1))
 
     assert public.query("SHOW TABLES") == tables

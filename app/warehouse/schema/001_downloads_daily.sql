@@ -1,7 +1,7 @@
 -- Every series of every package. A request reads one contiguous run of rows: one project, one dimension.
 -- `project` is a normalised name, `__all__` for the sum over all, '' for the events that were left out.
 -- `version` says which load wrote the row; a reader counts only the rows of loads that are published (see loads).
-CREATE TABLE IF NOT EXISTS downloads_daily
+CREATE TABLE IF NOT EXISTS downloads_daily{{local}}{{on_cluster}}
 (
     project   String,
     dimension Enum8('dropped' = 0, 'overall' = 1, 'python_major' = 2, 'python_minor' = 3, 'system' = 4,
@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS downloads_daily
     -- lets what asks for one load (its sums, its removal) pass over the parts of all others
     INDEX version_range version TYPE minmax GRANULARITY 1
 )
-ENGINE = MergeTree
+ENGINE = {{sharded}}
 PARTITION BY toYear(date)
 ORDER BY (project, dimension, category, date, version)
+-- Replicas would drop a block that is equal to an earlier one; two equal blocks of downloads are two.
+SETTINGS replicated_deduplication_window = 0

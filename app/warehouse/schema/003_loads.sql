@@ -1,7 +1,7 @@
 -- What was loaded, as a journal: rows are only ever added. A load is one ingest call. Its first row ('started', with
 -- no date) announces it; one insert of a 'published' row for each of its days publishes them all at one instant;
 -- 'swept' says that rows which no longer count are gone from the other tables.
-CREATE TABLE IF NOT EXISTS loads
+CREATE TABLE IF NOT EXISTS loads{{on_cluster}}
 (
     load    UInt32,
     date    Date,
@@ -14,5 +14,5 @@ CREATE TABLE IF NOT EXISTS loads
     -- versions grow with the load, then the day
     version UInt64 ALIAS bitOr(bitShiftLeft(toUInt64(load), 16), toUInt64(toUInt16(date)))
 )
-ENGINE = MergeTree
+ENGINE = {{everywhere}}
 ORDER BY (load, date, state)
