@@ -6,8 +6,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.journal import versions
 from app.warehouse.statements import statement
-from app.warehouse.tables import create_tables
+from app.warehouse.tables import migrate
 from bench.events import sql
 
 LAST_DAY = date(2026, 3, 31)
@@ -26,20 +27,19 @@ def name_of(package: int) -> str:
 
 def make_rollup(client: Client, rows: int, all_days: int = DAYS) -> dict[str, int]:
     """Fill the tables and publish the loads. Returns how many rows, packages and bytes there are."""
-    create_tables(client)
+    migrate(client)
     packages = rows // (all_days * ROWS_A_PACKAGE_AND_DAY) + 1
     history = all_days - DAILY_LOADS
     first = LAST_DAY - timedelta(days=all_days - 1)
     loads = [(first, history), *((first + timedelta(days=history + number), 1) for number in range(DAILY_LOADS))]
     for load, (start, days) in enumerate(loads, 1):
         client.command(sql("rollup"), parameters={"first_day": start, "days": days, "load": load, "packages": packages})
-        versions = {"first_version": load << 16, "last_version": load << 16 | 0xFFFF}
-        client.command(statement("write_overall"), parameters=versions)
         client.insert(
             "loads",
             [[load, start + timedelta(days=offset), "published"] for offset in range(days)],
             column_names=["load", "date", "state"],
         )
+        client.command(statement("write_overall"), parameters=versions(load))
     settle(client)
     parts = "SELECT sum(rows), sum(bytes_on_disk), count() FROM system.parts WHERE active AND table = 'downloads_daily'"
     ((rows, size, parts_),) = client.query(parts).result_rows

@@ -22,7 +22,7 @@ from app.warehouse.embedded import Embedded
 from app.warehouse.examine import OLDEST_DAY
 from app.warehouse.sources import find_files, raw_events, shape_of
 from app.warehouse.statements import statement
-from app.warehouse.tables import create_tables
+from app.warehouse.tables import migrate
 from bench.cached import mix, queries_of_stampede, resident_after
 from bench.charts import keep_drawing
 from bench.discovery import measure as queries_of_index
@@ -65,7 +65,7 @@ def bare(data: str, folder: str) -> dict[str, Any]:
     """The statement that writes the series, alone: no journal, no checks, no copy by day, no sum over all packages."""
     engine = Embedded(Path(data), DATABASE)
     with engine.client() as client:
-        create_tables(client)
+        migrate(client)
         found = [(file, shape_of(client, file)) for file in find_files([folder])]
         raw = raw_events(found)
         with _engine_peak(engine) as peak:
@@ -78,6 +78,7 @@ def bare(data: str, folder: str) -> dict[str, Any]:
                     "newest": datetime.now(UTC).date(),
                     "refused": [],
                     "first_version": 1 << 16,
+                    "load": 0,  # the newest in the journal: it is empty
                 },
                 settings=loading.WRITE_SETTINGS,
             )

@@ -65,7 +65,7 @@ ONLY_IN = {
     "chdb": {"app.warehouse"},
     "prometheus_client": {"app.metrics"},
     "brotli": {"app.front"},
-    "backports.zstd": {"app.front"},
+    "backports.zstd": {"app.front", "app.warehouse"},
     "litestar": {"app.api", "app.cli", "app.main", "app.pages"},
     "uvicorn": {"app.cli", "app.server"},
     "httptools": {"app.server"},

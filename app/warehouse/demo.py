@@ -9,6 +9,7 @@ from app.warehouse.progress import Report
 from app.warehouse.rollup import DEMO_SOURCE
 from app.warehouse.sources import RawEvents
 from app.warehouse.statements import Connect, statement
+from app.warehouse.tables import prepare
 
 DEMO_URL = "chdb://.data/demo"
 DEMO_DAYS = 180
@@ -23,6 +24,7 @@ def load_demo(connect: Connect, today: date, report: Report = lambda _: None) ->
     last = today - timedelta(days=1)
     wanted = [last - timedelta(days=back) for back in reversed(range(DEMO_DAYS))]
     with connect() as client:
+        prepare(client)
         there = set(loaded_days(client))
     missing = [day for day in wanted if day not in there]
     if not missing:

@@ -1,5 +1,7 @@
 """The border between the driver's errors and ours.
 
+InputError                    what is to be loaded cannot be; its message is safe to show
+
 WarehouseError                what the warehouse could not do; its message is safe to show
 ├── WarehouseUnavailableError      nothing answers, or not in time: try again later
 │   ├── NoSpaceError                   its disk is full, or cannot be written
@@ -22,6 +24,10 @@ class WarehouseError(Exception):
     """What the warehouse could not do. The message names no SQL and no secret."""
 
 
+class InputError(Exception):
+    """The input cannot be loaded; the message names the file, and the column where it is about one."""
+
+
 class WarehouseUnavailableError(WarehouseError):
     """ClickHouse does not answer, or not in time."""
 
@@ -33,7 +39,9 @@ class WarehouseBusyError(WarehouseUnavailableError):
 class NoTablesError(WarehouseUnavailableError):
     """The database has none of the layouts' tables, or not all of one's."""
 
-    def __init__(self, message: str = "the database has neither our tables nor ClickPy's; `ingest` makes ours") -> None:
+    def __init__(
+        self, message: str = "the database has neither our tables nor ClickPy's; `pypistats-server migrate` makes ours"
+    ) -> None:
         super().__init__(message)
 
 

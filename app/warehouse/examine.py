@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.errors import QueryFailedError, translated
-from app.warehouse.sources import File, InputError, Shape, raw_events, reason
-from app.warehouse.statements import statement
+from app.warehouse.errors import InputError, QueryFailedError, translated
+from app.warehouse.sources import File, Received, Shape, raw_events, reason
+from app.warehouse.statements import ask, statement
 
 OLDEST_DAY = date(2000, 1, 1)
 """A day before this one is a sign of a broken timestamp: PyPI is younger."""
@@ -33,7 +33,11 @@ def require_usable(client: Client, file: File, shape: Shape) -> None:
 
 
 def row_count(client: Client, found: Sequence[tuple[File, Shape]]) -> int:
-    """How many rows the input has, where that costs nothing to know: a Parquet file says so in its footer."""
+    """How many rows the input has, where that costs nothing to know: what was received is counted, and a Parquet file
+    says so in its footer."""
+    received = [file for file, _ in found if isinstance(file, Received)]
+    if len(received) == len(found):
+        return int(ask(client, "received_rows", {"load": received[0].load})[0][0])
     if any(file.format != "Parquet" or file.function != "file" for file, _ in found):
         return 0
     rows = 0

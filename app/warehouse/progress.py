@@ -8,6 +8,7 @@ import msgspec
 
 from app.warehouse.journal import versions
 from app.warehouse.statements import Connect, ask, command, statement
+from app.warehouse.tables import cluster_of
 
 COMMENT = "pypistats-server load "
 REPORT_SECONDS = 0.5
@@ -56,6 +57,6 @@ def comment(load: int) -> str:
 
 
 def cancel(connect: Connect) -> None:
-    """Stop the load that runs in this engine. It fails as any load does: nothing is published."""
+    """Stop the load that runs. It fails as any load does: nothing is published."""
     with connect() as client:
-        command(client, statement("cancel"), {"comment": f"{COMMENT}%"})
+        command(client, statement("cancel", cluster=cluster_of(client)), {"comment": f"{COMMENT}%"})

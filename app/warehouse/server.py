@@ -26,6 +26,8 @@ EVERYBODY = {"session_timezone": "UTC"}
 """A day is a UTC day, whatever zone the server is in."""
 READERS = EVERYBODY | {
     "max_execution_time": QUERY_SECONDS,
+    # On a cluster a package lives on one shard, and only that is asked.
+    "optimize_skip_unused_shards": 1,
     "max_result_rows": MOST_ROWS,
     # A role may be told to stop reading where it has read enough, and to answer from that (the public data set's is).
     "read_overflow_mode": "throw",

@@ -1,4 +1,4 @@
-"""Files of download events: what is named on a command line, as raw events that ClickHouse reads by itself.
+"""Files of download events: what is named on a command line, as raw events that ClickHouse reads.
 
 Two shapes are known: BigQuery's `file_downloads` (nested, or with dotted column names as in CSV), and that of the
 public ClickHouse table `pypi.pypi`, where the empty string stands for NULL. SQL is put together here from constants
@@ -7,6 +7,7 @@ only; every location is a parameter.
 
 import glob
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.errors import QueryFailedError, translated
+from app.warehouse.errors import InputError, QueryFailedError, translated
+from app.warehouse.received import head
+from app.warehouse.statements import is_embedded, statement
 
 FORMATS = {
     ".parquet": "Parquet",
@@ -34,16 +37,19 @@ PATIENCE = {"http_max_tries": 3, "http_connection_timeout": 5}
 PATTERN_CHARACTERS = re.compile(r"[*?{},]")
 
 
-class InputError(Exception):
-    """The input cannot be loaded; the message names the file, and the column where it is about one."""
-
-
 class File(msgspec.Struct, frozen=True):
     """A file of events, not yet opened."""
 
     name: str
     function: str
     format: str
+
+
+class Received(File, frozen=True):
+    """A file whose raw events are in `incoming`, under the number of its load and its own."""
+
+    load: int
+    number: int
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -169,11 +175,15 @@ def shape_of(client: Client, file: File) -> Shape:
 
 def _describe(client: Client, file: File) -> tuple[dict[str, str], dict[str, str]]:
     """The types of a file's columns, and those of the parts of columns, by dotted name."""
+    function, parameters = f"{file.function}({{location:String}}, {{format:String}})", {"location": file.name}
+    if file.function == "file" and not is_embedded(client):
+        function = "format({format:String}, base64Decode({head:String}))"
+        parameters = {"head": b64encode(head(file.name, file.format)).decode()}
     try:
         with translated():
             described = client.query(
-                f"DESCRIBE TABLE {file.function}({{location:String}}, {{format:String}})",
-                parameters={"location": file.name, "format": file.format},
+                f"DESCRIBE TABLE {function}",
+                parameters=parameters | {"format": file.format},
                 settings={"describe_include_subcolumns": 1, **PATIENCE},
             ).result_rows
     except QueryFailedError as error:
@@ -247,12 +257,18 @@ def _structure(columns: dict[str, str], *, nested: bool = False) -> str:
 def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
     """The events of all files, as one query; files that are read alike are read together."""
     groups: dict[tuple[str, str, Shape], list[str]] = {}
+    received = [file for file, _ in files if isinstance(file, Received)]
     for file, shape in files:
+        if isinstance(file, Received):
+            continue
         # Only local paths are put together into one pattern.
         function = file.function if file.function == "file" else f"{file.function} {file.name}"
         groups.setdefault((function, file.format, shape), []).append(file.name)
     selects: list[str] = []
     parameters: dict[str, Any] = {}
+    if received:
+        selects.append(statement("received"))
+        parameters |= {"load": received[0].load, "files": [file.number for file in received]}
     for number, ((function, format_, shape), names) in enumerate(groups.items()):
         selects.append(
             f"{shape.select}\nFROM {function.split()[0]}"

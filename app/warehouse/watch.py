@@ -9,21 +9,17 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
-from app.warehouse.errors import WarehouseError
+from app.warehouse.errors import InputError, WarehouseError
 from app.warehouse.ingest import ingest
-from app.warehouse.journal import sweep_superseded
+from app.warehouse.journal import SUPERSEDED_FOR, sweep_superseded
 from app.warehouse.progress import cancel
-from app.warehouse.sources import InputError
 from app.warehouse.statements import Connect
 
 POLL_SECONDS = 1.0
 SWEEP_SECONDS = 60.0
 CANCEL_SECONDS = 0.2
-SUPERSEDED_FOR = timedelta(minutes=5)
-"""No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
 
 logger = logging.getLogger(__name__)
 

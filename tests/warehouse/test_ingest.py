@@ -16,16 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.warehouse.errors import WarehouseError
+from app.warehouse.errors import InputError, WarehouseError
 from app.warehouse.examine import DayLoadedError
 from app.warehouse.journal import LoadedDay, sweep_superseded
-from app.warehouse.sources import InputError
-from app.warehouse.tables import create_tables
+from app.warehouse.tables import migrate
 from tests.support import files
 from tests.support.answers import body, eventually, series
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
+from tests.support.fixtures import Backend
 from tests.support.oracle import Oracle, published
+
+pytestmark = pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 
 # Each rule that a reader of files could get wrong; no empty string, as the flat shape has it for NULL.
 EVENTS = [
@@ -635,7 +637,7 @@ def test_sums_that_do_not_agree_with_the_events(
     """A row that is not from the input, under the version that the load will have."""
     path = files.write(tmp_path, kind, EVENTS)
     with dataset.engine.client() as client:
-        create_tables(client)
+        migrate(client)
     dataset.query(
         "INSERT INTO downloads_daily SELECT 'stray', "
         f"'{dimension}', '{category}', toDate('2026-03-10') AS day, bitShiftLeft(1::UInt64, 16) + toUInt16(day), 1"

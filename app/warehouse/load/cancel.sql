@@ -1,2 +1,2 @@
 -- Stop the statements that run under these comments.
-KILL QUERY WHERE Settings['log_comment'] LIKE {comment:String} SYNC
+KILL QUERY{{on_cluster}} WHERE Settings['log_comment'] LIKE {comment:String} SYNC

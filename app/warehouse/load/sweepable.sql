@@ -11,7 +11,7 @@ FROM
 (
     SELECT load, date, version
     FROM loads
-    WHERE state != 'started'
+    WHERE state IN ('published', 'swept')
     GROUP BY load, date, version
     HAVING countIf(state = 'published') > 0 AND countIf(state = 'swept') = 0
 ) AS old

@@ -1,6 +1,6 @@
 -- One pass over the events writes every series of every package: each event becomes a row for each category that it
 -- counts in, and those are summed. The placeholder is events.sql over the input.
--- A day that may not be loaded stops the pass at once.
+-- A day that may not be loaded stops the pass at once, and so does a newer load: its writer has taken the place.
 INSERT INTO downloads_daily (project, dimension, category, date, version, downloads)
 SELECT
     project,
@@ -20,6 +20,7 @@ FROM
         isNull(day) OR day < {oldest:Date32} OR day > {newest:Date32} OR has({refused:Array(Date32)}, assumeNotNull(day)),
         'a day that may not be loaded'
     ) = 0
+        AND throwIf((SELECT max(load) FROM loads) != {load:UInt32}, 'another writer has taken the place') = 0
 )
 ARRAY JOIN
     CAST(

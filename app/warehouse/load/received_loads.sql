@@ -1,0 +1,2 @@
+-- The loads of which raw events are still there.
+SELECT DISTINCT load FROM incoming

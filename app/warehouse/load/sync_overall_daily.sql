@@ -1,0 +1,2 @@
+-- Wait until every replica has all rows.
+SYSTEM SYNC REPLICA{{on_cluster}} overall_daily{{local}}
