@@ -38,6 +38,11 @@ class Facade:
         requests: list[dict[str, Any]] = httpx.get(f"{self._control}/requests").json()
         return requests
 
+    def counts(self) -> dict[str, int]:
+        """Since this was asked last: the requests `asked`, and `most_at_once`; and how many are `slowed` now."""
+        counts: dict[str, int] = httpx.get(f"{self._control}/counts").json()
+        return counts
+
 
 @contextmanager
 def running_facade(folder: Path, **variables: str) -> Iterator[Facade]:
