@@ -248,7 +248,8 @@ class Facade:
                 return web.Response(status=504)
             case "swallow":
                 await request.read()
-                await asyncio.Event().wait()
+                while request.transport:
+                    await asyncio.sleep(0.05)
             case "reset":
                 _reset(request)
                 return web.Response()
