@@ -248,7 +248,7 @@ class Facade:
                 return web.Response(status=504)
             case "swallow":
                 await request.read()
-                while request.transport:
+                while request.transport:  # noqa: ASYNC110  (aiohttp signals its end to nobody)
                     await asyncio.sleep(0.05)
             case "reset":
                 _reset(request)
