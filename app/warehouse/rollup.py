@@ -21,6 +21,7 @@ class Rollup:
     tables: tuple[str, ...] = ("loads", "downloads_daily", "overall_daily")
     dataset = "own"
     published_seconds = 3.0
+    refresh_pause = 0.0
     sums_all_packages = True
 
     def __init__(self, queries: NamedConnection) -> None:
