@@ -45,8 +45,9 @@ format: $(READY)  ## format, and fix what can be fixed
 bench: $(READY)  ## measure ingest, cold answers, charts and discovery
 	$(BIN)/python -m bench
 
-faults: $(READY)  ## kill servers and loads at random moments, and say what it costs
+faults: $(READY)  ## kill servers and loads at random moments, break ClickHouse under load, and say what it costs
 	$(BIN)/python -m bench.faults
+	$(BIN)/python -m bench.outages
 
 soak: $(READY)  ## load a server for SECONDS (600), and compare what it holds before and after
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)

@@ -24,12 +24,12 @@ def name_of(package: int) -> str:
     return f"package-{package:06}"
 
 
-def make_rollup(client: Client, rows: int) -> dict[str, int]:
+def make_rollup(client: Client, rows: int, all_days: int = DAYS) -> dict[str, int]:
     """Fill the tables and publish the loads. Returns how many rows, packages and bytes there are."""
     create_tables(client)
-    packages = rows // (DAYS * ROWS_A_PACKAGE_AND_DAY) + 1
-    history = DAYS - DAILY_LOADS
-    first = LAST_DAY - timedelta(days=DAYS - 1)
+    packages = rows // (all_days * ROWS_A_PACKAGE_AND_DAY) + 1
+    history = all_days - DAILY_LOADS
+    first = LAST_DAY - timedelta(days=all_days - 1)
     loads = [(first, history), *((first + timedelta(days=history + number), 1) for number in range(DAILY_LOADS))]
     for load, (start, days) in enumerate(loads, 1):
         client.command(sql("rollup"), parameters={"first_day": start, "days": days, "load": load, "packages": packages})
@@ -58,7 +58,7 @@ def parameters_of(client: Client, package: int) -> dict[str, Any]:
     ((newest_version,),) = client.query("SELECT max(version) FROM loads").result_rows
     return {
         "project": name_of(package),
-        "dimension": "python_minor",
+        "dimensions": ["python_minor"],
         "categories": [],
         "start": LAST_DAY - timedelta(days=179),
         "end": LAST_DAY,

@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 START_SECONDS = 60.0
+PORT = "PORT"
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> tuple[float, bytes]:
@@ -36,11 +37,20 @@ def serving(data: Path) -> Iterator[int]:
 @contextmanager
 def started(data: Path, settings: Mapping[str, str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """The same with further settings; and its process."""
+    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi", **settings}
+    with listening([sys.executable, "-m", "app.cli", "serve", "--port", PORT], environment) as (port, process):
+        yield port, process
+
+
+@contextmanager
+def listening(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A command that listens on a free port, which stands in it for PORT; and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi", **settings}
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    command = [str(port) if word == PORT else word for word in command]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             _wait_for(port, process)
@@ -60,5 +70,5 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
                 return
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.01)
     raise RuntimeError("the server does not start")

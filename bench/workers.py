@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from app.warehouse.examine import OLDEST_DAY
 from app.warehouse.sources import find_files, raw_events, shape_of
 from app.warehouse.statements import statement
 from app.warehouse.tables import create_tables
+from bench.cached import mix, queries_of_stampede, resident_after
 from bench.charts import keep_drawing
 from bench.discovery import measure as queries_of_index
 from bench.events import make_events
-from bench.rollup import make_rollup, parameters_of
+from bench.load import LOAD_CORE, load, pin, request
+from bench.rollup import DAYS, make_rollup, parameters_of
 from bench.schemas import compare
 
 DATABASE = "pypi"
@@ -85,11 +88,11 @@ def bare(data: str, folder: str) -> dict[str, Any]:
     return {"seconds": seconds, "events": events, "rows": rows, "engine_peak": max(peak)}
 
 
-def rollup(data: str, rows: int) -> dict[str, Any]:
-    """A table of series of that many rows."""
+def rollup(data: str, rows: int, days: int = DAYS) -> dict[str, Any]:
+    """A table of series of that many rows, over so many days."""
     engine = Embedded(Path(data), DATABASE)
     with engine.client() as client:
-        made = make_rollup(client, rows)
+        made = make_rollup(client, rows, days)
     engine.close()
     return made
 
@@ -124,6 +127,28 @@ def chart_load(port: int) -> dict[str, Any]:
     return {"drawn": keep_drawing(port)}
 
 
+def cached(port: int, path: str, headers: dict[str, str], connections: int, seconds: float) -> dict[str, Any]:
+    """The load of one question, over and over."""
+    pin(LOAD_CORE)
+    return load(port, repeat(request(path, **headers)), connections, seconds)
+
+
+def mixed(port: int, count: int, packages: int, connections: int) -> dict[str, Any]:
+    """The load of so many questions about packages as often as they are downloaded, each on any endpoint."""
+    pin(LOAD_CORE)
+    return load(port, mix(count, packages), connections)
+
+
+def stampede(data: str, clients: int) -> dict[str, Any]:
+    """How many questions ClickHouse is asked by so many requests at once for one answer that is not there yet."""
+    return {"queries": queries_of_stampede(data, clients)}
+
+
+def memory(counts: list[int]) -> dict[str, Any]:
+    """The resident bytes after so many distinct answers."""
+    return {"bytes": resident_after(counts)}
+
+
 @contextmanager
 def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
     """A list that gets the engine's own count of the bytes that the writing statement has taken at most."""
@@ -146,7 +171,21 @@ def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
 
 
 WORKERS: dict[str, Callable[..., dict[str, Any]]] = {
-    worker.__name__: worker for worker in (events, ingest, bare, rollup, series, schemas, discovery, chart_load)
+    worker.__name__: worker
+    for worker in (
+        events,
+        ingest,
+        bare,
+        rollup,
+        series,
+        schemas,
+        discovery,
+        chart_load,
+        cached,
+        mixed,
+        memory,
+        stampede,
+    )
 }
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +10,14 @@ import httpx
 import pytest
 from litestar.testing import TestClient
 
+from app.warehouse.batches import Batches
 from app.warehouse.journal import sweep_superseded
 from app.warehouse.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
 from tests.support.contract import content_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
+from tests.support.fixtures import Backend
 from tests.support.queries import counted
 
 pytestmark = pytest.mark.every_backend
@@ -355,6 +357,7 @@ def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, look
     assert before.status_code == 404
 
 
+@pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_often: None) -> None:
     dataset.load(EVENTS)
     paths = [f"/api/packages/{name}/{what}" for name in ("numpy", "scipy") for what in ("overall", "recent", "system")]
@@ -418,3 +421,56 @@ def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset
         recent = client.get("/api/packages/numpy/recent")
 
     assert body(recent)["data"] == {"last_day": 1, "last_week": 2, "last_month": 2}
+
+
+@pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
+async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
+    dataset.load([event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")])
+    dimensions = ["overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type"]
+    alone = dataset.app()
+    async with alone.lifespan():
+        transport = httpx.ASGITransport(alone)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            one_by_one = [await client.get(f"/api/packages/numpy/{dimension}") for dimension in dimensions]
+    app = dataset.app()
+    async with app.lifespan():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            with counted(app) as queries:
+                paths = [f"/api/packages/numpy/{dimension}" for dimension in dimensions]
+                at_once = await asyncio.gather(*[client.get(path) for path in paths])
+
+    assert [answer.content for answer in at_once] == [answer.content for answer in one_by_one]
+    assert {answer.status_code for answer in at_once} == {200}
+    assert queries == ["series"]
+
+
+async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    app = dataset.app()
+    async with app.lifespan():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            paths = [f"/api/packages/nope/{dimension}" for dimension in ("overall", "system", "version")]
+            answers = await asyncio.gather(*[client.get(path) for path in paths])
+
+    assert [answer.status_code for answer in answers] == [404] * 3
+
+
+async def test_a_question_that_was_given_up_hinders_no_other() -> None:
+    batches = Batches()
+    read: list[list[str]] = []
+
+    async def read_them(dimensions: Sequence[str]) -> dict[str, list[int]]:
+        read.append(list(dimensions))
+        return {dimension: [1] for dimension in dimensions}
+
+    given_up = asyncio.create_task(batches.rows("numpy", "overall", read_them))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+
+    assert (
+        await asyncio.gather(*[batches.rows("numpy", name, read_them) for name in ("system", "version")]) == [[1]] * 2
+    )
+    assert read == [["system", "version"]]

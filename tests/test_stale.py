@@ -7,6 +7,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from app.front.finder import REFRESHED_AT_ONCE
+from app.front.lifetime import REFRESH_SECONDS
+from app.warehouse.clickpy import ClickPy
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -109,6 +112,56 @@ async def test_who_waits_for_a_clickhouse_that_hangs_is_told(loaded: Dataset) ->
     assert [answer.status_code for answer in after] == [200, 200]
 
 
+async def test_who_waits_for_what_is_published_is_told(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.05)
+    async with faulty(loaded.app()) as (client, clickhouse):
+        await client.get(NUMPY)
+        clickhouse.mode = "hanging"
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(WAIT_SECONDS):
+            answer = await client.get(SCIPY)
+        clickhouse.mode = "well"
+
+    assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
+
+
+async def test_while_it_is_away_no_client_makes_it_be_asked(loaded: Dataset) -> None:
+    async with faulty(loaded.app()) as (client, clickhouse):
+        await client.get(NUMPY)
+        clickhouse.mode = "refusing"
+        await until_marked(client, NUMPY, True)
+        asked, began = clickhouse.asked, time.monotonic()
+        while time.monotonic() < began + 1:
+            await client.get(SCIPY)
+        seconds = time.monotonic() - began
+        looks = clickhouse.asked - asked
+
+    assert looks <= 1 + 2 * seconds
+
+
+async def test_looks_that_hung_are_forgotten_when_it_is_back(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.front.versions.GIVE_UP_SECONDS", 2)
+    monkeypatch.setattr("app.front.versions.AGAIN_SECONDS", 0.1)
+    async with faulty(loaded.app()) as (client, clickhouse):
+        versions = client._transport.app.state.answers.finder.versions  # type: ignore[attr-defined]
+        await client.get(NUMPY)
+        clickhouse.mode = "hanging"
+        await until_marked(client, NUMPY, True)
+        await asyncio.sleep(0.5)
+        # From now on a look succeeds, and the next one comes much later than those that hang give up.
+        monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 30.0)
+        clickhouse.mode = "well"
+        await until(lambda: not versions.is_away)
+        seen = set()
+        async with asyncio.timeout(WAIT_SECONDS):
+            ended = time.monotonic() + 2.5
+            while time.monotonic() < ended:
+                seen.add(versions.is_away)
+                await asyncio.sleep(0.01)
+
+    assert seen == {False}
+
+
 async def test_one_failure_is_not_an_outage(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 30.0)
     async with faulty(loaded.app()) as (client, clickhouse):
@@ -165,7 +218,8 @@ async def test_slow_questions_slow_no_other(loaded: Dataset, monkeypatch: pytest
             task.cancel()
 
     assert_problem(waited, 503, "Service Unavailable", BUSY)
-    assert (still_known.status_code, still_known.headers) == (200, known.headers)
+    assert (still_known.status_code, still_known.content) == (200, known.content)
+    assert still_known.headers["cache-control"] == known.headers["cache-control"]
     assert seconds < 2
 
 
@@ -204,3 +258,27 @@ async def test_ready_while_anything_can_be_answered(
         }.items()
     )
     assert body(alive) == {"status": "ok"}
+
+
+async def test_what_is_made_anew_is_asked_in_as_small_steps_as_the_layout_says(
+    loaded: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A public server is not to notice that a day has come."""
+    monkeypatch.setattr("app.warehouse.rollup.Rollup.refresh_pause", 60)
+    async with faulty(loaded.app()) as (client, _):
+        finder = client._transport.app.state.answers.finder  # type: ignore[attr-defined]
+        paths = [f"/api/packages/numpy/{kind}" for kind in ("overall", "system", "country", "version", "file_type")]
+        before = {path: (await client.get(path)).content for path in paths}
+        first = finder.versions.current
+        loaded.load([event("2026-03-11 12:00:00 UTC", "numpy")])
+        await until(lambda: finder.versions.current is not first)
+        await until(lambda: sum(kept.version is not first for kept in finder.answers.latest_first()) == 2)
+        await asyncio.sleep(0.5)
+        answers = {path: (await client.get(path)).content for path in paths}
+
+    # The last two that were asked for; the others are as they were, until their time is over.
+    assert [path for path in paths if answers[path] != before[path]] == paths[-2:]
+
+
+def test_the_public_server_is_asked_some_thirty_questions_after_a_new_day() -> None:
+    assert REFRESHED_AT_ONCE * REFRESH_SECONDS / ClickPy.refresh_pause <= 30

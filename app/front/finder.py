@@ -167,6 +167,7 @@ class Finder:
                     except Exception as error:
                         # The next who asks gets to see it.
                         logger.debug("an answer could not be made anew: %s", type(error).__name__)
+                    await asyncio.sleep(self.warehouse.layout.refresh_pause)
 
         await asyncio.gather(*[refresh() for _ in range(REFRESHED_AT_ONCE)])
 

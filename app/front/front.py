@@ -11,7 +11,7 @@ from app.front.codings import Coding, preferred
 from app.front.finder import Finder
 from app.front.headers import COMMON, DEMO, PREFLIGHT, Headers
 from app.front.limiter import Limiter, Verdict
-from app.front.request_id import accepted, maker
+from app.front.request_id import accepted, new_id
 from app.front.store import UNNAMED, Kept, Line
 from app.logs import request_id
 from app.settings import Settings
@@ -41,12 +41,11 @@ class Front:
         self._app = app
         self._logs_access = settings.access_log
         self._hears_proxies = bool(settings.forwarded_allow_ips)
-        self._new_id = maker()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
         asked = Asked(scope)
-        name = asked.request_id or self._new_id()
+        name = asked.request_id or new_id()
         headers = [*(DEMO if self.finder.warehouse.is_demo else COMMON), (b"x-request-id", name)]
         if self.limiter is not None and scope["path"] not in UNLIMITED:
             verdict = self.limiter.take(_client(scope))

@@ -21,6 +21,9 @@ RETRY_SECONDS = 0.5
 LATE_SECONDS = 2.0
 """When a look that has brought nothing counts as a failure. It goes on: a far ClickHouse may be slow and well."""
 
+AGAIN_SECONDS = 1.0
+"""When there is another look beside one that has brought nothing, while ClickHouse is away."""
+
 GIVE_UP_SECONDS = 10.0
 """When a look ends."""
 
@@ -66,21 +69,29 @@ class Versions:
         """The newest version, for a question that has to be asked. Raises WarehouseError, at once while it is away."""
         if self._why_away is not None:
             raise self._why_away.with_traceback(None)
-        return self._seen(await self._warehouse.published())
+        # In that time the looks have found out whether it is away.
+        return await self._known_in(FAILURES * LATE_SECONDS)
 
     async def look(self) -> Version:
         """The newest version as ClickHouse has it now. Raises WarehouseError."""
         self._warehouse.forget_published()
+        return await self._known_in(GIVE_UP_SECONDS)
+
+    async def _known_in(self, seconds: float) -> Version:
         try:
-            async with asyncio.timeout(GIVE_UP_SECONDS):
+            async with asyncio.timeout(seconds):
                 return self._seen(await self._warehouse.published())
         except TimeoutError:
             raise WarehouseUnavailableError("ClickHouse did not answer in time") from None
 
     def look_soon(self) -> None:
-        """Look now and not in a few seconds: something has just been published, or has just failed."""
+        """Look now and not in a few seconds: something has just been published, or has just failed.
+
+        While ClickHouse is away, each question fails: the looks stay as rare as they are.
+        """
         self._warehouse.forget_published()
-        self._look_now.set()
+        if not self.is_away:
+            self._look_now.set()
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -90,7 +101,7 @@ class Versions:
                 look = asyncio.create_task(self._try())
                 self._looks.add(look)
                 look.add_done_callback(self._looks.discard)
-                done, _ = await asyncio.wait([look], timeout=LATE_SECONDS)
+                done, _ = await asyncio.wait([look], timeout=AGAIN_SECONDS if self.is_away else LATE_SECONDS)
                 if not done:
                     self._failed(WarehouseUnavailableError("ClickHouse does not answer in time"))
                     continue
@@ -107,6 +118,11 @@ class Versions:
             await self.look()
         except WarehouseError as error:
             self._failed(error)
+        else:
+            # Those that hang would end as failures of a ClickHouse that is well again.
+            for look in self._looks:
+                if look is not asyncio.current_task():
+                    look.cancel()
 
     def _seen(self, published: Published) -> Version:
         now = time.monotonic()

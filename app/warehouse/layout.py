@@ -42,7 +42,8 @@ class Layout(Protocol):
     """Tables that answer our questions. Every method raises WarehouseError.
 
     `tables` are what a database must have, first the one that no other layout has. `dataset` is whose downloads these
-    are, `own` or `public`. `published_seconds` is how long a reader goes by what it last knew to be published. Without
+    are, `own` or `public`. `published_seconds` is how long a reader goes by what it last knew to be published, and
+    `refresh_pause` how long it leaves in between when it makes answers anew that nobody waits for. Without
     `sums_all_packages`, the package `__all__` is not known.
     """
 
@@ -50,6 +51,7 @@ class Layout(Protocol):
     tables: tuple[str, ...]
     dataset: str
     published_seconds: float
+    refresh_pause: float
     sums_all_packages: bool
 
     def __init__(self, queries: NamedConnection) -> None: ...

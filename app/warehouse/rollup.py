@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from app.warehouse.batches import Batches, Rows
 from app.warehouse.connection import NamedConnection
 from app.warehouse.layout import Published, question
 
@@ -18,10 +21,12 @@ class Rollup:
     tables: tuple[str, ...] = ("loads", "downloads_daily", "overall_daily")
     dataset = "own"
     published_seconds = 3.0
+    refresh_pause = 0.0
     sums_all_packages = True
 
     def __init__(self, queries: NamedConnection) -> None:
         self._queries = queries
+        self._batches = Batches()
 
     async def published(self) -> Published:
         ((newest_version, dead, days, sources),) = await self._ask("published", {})
@@ -37,18 +42,21 @@ class Rollup:
         end: date,
         granularity: str,
     ) -> Sequence[tuple[str, date, int]]:
-        return await self._ask(
-            "series",
-            {
-                "project": project,
-                "dimension": dimension,
-                "categories": list(categories),
-                "start": start,
-                "end": end,
-                "granularity": granularity,
-                **_visible(published),
-            },
-        )
+        common = {
+            "project": project,
+            "categories": list(categories),
+            "start": start,
+            "end": end,
+            "granularity": granularity,
+            **_visible(published),
+        }
+
+        async def read(dimensions: Sequence[str]) -> dict[str, Rows]:
+            rows = await self._ask("series", {"dimensions": list(dimensions), **common})
+            return {name: [row[1:] for row in group] for name, group in groupby(rows, itemgetter(0))}
+
+        key = (published, project, *categories, start, end, granularity)
+        return await self._batches.rows(key, dimension, read)
 
     async def recent(
         self,

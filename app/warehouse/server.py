@@ -130,7 +130,9 @@ class ServerReader:
         self._connected = alru_cache(maxsize=1)(self._connect)
 
     async def _connect(self) -> AsyncClient:
-        self._client = await self._server.async_client()
+        # Everybody waits for this one: it may not hang for as long as a query may.
+        async with asyncio.timeout(CONNECT_SECONDS):
+            self._client = await self._server.async_client()
         return self._client
 
     async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:

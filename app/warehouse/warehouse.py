@@ -74,6 +74,7 @@ class Warehouse:
 
     def forget_published(self) -> None:
         """Look again at the next question: something has just been published."""
+        self._choose.cache_clear()
         self._look_up.cache_clear()
 
     async def _choose_layout(self) -> None:

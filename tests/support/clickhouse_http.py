@@ -12,6 +12,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import struct
 import sys
 import tempfile
 import threading
@@ -21,6 +23,7 @@ from base64 import b64decode
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,15 +109,18 @@ HEAD_BYTES = 1 << 20
 class Fault(msgspec.Struct, frozen=True):
     """What goes wrong from now on.
 
-    `none`; `refuse` connections; `hang`: read the request and never answer; `slow`: answer after `seconds`; `error`:
+    `none`; `refuse` connections; `reset` them; `hang`: read the request and answer when mended, with a failure;
+    `swallow`: never answer it; `slow`: answer after `seconds`, those requests that have `of` in their URL; `error`:
     answer `status` with the exception `code`, or as something that is no ClickHouse where `code` is 0; `cut`: break off
-    half-way in the body; `exception`: half of the body, then an exception in it; `garbage`: 200 and a page of HTML.
+    half-way in the body; `drip`: a byte of the body each `seconds`; `exception`: half of the body, then an exception in
+    it; `garbage`: 200 and a page of HTML.
     """
 
     kind: str = "none"
     code: int = 241
     status: int = 500
     seconds: float = 1.0
+    of: str = ""
 
 
 class Request(NamedTuple):
@@ -136,6 +142,10 @@ class Facade:
         self.fault = Fault()
         self._mended = asyncio.Event()
         self.requests: deque[Request] = deque(maxlen=1000)
+        self.asked = 0
+        self.most_at_once = 0
+        self.slowed = 0
+        self._running = 0
         self._threads = ThreadPoolExecutor(64, thread_name_prefix="query")
 
     def set_fault(self, fault: Fault) -> None:
@@ -146,6 +156,15 @@ class Facade:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """`/`: a statement in the URL, the body or both."""
+        self.asked += 1
+        self._running += 1
+        self.most_at_once = max(self.most_at_once, self._running)
+        try:
+            return await self._answer(request)
+        finally:
+            self._running -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         if (broken := await self._break(request)) is not None:
             return broken
         query_id = request.query.get("query_id") or str(uuid.uuid4())
@@ -207,6 +226,8 @@ class Facade:
             headers["Content-Encoding"] = chosen
         if self.fault.kind == "cut":
             return await _half(request, body, headers)
+        if self.fault.kind == "drip":
+            return await _dripping(request, body, headers, self.fault.seconds)
         return web.Response(body=body, headers=headers)
 
     def _exception(self, error: EngineError, headers: dict[str, str]) -> web.Response:
@@ -225,8 +246,19 @@ class Facade:
                 await request.read()
                 await self._mended.wait()
                 return web.Response(status=504)
-            case "slow":
-                await asyncio.sleep(fault.seconds)
+            case "swallow":
+                await request.read()
+                while request.transport:  # noqa: ASYNC110  (aiohttp signals its end to nobody)
+                    await asyncio.sleep(0.05)
+            case "reset":
+                _reset(request)
+                return web.Response()
+            case "slow" if fault.of in request.query_string:
+                self.slowed += 1
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(fault.seconds):
+                        await self._mended.wait()
+                self.slowed -= 1
             case "error" if fault.code:
                 error = self._exception(EngineError(fault.code, "Something is wrong. (AS_IT_WAS_TOLD)"), {})
                 error.set_status(fault.status)
@@ -315,6 +347,25 @@ async def _half(request: web.Request, body: bytes, headers: dict[str, str]) -> w
     return response
 
 
+async def _dripping(request: web.Request, body: bytes, headers: dict[str, str], seconds: float) -> web.StreamResponse:
+    """Send a body byte by byte, for as long as somebody reads it."""
+    response = web.StreamResponse(headers=headers | {"Content-Length": str(len(body))})
+    await response.prepare(request)
+    with suppress(ConnectionError):
+        for byte in body:
+            await response.write(bytes([byte]))
+            await asyncio.sleep(seconds)
+    return response
+
+
+def _reset(request: web.Request) -> None:
+    """End the connection as a host does that has forgotten it."""
+    if request.transport:
+        connection = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+
+
 class Listener:
     """The port of the interface, which can be closed and opened again."""
 
@@ -358,6 +409,16 @@ class Listener:
         self.facade.requests.clear()
         return web.Response(body=body, content_type="application/json")
 
+    async def get_counts(self, request: web.Request) -> web.Response:
+        """`GET /counts` of the control port: how many requests, and at most at once, since it was asked last; and how
+        many are slow now.
+        """
+        facade = self.facade
+        counts = {"asked": facade.asked, "most_at_once": facade.most_at_once, "slowed": facade.slowed}
+        body = msgspec.json.encode(counts)
+        facade.asked = facade.most_at_once = 0
+        return web.Response(body=body, content_type="application/json")
+
 
 async def serve(folder: Path, port: int, control_port: int) -> None:
     """Serve until the standard input ends."""
@@ -366,6 +427,7 @@ async def serve(folder: Path, port: int, control_port: int) -> None:
     control = web.Application()
     control.router.add_post("/fault", listener.set_fault)
     control.router.add_get("/requests", listener.get_requests)
+    control.router.add_get("/counts", listener.get_counts)
     runner = web.AppRunner(control, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", control_port).start()

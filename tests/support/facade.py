@@ -23,20 +23,25 @@ class Facade:
     @contextmanager
     def broken(self, kind: str, **details: Any) -> Iterator[None]:
         """Break it, as tests/support/clickhouse_http.py can, while the block lasts."""
-        self.set_fault(kind, **details)
         try:
+            self.set_fault(kind, **details)
             yield
         finally:
             self.set_fault("none")
 
     def set_fault(self, kind: str, **details: Any) -> None:
         """Break it, or mend it with `none`."""
-        httpx.post(f"{self._control}/fault", json={"kind": kind, **details}).raise_for_status()
+        httpx.post(f"{self._control}/fault", json={"kind": kind, **details}, timeout=60).raise_for_status()
 
     def requests(self) -> list[dict[str, Any]]:
         """The requests since this was asked last."""
         requests: list[dict[str, Any]] = httpx.get(f"{self._control}/requests").json()
         return requests
+
+    def counts(self) -> dict[str, int]:
+        """Since this was asked last: the requests `asked`, and `most_at_once`; and how many are `slowed` now."""
+        counts: dict[str, int] = httpx.get(f"{self._control}/counts").json()
+        return counts
 
 
 @contextmanager

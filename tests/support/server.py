@@ -14,6 +14,8 @@ from typing import NamedTuple
 import httpx
 
 from app.settings import Settings
+from tests.support.clickhouse_engine import USERS
+from tests.support.dataset import Dataset
 
 COMMAND = [sys.executable, "-m", "app.cli"]
 REPOSITORY = Path(__file__).parents[2]
@@ -27,6 +29,17 @@ def environment(**changes: str) -> dict[str, str]:
     ours = {field.upper() for field in Settings.__struct_fields__}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "PYPI_API_URL": NOWHERE, **changes}
+
+
+def variables(dataset: Dataset, user: str = "api", **changes: str) -> dict[str, str]:
+    """The environment of a command on a data set that is on a server."""
+    return {
+        "CLICKHOUSE_URL": dataset.settings.clickhouse_url,
+        "CLICKHOUSE_USER": user,
+        "CLICKHOUSE_PASSWORD": USERS[user].password,
+        "CLICKHOUSE_DATABASE": dataset.settings.clickhouse_database,
+        **changes,
+    }
 
 
 def run(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
