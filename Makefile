@@ -30,8 +30,8 @@ demo: $(READY)  ## load synthetic downloads into an embedded ClickHouse under .d
 serve: $(READY)  ## serve what CLICKHOUSE_URL names
 	$(BIN)/pypistats-server serve
 
-test: $(READY)  ## run every test
-	$(BIN)/python -m pytest
+test: $(READY)  ## run every test, on all cores up to four
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(READY)  ## lint, formatting, types
 	$(BIN)/ruff check .
