@@ -30,8 +30,8 @@ demo: $(READY)  ## load synthetic downloads into an embedded ClickHouse under .d
 serve: $(READY)  ## serve what CLICKHOUSE_URL names
 	$(BIN)/pypistats-server serve
 
-test: $(READY)  ## run every test
-	$(BIN)/python -m pytest
+test: $(READY)  ## run every test, on all cores up to four
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(READY)  ## lint, formatting, types
 	$(BIN)/ruff check .
@@ -45,8 +45,9 @@ format: $(READY)  ## format, and fix what can be fixed
 bench: $(READY)  ## measure ingest, cold answers, charts and discovery
 	$(BIN)/python -m bench
 
-faults: $(READY)  ## kill servers and loads at random moments, and say what it costs
+faults: $(READY)  ## kill servers and loads at random moments, break ClickHouse under load, and say what it costs
 	$(BIN)/python -m bench.faults
+	$(BIN)/python -m bench.outages
 
 soak: $(READY)  ## load a server for SECONDS (600), and compare what it holds before and after
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)

@@ -32,6 +32,8 @@ CLIENTS = 8
 SETTLE_SECONDS = 30.0
 NOWHERE = "http://127.0.0.1:9"
 """Where nobody answers: discovery asks no stranger for the sake of a measurement."""
+CACHE_BYTES = 8 << 20
+"""Little, so that what is kept of answers is full early: from then on nothing may grow."""
 MEMORY_SLACK = 32 << 20
 FILE_SLACK = 16
 """Files of parts that ClickHouse has merged in the meantime are open for a while."""
@@ -164,7 +166,12 @@ def soak(seconds: float, rows: int) -> Soaked:
     with tempfile.TemporaryDirectory(prefix="pypistats-soak-") as folder:
         data = Path(folder) / "data"
         packages = run("rollup", data=str(data), rows=rows)["packages"]
-        settings = {"PYPI_API_URL": NOWHERE, "GITHUB_TOKEN": "", "LOCAL_INDEX_CACHE_DIR": f"{folder}/index"}
+        settings = {
+            "PYPI_API_URL": NOWHERE,
+            "GITHUB_TOKEN": "",
+            "LOCAL_INDEX_CACHE_DIR": f"{folder}/index",
+            "CACHE_MAX_BYTES": str(CACHE_BYTES),
+        }
         with started(data, settings) as (port, process):
             server = psutil.Process(process.pid)
             with mixed_load(port, packages):

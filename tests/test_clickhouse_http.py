@@ -239,6 +239,9 @@ def test_settings_last_as_long_as_their_request_or_session(facade: Facade) -> No
     assert ask(facade, shown).text != "7\n"
     assert ask(facade, "SET max_threads = 7", params={"session_id": "mine"}).status_code == 200
     assert ask(facade, shown, params={"session_id": "mine"}).text == "7\n"
+    assert (
+        ask(facade, "SELECT currentDatabase()", params={"session_id": "mine", "database": "system"}).text == "system\n"
+    )
 
 
 @pytest.mark.parametrize("rows", [999, 1000, 1001, 5000])

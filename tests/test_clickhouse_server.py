@@ -61,6 +61,7 @@ def variables(dataset: Dataset, user: str = "api", **changes: str) -> Iterator[d
     ],
 )
 async def test_every_query_has_limits_that_its_user_may_set(facade: Facade, user: str, limits: dict[str, str]) -> None:
+    facade.requests()
     reader = server_of(facade, user).reader()
     assert await reader.query(ROWS, {"n": 3}) == [(0,), (1,), (2,)]
     await reader.query(ROWS, {"n": 3})
@@ -76,6 +77,7 @@ async def test_every_query_has_limits_that_its_user_may_set(facade: Facade, user
 
 
 async def test_answers_are_compressed(facade: Facade) -> None:
+    facade.requests()
     reader = server_of(facade).reader()
     await reader.query(ROWS, {"n": 3})
     await reader.close()

@@ -139,28 +139,34 @@ class Engine:
         if not lock.acquire(blocking=False):
             raise EngineError(373, f"Session {asked.session} is locked by a concurrent client. (SESSION_IS_LOCKED)")
         try:
+            # What comes with a request of a session stays in it here; in ClickHouse it goes with the request.
+            self._apply(connection, asked)
             yield connection
         finally:
             lock.release()
 
     def _open(self, asked: Asked) -> Any:
-        profile = dict(USERS[asked.user].settings)
-        readonly = profile.pop("readonly", CHANGES_SETTINGS if asked.by_get else "0")
+        profile = {name: value for name, value in USERS[asked.user].settings.items() if name != "readonly"}
         connection = chdb.connect(self._folder)
         try:
             self._set(connection, profile)
-            self._refuse(connection, asked, readonly)
-            self._set(connection, asked.settings)
-            connection.query(f"SET readonly = {readonly}")
-            if asked.database:
-                connection.query(f"USE `{asked.database}`")
+            self._apply(connection, asked)
+            connection.query(f"SET readonly = {_readonly(asked)}")
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _refuse(self, connection: Any, asked: Asked, readonly: str) -> None:
+    def _apply(self, connection: Any, asked: Asked) -> None:
+        """Make a connection's settings and database what a request says."""
+        self._refuse(connection, asked)
+        self._set(connection, asked.settings)
+        if asked.database:
+            connection.query(f"USE `{asked.database}`")
+
+    def _refuse(self, connection: Any, asked: Asked) -> None:
         """Raise what ClickHouse does for settings that the user may not change. The engine lets its owner do all."""
+        readonly = _readonly(asked)
         if readonly == READ_ONLY and re.match(r"\s*SET\b", asked.sql, re.IGNORECASE):
             raise EngineError(164, "Cannot modify settings in readonly mode. (READONLY)")
         for name, value in asked.settings.items():
@@ -176,6 +182,11 @@ class Engine:
             if not re.fullmatch(r"\w+", name):
                 raise EngineError(115, f"Unknown setting '{name}'. (UNKNOWN_SETTING)")
             connection.query(f"SET `{name}` = '{_quoted(value)}'")
+
+
+def _readonly(asked: Asked) -> str:
+    """What the asking user may do; a GET changes nothing, whoever sends it."""
+    return USERS[asked.user].settings.get("readonly", CHANGES_SETTINGS if asked.by_get else "0")
 
 
 def _quoted(text: str) -> str:
