@@ -36,11 +36,10 @@ def apply(dataset: Dataset, cluster: str = "") -> list[str]:
 
 def tables(dataset: Dataset) -> list[tuple[str, ...]]:
     """Every column of every table, with its type, and every table's engine and settings."""
-    return dataset.query(
-        "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() "
-        "UNION ALL SELECT name, engine, extract(engine_full, 'SETTINGS (.*)') FROM system.tables "
-        "WHERE database = currentDatabase() ORDER BY ALL"
-    )
+    columns = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"
+    settings = "extract(engine_full, 'SETTINGS (.*)')"
+    engines = f"SELECT name, engine, {settings} FROM system.tables WHERE database = currentDatabase()"
+    return sorted(dataset.query(columns) + dataset.query(engines))
 
 
 def pretend(dataset: Dataset, *numbers: int) -> None:
