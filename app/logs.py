@@ -57,7 +57,7 @@ def _configuration(form: Format, level: str) -> dict[str, Any]:
     formatter = "app.logs.JSONLines" if form == "json" else "app.logs.Text"
     # Libraries are heard when they warn; uvicorn also when it starts and stops.
     ours = {"level": level.upper(), "propagate": True}
-    # It raises what it logs, and that is logged with the query's name.
+    # They raise what they log, and that is logged with the query's name, or is what a command ends with.
     raised = {"level": "CRITICAL", "propagate": True}
     return {
         "version": 1,
@@ -65,7 +65,7 @@ def _configuration(form: Format, level: str) -> dict[str, Any]:
         "formatters": {"line": {"()": formatter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"level": "WARNING", "handlers": ["stderr"]},
-        "loggers": {"app": ours, "uvicorn": ours, "clickhouse_connect.driver.streaming": raised},
+        "loggers": {"app": ours, "uvicorn": ours, "clickhouse_connect": raised, "urllib3": raised},
     }
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.events import event, write_jsonl
-from tests.support.server import COMMAND, environment, run, served
+from tests.support.server import COMMAND, NOWHERE, environment, run, served
 
 
 @pytest.fixture
@@ -55,6 +55,23 @@ def test_input_that_cannot_be_loaded_exits_with_1(tmp_path: Path) -> None:
     result = run("ingest", "nothing*.parquet", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
     assert (result.returncode, result.stdout) == (1, "")
     assert "error: nothing*.parquet: no such file" in result.stderr
+
+
+def test_a_server_that_is_away_is_one_line(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [event()])
+    for command in (("migrate",), ("ingest", "a.jsonl")):
+        result = run(*command, cwd=tmp_path, CLICKHOUSE_URL=NOWHERE)
+        assert (result.returncode, result.stderr) == (
+            1,
+            "error: ClickHouse does not answer: the connection is refused\n",
+        )
+
+
+def test_ingest_takes_files_or_the_demo(tmp_path: Path) -> None:
+    for arguments, said in ((("--demo", "a.jsonl"), "--demo takes no FILE"), ((), "give it one FILE or more")):
+        result = run("ingest", *arguments, cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
+        assert result.returncode == 2
+        assert said in result.stderr
 
 
 def test_ingest_beside_a_running_server_says_so_and_what_to_do(loaded: Path) -> None:
