@@ -195,6 +195,7 @@ def test_days_are_utc_days_wherever_the_server_is(tmp_path: Path) -> None:
             clickhouse_url=facade.url, pypi_api_url="http://127.0.0.1:9", local_index_cache_dir=str(tmp_path / "index")
         )
         dataset = Dataset(tmp_path, writer, settings)
+        dataset.make_tables()
         days = dataset.load(events)
         with dataset.client() as client:
             series = body(client.get("/api/packages/numpy/overall?mirrors=false"))
