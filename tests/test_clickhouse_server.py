@@ -105,10 +105,10 @@ FAULTS: list[dict[str, Any]] = [
 async def test_every_fault_is_an_error_of_ours_and_passes(
     facade: Facade, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], user: str, connected: bool
 ) -> None:
-    monkeypatch.setattr("app.warehouse.server.ANSWER_SECONDS", 0.5)
     reader = server_of(facade, user).reader()
     if connected:
         assert len(await reader.query(ROWS, {"n": 900})) == 900
+    monkeypatch.setattr("app.warehouse.server.ANSWER_SECONDS", 0.5)
     with facade.broken(**fault):
         for _ in range(2):
             with pytest.raises(WarehouseUnavailableError):
