@@ -19,7 +19,7 @@ from app.warehouse.server import Server, server_address
 from bench.processes import run
 from bench.rollup import name_of, parameters_of
 from bench.serving import get, started
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.facade import Facade, running_facade
 
 WARM_UP = 20

@@ -15,7 +15,7 @@ from app.warehouse.ingest import ingest
 from app.warehouse.server import Server, server_address
 from app.warehouse.tables import create_tables
 from bench.report import Row, show, write_markdown
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.events import event, write_jsonl
 from tests.support.facade import Facade, running_facade
 from tests.support.outage import FAULTS, Outage, outage

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.discovery.stub import running_stub
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.server import run, served

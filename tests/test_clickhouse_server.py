@@ -22,7 +22,7 @@ from app.warehouse.connection import MOST_ROWS
 from app.warehouse.errors import QueryFailedError, WarehouseUnavailableError
 from app.warehouse.server import Server, ServerReader, server_address
 from tests.support.answers import assert_problem, body, eventually
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.dataset import NOON, Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.facade import Facade, running_facade

@@ -38,7 +38,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from tests.support.clickhouse_engine import USERS, Asked, Engine, EngineError, Result
+from tests.support.clickhouse_engine import Asked, Engine, EngineError, Result
+from tests.support.clickhouse_users import USERS
 
 # Parameters of a URL that are neither settings nor parameters of the query.
 RESERVED = {

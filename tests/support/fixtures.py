@@ -20,7 +20,7 @@ from app.warehouse.connection import Engine
 from app.warehouse.embedded import Embedded
 from app.warehouse.server import Server, server_address
 from tests.discovery.stub import Stub, running_stub
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.clickpy import DIFFERENCES, PublicDataset
 from tests.support.dataset import Dataset
 from tests.support.facade import Facade, running_facade

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import httpx
 
 from app.settings import Settings
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
 
 COMMAND = [sys.executable, "-m", "app.cli"]

@@ -6,6 +6,7 @@ it in a fork that writes to the file named first, prints the fork's process id, 
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -19,11 +20,15 @@ from app.warehouse.embedded import Embedded
 from tests.support.loader import answers
 from tests.support.server import REPOSITORY, environment
 
+SECONDS = 120
 FOUND = "found: "
 LEFT = """
-SELECT count() FROM (SELECT version FROM downloads_daily UNION ALL SELECT version FROM overall_daily)
-WHERE version NOT IN (SELECT version FROM loads WHERE state = 'published')
+SELECT (SELECT count() FROM incoming) + (
+    SELECT count() FROM (SELECT version FROM downloads_daily UNION ALL SELECT version FROM overall_daily)
+    WHERE version NOT IN (SELECT version FROM loads WHERE state = 'published')
+)
 """
+OF_LEFT = {"incoming", "downloads_daily", "overall_daily", "loads"}
 
 
 class Fork:
@@ -54,6 +59,7 @@ class Zygote:
         assert self._process.stdout
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
+        assert select.select([self._process.stdout], [], [], SECONDS)[0], f"nothing in {SECONDS} s"
         answer = self._process.stdout.readline()
         assert answer, "the zygote is dead"
         return answer
@@ -92,7 +98,8 @@ def _look(data: Path) -> None:
     engine = Embedded(data, "pypi")
     with engine.client() as client:
         tables = [name for (name,) in client.query("SHOW TABLES").result_rows]
-        left = client.query(LEFT).result_rows[0][0] if tables else 0
+        # Whoever was killed in the middle of making them has no rows.
+        left = client.query(LEFT).result_rows[0][0] if set(tables) >= OF_LEFT else 0
         parts = client.query("SELECT count() FROM system.detached_parts").result_rows[0][0]
     found = answers(data)
     engine.close()
@@ -112,6 +119,7 @@ def _fork(log: str, data: str, arguments: list[str]) -> None:
 
 
 def _serve() -> None:
+    assert "chdb" not in sys.modules, "its threads would not be there in a fork, and their locks would"
     pid = 0
     for line in sys.stdin:
         if line == "wait\n":

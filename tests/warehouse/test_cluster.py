@@ -22,7 +22,7 @@ from app.warehouse.journal import sweep_superseded
 from app.warehouse.server import Server, server_address
 from app.warehouse.tables import REPLICATED_EVERYWHERE, REPLICATED_SHARD, cluster_of, migrations, rendered
 from tests.support.answers import body
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.dataset import NOON
 from tests.support.events import event, write_jsonl
 from tests.support.facade import Facade, running_facade

@@ -19,7 +19,7 @@ from app.warehouse.place import SILENT_SECONDS, WriterBusyError
 from app.warehouse.progress import Progress
 from app.warehouse.tables import SchemaError
 from tests.support import files
-from tests.support.clickhouse_engine import USERS
+from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.facade import Facade
