@@ -13,7 +13,7 @@ from pathlib import Path
 from app.settings import Secret
 from app.warehouse.ingest import ingest
 from app.warehouse.server import Server, server_address
-from app.warehouse.tables import create_tables
+from app.warehouse.tables import migrate
 from bench.report import Row, show, write_markdown
 from tests.support.clickhouse_users import USERS
 from tests.support.events import event, write_jsonl
@@ -55,7 +55,7 @@ def _fill(facade: Facade, folder: Path) -> None:
     with writer.client(database=None) as client:
         client.command(f"CREATE DATABASE {DATABASE}")
     with writer.client() as client:
-        create_tables(client)
+        migrate(client)
     ingest(writer.client, [str(write_jsonl(folder / "events.jsonl", [event()]))])
 
 
