@@ -274,11 +274,12 @@ class TestOverHTTP:
             answers = [httpx.get(f"{server.base}/api/packages/numpy/recent") for _ in range(20)]
             workers = psutil.Process(server.process.pid).children()
             serving = [worker for worker in workers if "spawn_main" in " ".join(worker.cmdline())]
+        _, staying = psutil.wait_procs(workers, timeout=30)
 
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.content for answer in answers}) == 1
         assert len(serving) == 2
-        assert [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE] == []
+        assert staying == []
 
     def test_watching_is_for_one_process(self, dataset: Dataset, tmp_path: Path) -> None:
         with variables(dataset) as environment:

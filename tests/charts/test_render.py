@@ -1,7 +1,6 @@
 """Pictures are drawn elsewhere: not in the server's process, not before one is asked for, not twice, not too many."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -21,7 +20,8 @@ from tests.support.contract import validate_answer
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.pictures import picture_size
-from tests.support.server import NOWHERE, environment, run, served
+from tests.support.server import NOWHERE, environment, run
+from tests.support.server import started as serving
 
 CHART = "/api/packages/numpy/chart/overall"
 UNAVAILABLE = "charts cannot be drawn at the moment"
@@ -282,11 +282,10 @@ async def test_who_goes_away_leaves_no_picture_to_another(loaded: Dataset) -> No
 def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
     url = f"chdb://{tmp_path / 'data'}"
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
-    with served(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=NOWHERE) as base:
-        answer = httpx.get(base + CHART, timeout=30)
-        (server,) = [p for p in psutil.Process().children() if "serve" in p.cmdline()]
-        found = workers(server.pid)
-        os.kill(server.pid, signal.SIGKILL)
+    with serving(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=NOWHERE) as server:
+        answer = httpx.get(server.base + CHART, timeout=30)
+        found = workers(server.process.pid)
+        server.process.kill()
         deadline = time.monotonic() + 30
         while not all(map(gone, found)):
             assert time.monotonic() < deadline, "a worker stays behind"
@@ -298,12 +297,11 @@ def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
 def test_ctrl_c_ends_all_quietly(tmp_path: Path) -> None:
     url = f"chdb://{tmp_path / 'data'}"
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
-    with served(cwd=tmp_path, CLICKHOUSE_URL=url) as base:
-        assert httpx.get(base + CHART, timeout=30).status_code == 200
-        (server,) = [p for p in psutil.Process().children() if "serve" in p.cmdline()]
-        (worker,) = workers(server.pid)
-        server.send_signal(signal.SIGINT)
-        server.wait(30)
+    with serving(cwd=tmp_path, CLICKHOUSE_URL=url) as server:
+        assert httpx.get(server.base + CHART, timeout=30).status_code == 200
+        (worker,) = workers(server.process.pid)
+        server.process.send_signal(signal.SIGINT)
+        server.process.wait(30)
 
     assert gone(worker)
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
