@@ -15,6 +15,8 @@ import msgspec
 
 from tests.support.clickhouse_users import CHANGES_SETTINGS, READ_ONLY, USERS
 
+DEFAULT_DATABASE = "default"
+
 
 class EngineError(Exception):
     """What ClickHouse answers instead of a result."""
@@ -54,7 +56,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Engine:
-    """Connections to an embedded engine, kept for whoever asks with the same user, database and settings."""
+    """Connections to an embedded engine, kept for whoever asks with the same user and settings."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
@@ -86,12 +88,13 @@ class Engine:
             with self._session(asked) as connection:
                 yield connection
             return
-        key = (asked.user, asked.database, asked.by_get, tuple(sorted(asked.settings.items())))
+        key = (asked.user, asked.by_get, tuple(sorted(asked.settings.items())))
         with self._guard:
             idle = self._idle.setdefault(key, [])
             connection = idle.pop() if idle else None
         connection = connection or self._open(asked)
         try:
+            self._use(connection, asked.database or DEFAULT_DATABASE)
             yield connection
         finally:
             # What a statement sets is gone with its request, unless it came in a session.
@@ -112,6 +115,8 @@ class Engine:
         try:
             # What comes with a request of a session stays in it here; in ClickHouse it goes with the request.
             self._apply(connection, asked)
+            if asked.database:
+                self._use(connection, asked.database)
             yield connection
         finally:
             lock.release()
@@ -129,11 +134,13 @@ class Engine:
         return connection
 
     def _apply(self, connection: Any, asked: Asked) -> None:
-        """Make a connection's settings and database what a request says."""
+        """Make a connection's settings what a request says."""
         self._refuse(connection, asked)
         self._set(connection, asked.settings)
-        if asked.database:
-            connection.query(f"USE `{asked.database}`")
+
+    @staticmethod
+    def _use(connection: Any, database: str) -> None:
+        connection.query(f"USE `{database}`")
 
     def _refuse(self, connection: Any, asked: Asked) -> None:
         """Raise what ClickHouse does for settings that the user may not change. The engine lets its owner do all."""
@@ -141,18 +148,19 @@ class Engine:
         if readonly == READ_ONLY and re.match(r"\s*SET\b", asked.sql, re.IGNORECASE):
             raise EngineError(164, "Cannot modify settings in readonly mode. (READONLY)")
         for name, value in asked.settings.items():
+            if readonly != READ_ONLY and (readonly != CHANGES_SETTINGS or name != "readonly"):
+                continue
             (current,) = self._values(f"SELECT getSetting('{_quoted(name)}')", connection)
-            current = readonly if name == "readonly" else current
-            may_not = readonly == READ_ONLY or (readonly == CHANGES_SETTINGS and name == "readonly")
-            if may_not and value != current:
+            if value != (readonly if name == "readonly" else current):
                 raise EngineError(164, f"Cannot modify '{name}' setting in readonly mode. (READONLY)")
 
     @staticmethod
     def _set(connection: Any, settings: Mapping[str, str]) -> None:
-        for name, value in settings.items():
+        for name in settings:
             if not re.fullmatch(r"\w+", name):
                 raise EngineError(115, f"Unknown setting '{name}'. (UNKNOWN_SETTING)")
-            connection.query(f"SET `{name}` = '{_quoted(value)}'")
+        if settings:
+            connection.query("SET " + ", ".join(f"`{name}` = '{_quoted(value)}'" for name, value in settings.items()))
 
 
 def _readonly(asked: Asked) -> str:
