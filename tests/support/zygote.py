@@ -4,6 +4,7 @@
 it in a fork that writes to the file named first, prints the fork's process id, and how it ended.
 """
 
+import importlib
 import json
 import os
 import select
@@ -15,12 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from app.cli import main
 from app.warehouse.embedded import Embedded
 from tests.support.loader import answers
 from tests.support.server import REPOSITORY, environment
 
 SECONDS = 120
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""For what would start others when it is imported: a fork has none of them, and all of their locks."""
 FOUND = "found: "
 LEFT = """
 SELECT (SELECT count() FROM incoming) + (
@@ -67,6 +72,7 @@ class Zygote:
     def start(self, *arguments: str, data: Path) -> Fork:
         """The command, on an embedded engine in `data`."""
         log = self._folder / "fork.log"
+        log.write_bytes(b"")  # or what is read first is what the one before has said
         return Fork(self, int(self.told(json.dumps([str(log), str(data), *arguments]))), log)
 
     def look(self, data: Path) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def zygote(folder: Path) -> Iterator[Zygote]:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.support.zygote"],
         cwd=REPOSITORY,
-        env=environment(),
+        env=environment(**ONE_THREAD),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -114,12 +120,14 @@ def _fork(log: str, data: str, arguments: list[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if arguments == ["look"]:
         _look(Path(data))
-        return
+        os._exit(0)  # a tidy end would only take time
     main(arguments)
 
 
 def _serve() -> None:
-    assert "chdb" not in sys.modules, "its threads would not be there in a fork, and their locks would"
+    importlib.import_module("pandas")  # as the driver does at the first insert of a process
+    assert "chdb" not in sys.modules
+    assert psutil.Process().num_threads() == 1
     pid = 0
     for line in sys.stdin:
         if line == "wait\n":
