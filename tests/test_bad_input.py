@@ -1,4 +1,7 @@
-"""Bad input is a 400 or a 404 that names the parameter and what it accepts; never a 500, and no query if avoidable."""
+"""Bad input is a 400 or a 404 that names the parameter and what it accepts; never a 500, and no query if avoidable.
+
+What is refused before ClickHouse is asked is refused whichever it is: only what reaches it is asked of every backend.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,8 +16,6 @@ from tests.support.answers import assert_bad, assert_unknown, body, series
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.queries import counted
-
-pytestmark = pytest.mark.every_backend
 
 NAME_RULE = "1 to 200 ASCII letters, digits, '.', '-' and '_', beginning and ending with a letter or digit, or __all__"
 OF_A_PACKAGE = [
@@ -174,16 +175,19 @@ def test_raw_targets_that_are_good(port: int, target: bytes) -> None:
     )
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("endpoint", OF_A_PACKAGE)
 def test_an_unknown_name_is_404(client: TestClient[Any], endpoint: str) -> None:
     assert_unknown(client.get(f"/api/packages/No_Such.Package/{endpoint}"), "no-such-package")
 
 
+@pytest.mark.every_backend
 def test_names_at_the_limit_are_possible(client: TestClient[Any]) -> None:
     for name in ("a" * 200, "a" + "-" * 198 + "b"):
         assert client.get(f"/api/packages/{name}/recent").status_code == 404
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("name", REAL_NAMES)
 def test_a_name_that_looks_reserved_is_real(client: TestClient[Any], name: str) -> None:
     path = f"/api/packages/{name}"
@@ -297,6 +301,7 @@ def test_a_text_that_no_category_is(client: TestClient[Any], dimension: str, par
     assert_bad(answer, f"{parameter}: {repr(value)[:80]} is not accepted; accepted is 1 to 200 printable characters")
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(("dimension", "parameter"), TEXTS.items())
 @pytest.mark.parametrize(
     "value",
@@ -322,6 +327,7 @@ def test_sql_in_a_filter_is_a_value_like_any_other(
     assert len(body(client.get(f"/api/packages/numpy/{dimension}"))["data"]) == 1
 
 
+@pytest.mark.every_backend
 def test_a_category_with_an_odd_name_is_found(dataset: Dataset) -> None:
     values = ["\\", "tab\\tb", "it's", 'say "x"', "{a:String}", "%(x)s", "\u00fc\U0001f40d", "null\\N", "--", "1.0'"]
     dataset.load(event(project="odd", version=value, installer=value) for value in values)

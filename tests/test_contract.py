@@ -24,8 +24,6 @@ from tests.support.operations import Operations, differences, documented, served
 from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE
 
-pytestmark = pytest.mark.every_backend
-
 CONTRACT_DATA = load_contract()
 EXAMPLES = list(examples(CONTRACT_DATA))
 Client = TestClient[Any]
@@ -227,6 +225,7 @@ def test_operations_without_example_are_noticed() -> None:
     ]
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_the_examples_are_true(
     loaded: Client, empty: Client, without_index: Client, limited: Client, example: Example

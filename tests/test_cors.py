@@ -10,8 +10,6 @@ from tests.support.answers import assert_problem
 from tests.support.dataset import Dataset
 from tests.support.events import event
 
-pytestmark = pytest.mark.every_backend
-
 PATHS = [
     "/api/packages/numpy/recent",
     "/api/packages/numpy/overall",
@@ -91,6 +89,7 @@ def test_a_304(client: TestClient[Any]) -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (304, "*")
 
 
+@pytest.mark.every_backend
 def test_errors_of_the_server(dataset: Dataset) -> None:
     dataset.load([event()])
     with dataset.client() as client:

@@ -1,6 +1,6 @@
 """`/api/packages/{package}/readme` and `/changelog`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,9 @@ from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
 from tests.support.ecosystem import add_ecosystem, indexed, urls_of
 from tests.support.events import event
+from tests.support.fixtures import Backend
+
+pytestmark = pytest.mark.only_backend(Backend.EMBEDDED)  # no ClickHouse is asked
 
 Client = TestClient[Any]
 README = "/api/packages/one/readme"
@@ -27,10 +30,16 @@ def stub() -> Iterator[Stub]:
         yield stub
 
 
-@pytest.fixture
-def client(dataset: Dataset, stub: Stub) -> Iterator[Client]:
+@pytest.fixture(scope="module")
+def loaded(make_dataset: Callable[[], Dataset]) -> Dataset:
+    dataset = make_dataset()
     dataset.load([event()])
-    with indexed(dataset, stub) as client:
+    return dataset
+
+
+@pytest.fixture
+def client(loaded: Dataset, stub: Stub) -> Iterator[Client]:
+    with indexed(loaded, stub) as client:
         yield client
 
 
@@ -103,9 +112,8 @@ def test_quota_spent_is_503(client: Client, stub: Stub) -> None:
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_without_a_token_github_is_not_asked(dataset: Dataset, stub: Stub) -> None:
-    dataset.load([event()])
-    with dataset.client(**urls_of(stub)) as client:
+def test_without_a_token_github_is_not_asked(loaded: Dataset, stub: Stub) -> None:
+    with loaded.client(**urls_of(stub)) as client:
         answer = client.get(README)
 
     assert_problem(answer, 503, "Service Unavailable", "GitHub is not asked: GITHUB_TOKEN is not set")
