@@ -97,7 +97,7 @@ def test_interrupted_ingest_publishes_nothing(tmp_path: Path) -> None:
     assert process.stderr is not None
     while "making room" not in process.stderr.readline():
         pass
-    time.sleep(0.5)
+    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1, stderr
