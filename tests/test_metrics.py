@@ -315,14 +315,13 @@ def everything(dataset: Dataset) -> set[str]:
             return families(metrics(client)) | {"pypistats_github_quota_remaining"}
 
 
-def test_the_alarms_and_the_readme_name_what_there_is(everything: set[str]) -> None:
+def test_the_alarms_and_the_page_about_operations_name_what_there_is(everything: set[str]) -> None:
     rules = yaml.safe_load((ROOT / "examples" / "alerts.yaml").read_text())["groups"][0]["rules"]
-    readme = (ROOT / "README.md").read_text()
-    table = readme.split("\n## Running it\n")[1].split("\n## ")[0]
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     in_alarms = set(re.findall(r"pypistats_\w+", " ".join(rule["expr"] for rule in rules)))
-    in_readme = set(re.findall(r"`(pypistats_\w+)`", table))
+    on_page = set(re.findall(r"`(pypistats_\w+)`", page.split("\n## What to watch\n")[1].split("\n## ")[0]))
     base = {re.sub(r"_(bucket|count|sum)$", "", name) for name in everything if name.startswith("pypistats_")}
 
     assert in_alarms <= everything
-    assert in_readme == base
-    assert set(re.findall(r"^\| `(Pypistats\w+)` \|", table, re.MULTILINE)) == {rule["alert"] for rule in rules}
+    assert on_page == base
+    assert set(re.findall(r"^\| `(Pypistats\w+)` \|", page, re.MULTILINE)) == {rule["alert"] for rule in rules}
