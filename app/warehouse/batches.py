@@ -9,18 +9,19 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from typing import Any
 
+from app.warehouse.layout import NO_SERIES, Series
+
 GATHER_SECONDS = 0.002
 """How long questions gather while one of their package runs; a dashboard's come within a few milliseconds."""
 
-Rows = Sequence[Any]
-Read = Callable[[Sequence[str]], Awaitable[Mapping[str, Rows]]]
-"""Reads the rows of some dimensions, by dimension."""
+Read = Callable[[Sequence[str]], Awaitable[Mapping[str, Series]]]
+"""Reads the series of some dimensions, by dimension; a dimension without rows may be missing."""
 
 
 class _Batch:
     """Questions that are read together."""
 
-    def __init__(self, work: Callable[["_Batch"], Coroutine[Any, Any, Mapping[str, Rows]]]) -> None:
+    def __init__(self, work: Callable[["_Batch"], Coroutine[Any, Any, Mapping[str, Series]]]) -> None:
         self.dimensions: list[str] = []
         self._waiting = 0
         self._task = asyncio.create_task(work(self))
@@ -32,12 +33,12 @@ class _Batch:
         """Whether nobody waited for it any more."""
         return self._task.cancelling() > 0
 
-    async def rows(self, dimension: str) -> Rows:
-        """The rows of one dimension, once they are read. Who no longer waits ends it, if nobody else does."""
+    async def series(self, dimension: str) -> Series:
+        """The series of one dimension, once it is read. Who no longer waits ends it, if nobody else does."""
         self.dimensions.append(dimension)
         self._waiting += 1
         try:
-            return (await asyncio.shield(self._task)).get(dimension, ())
+            return (await asyncio.shield(self._task)).get(dimension, NO_SERIES)
         finally:
             self._waiting -= 1
             if not self._waiting:
@@ -51,14 +52,14 @@ class Batches:
         self._running: Counter[Hashable] = Counter()
         self._gathering: dict[Hashable, _Batch] = {}
 
-    async def rows(self, common: Hashable, dimension: str, read: Read) -> Rows:
-        """The rows of one dimension; `read` reads those of several, for the first who asks for one of them."""
+    async def series(self, common: Hashable, dimension: str, read: Read) -> Series:
+        """The series of one dimension; `read` reads those of several, for the first who asks for one of them."""
         batch = self._gathering.get(common)
         if batch is None or batch.is_over:
             batch = self._gathering[common] = _Batch(lambda batch: self._read(common, batch, read))
-        return await batch.rows(dimension)
+        return await batch.series(dimension)
 
-    async def _read(self, common: Hashable, batch: _Batch, read: Read) -> Mapping[str, Rows]:
+    async def _read(self, common: Hashable, batch: _Batch, read: Read) -> Mapping[str, Series]:
         try:
             await asyncio.sleep(GATHER_SECONDS if self._running[common] else 0)
         finally:

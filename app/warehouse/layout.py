@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -38,6 +38,17 @@ class Published(msgspec.Struct, frozen=True):
         return self.days[-1] if self.days else None
 
 
+class Series(NamedTuple):
+    """Downloads of categories on days, or in the weeks or months that begin then: three columns in step."""
+
+    categories: Sequence[str]
+    dates: Sequence[date]
+    downloads: Sequence[int]
+
+
+NO_SERIES = Series((), (), ())
+
+
 class Layout(Protocol):
     """Tables that answer our questions. Every method raises WarehouseError.
 
@@ -68,8 +79,9 @@ class Layout(Protocol):
         start: date,
         end: date,
         granularity: str,
-    ) -> Sequence[tuple[str, date, int]]:
-        """(category, date, downloads) in plain text order; all categories where none are given."""
+    ) -> Series:
+        """The downloads in one dimension, in plain text order of category, then date; all categories where none are
+        given."""
 
     async def recent(
         self,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import httpx
 from litestar import Litestar
 
-from app.warehouse.connection import Connection, Rows
+from app.warehouse.connection import NO_SETTINGS, Columns, Connection, Settings
 from app.warehouse.errors import WarehouseUnavailableError
 from tests.support.contract import validate_answer
 
@@ -27,7 +27,7 @@ class FaultyConnection:
         self._running = 0
         self._connection = connection
 
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
         """What ClickHouse answers, or what its fault makes of that."""
         self.asked += 1
         self._running += 1
@@ -41,7 +41,7 @@ class FaultyConnection:
             if self.slow_seconds and "FROM loads" not in sql:
                 self.slow += 1
                 await asyncio.sleep(self.slow_seconds)
-            return await self._connection.query(sql, parameters)
+            return await self._connection.query(sql, parameters, settings)
         finally:
             self._running -= 1
 
