@@ -319,6 +319,25 @@ def test_what_accept_chooses_varies_with_it(client: TestClient[Any]) -> None:
     assert client.get("/api/top").headers["vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("named_first", [True, False])
+def test_what_the_parameter_chooses_does_not_vary_with_accept(dataset: Dataset, form: str, named_first: bool) -> None:
+    dataset.load(EVENTS)
+    kind = {"json": "application/json", "csv": "text/csv"}[form]
+    named, chosen = f"{OVERALL}?format={form}", OVERALL
+    with dataset.client() as client:
+        answers = {
+            path: client.get(path, headers={"Accept": kind})
+            for path in ((named, chosen) if named_first else (chosen, named))
+        }
+        again = {path: client.get(path, headers={"Accept": kind}) for path in answers}
+
+    assert answers[named].content == answers[chosen].content
+    for seen in (answers, again):
+        assert seen[named].headers["vary"] == "Accept-Encoding"
+        assert seen[chosen].headers["vary"] == "Accept, Accept-Encoding"
+
+
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers look for a new day all the time."""

@@ -50,6 +50,13 @@ class SeriesAnswer(msgspec.Struct):
     type: str
 
 
+class FormQuestion(msgspec.Struct, frozen=True):
+    """A series in one form. An answer that `Accept` has chosen says so, and so is another than one that was named."""
+
+    about: SeriesQuestion
+    by_accept: bool
+
+
 def series_route(dimension: Dimension) -> HTTPRouteHandler:
     """The endpoint of one dimension."""
     kind = QUERIES[dimension.parameter]
@@ -61,7 +68,7 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
         query = parse_query(request, kind)
         check_dates(query.start_date, query.end_date)
         value = getattr(query, dimension.parameter)
-        question = SeriesQuestion(
+        about = SeriesQuestion(
             package=package_name(package),
             dimension=dimension.name,
             category=None if value is None else dimension.category(value),
@@ -71,7 +78,8 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
             window_days=answers.settings.window_days,
         )
         make = series_csv if wants_csv(request, query) else series_json
-        return await answers.respond(request, make, question, by_accept=True)
+        by_accept = query.format is None
+        return await answers.respond(request, make, FormQuestion(about, by_accept), by_accept=by_accept)
 
     return get_series
 
@@ -86,16 +94,16 @@ def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
     return Accept(request.headers.get("accept", "*/*")).best_match(["application/json", "text/csv"]) == "text/csv"
 
 
-async def series_json(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> Body:
+async def series_json(warehouse: Warehouse, published: Published, question: FormQuestion) -> Body:
     """A series as upstream has it."""
-    rows = await series(warehouse, published, question)
-    answer = SeriesAnswer(rows, question.package, f"{question.dimension}_downloads")
+    rows = await series(warehouse, published, question.about)
+    answer = SeriesAnswer(rows, question.about.package, f"{question.about.dimension}_downloads")
     return Body(msgspec.json.encode(answer), JSON)
 
 
-async def series_csv(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> Body:
+async def series_csv(warehouse: Warehouse, published: Published, question: FormQuestion) -> Body:
     """A series as CSV (RFC 4180): a header, then category, date, downloads."""
-    rows = await series(warehouse, published, question)
+    rows = await series(warehouse, published, question.about)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(SeriesRow.__struct_fields__)
