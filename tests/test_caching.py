@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 
 from app.warehouse.batches import Batches
 from app.warehouse.journal import sweep_superseded
+from app.warehouse.layout import Series
 from app.warehouse.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
 from tests.support.contract import content_of
@@ -480,16 +481,17 @@ async def test_a_question_that_was_given_up_hinders_no_other() -> None:
     batches = Batches()
     read: list[list[str]] = []
 
-    async def read_them(dimensions: Sequence[str]) -> dict[str, list[int]]:
+    async def read_them(dimensions: Sequence[str]) -> dict[str, Series]:
         read.append(list(dimensions))
-        return {dimension: [1] for dimension in dimensions}
+        return {dimension: Series((dimension,), (date(2026, 3, 10),), (1,)) for dimension in dimensions}
 
-    given_up = asyncio.create_task(batches.rows("numpy", "overall", read_them))
+    given_up = asyncio.create_task(batches.series("numpy", "overall", read_them))
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
 
-    assert (
-        await asyncio.gather(*[batches.rows("numpy", name, read_them) for name in ("system", "version")]) == [[1]] * 2
+    system, version = await asyncio.gather(
+        *[batches.series("numpy", name, read_them) for name in ("system", "version")]
     )
+    assert (system.categories, version.categories) == (("system",), ("version",))
     assert read == [["system", "version"]]
