@@ -14,6 +14,7 @@ from litestar.params import FromPath
 
 from app.api.answers import Answers
 from app.api.parameters import (
+    ChartedQuery,
     CountryQuery,
     FileTypeQuery,
     InstallerQuery,
@@ -66,17 +67,7 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
         request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
     ) -> Response[bytes]:
         query = parse_query(request, kind)
-        check_dates(query.start_date, query.end_date)
-        value = getattr(query, dimension.parameter)
-        about = SeriesQuestion(
-            package=package_name(package),
-            dimension=dimension.name,
-            category=None if value is None else dimension.category(value),
-            start=query.start_date,
-            end=query.end_date,
-            granularity=query.granularity,
-            window_days=answers.settings.window_days,
-        )
+        about = series_question(package, dimension, query, answers.settings.window_days)
         make = series_csv if wants_csv(request, query) else series_json
         by_accept = query.format is None
         return await answers.respond(request, make, FormQuestion(about, by_accept), by_accept=by_accept)
@@ -85,6 +76,23 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
 
 
 series_routes = [series_route(dimension) for dimension in DIMENSIONS]
+
+
+def series_question(
+    package: str, dimension: Dimension, query: SeriesQuery | ChartedQuery, window_days: int
+) -> SeriesQuestion:
+    """What a series or a chart of one is asked for. Raises BadParameterError."""
+    check_dates(query.start_date, query.end_date)
+    value = getattr(query, dimension.parameter)
+    return SeriesQuestion(
+        package=package_name(package),
+        dimension=dimension.name,
+        category=None if value is None else dimension.category(value),
+        start=query.start_date,
+        end=query.end_date,
+        granularity=query.granularity,
+        window_days=window_days,
+    )
 
 
 def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
