@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from litestar.testing import TestClient
 
@@ -15,6 +14,7 @@ from app.warehouse.journal import sweep_superseded
 from app.warehouse.layout import Series
 from app.warehouse.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
+from tests.support.client import client_of
 from tests.support.contract import content_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -150,11 +150,9 @@ def test_errors_are_not_kept(client: TestClient[Any], path: str) -> None:
 async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            with counted(app) as queries:
-                answers = await asyncio.gather(*[client.get(OVERALL) for _ in range(1000)])
+    async with client_of(app) as client:
+        with counted(app) as queries:
+            answers = await asyncio.gather(*[client.get(OVERALL) for _ in range(1000)])
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
     assert answers[0].json() == series("overall", "numpy", "with_mirrors 2026-03-10 1", "without_mirrors 2026-03-10 1")
@@ -164,14 +162,12 @@ async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
 async def test_one_that_goes_away_takes_nobody_with_it(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            impatient = asyncio.create_task(client.get(OVERALL))
-            patient = [asyncio.create_task(client.get(OVERALL)) for _ in range(5)]
-            await asyncio.sleep(0)
-            impatient.cancel()
-            answers = await asyncio.gather(*patient)
+    async with client_of(app) as client:
+        impatient = asyncio.create_task(client.get(OVERALL))
+        patient = [asyncio.create_task(client.get(OVERALL)) for _ in range(5)]
+        await asyncio.sleep(0)
+        impatient.cancel()
+        answers = await asyncio.gather(*patient)
 
     assert [answer.status_code for answer in answers] == [200] * 5
 
@@ -448,17 +444,13 @@ async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
     dataset.load([event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")])
     dimensions = ["overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type"]
     alone = dataset.app()
-    async with alone.lifespan():
-        transport = httpx.ASGITransport(alone)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            one_by_one = [await client.get(f"/api/packages/numpy/{dimension}") for dimension in dimensions]
+    async with client_of(alone) as client:
+        one_by_one = [await client.get(f"/api/packages/numpy/{dimension}") for dimension in dimensions]
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            with counted(app) as queries:
-                paths = [f"/api/packages/numpy/{dimension}" for dimension in dimensions]
-                at_once = await asyncio.gather(*[client.get(path) for path in paths])
+    async with client_of(app) as client:
+        with counted(app) as queries:
+            paths = [f"/api/packages/numpy/{dimension}" for dimension in dimensions]
+            at_once = await asyncio.gather(*[client.get(path) for path in paths])
 
     assert [answer.content for answer in at_once] == [answer.content for answer in one_by_one]
     assert {answer.status_code for answer in at_once} == {200}
@@ -468,11 +460,9 @@ async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
 async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            paths = [f"/api/packages/nope/{dimension}" for dimension in ("overall", "system", "version")]
-            answers = await asyncio.gather(*[client.get(path) for path in paths])
+    async with client_of(app) as client:
+        paths = [f"/api/packages/nope/{dimension}" for dimension in ("overall", "system", "version")]
+        answers = await asyncio.gather(*[client.get(path) for path in paths])
 
     assert [answer.status_code for answer in answers] == [404] * 3
 
