@@ -18,10 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.counts import SECONDS, Histogram
 from app.main import ROUTES
 from app.settings import SettingError, Settings
-from tests.discovery.stub import running_stub
 from tests.support.answers import assert_problem
 from tests.support.dataset import NOON, Dataset
-from tests.support.ecosystem import add_ecosystem, indexed
+from tests.support.ecosystem import indexed, running_ecosystem
 from tests.support.events import event
 from tests.support.server import run, served, started
 
@@ -196,11 +195,9 @@ def test_what_is_not_known_has_no_value(dataset: Dataset) -> None:
 
 def test_the_index(dataset: Dataset) -> None:
     dataset.load([event()])
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with indexed(dataset, stub, metrics="/metrics") as client:
-            samples = metrics(client)
-            status = client.get("/health?deep=1").json()["index"]
+    with running_ecosystem() as stub, indexed(dataset, stub, metrics="/metrics") as client:
+        samples = metrics(client)
+        status = client.get("/health?deep=1").json()["index"]
 
     assert named(samples, "pypistats_index_entries") == {(): status["entries"]}
     assert named(samples, "pypistats_index_age_seconds")[()] >= 0
@@ -305,14 +302,12 @@ def families(samples: Samples) -> set[str]:
 def everything(dataset: Dataset) -> set[str]:
     """The names of all samples of a server that has seen everything once, but GitHub's quota."""
     dataset.load([event()])
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with indexed(dataset, stub, metrics="/metrics") as client:
-            client.get(PATH)
-            client.get("/api/top")
-            dataset.query("DROP TABLE downloads_daily SYNC")
-            client.get("/api/packages/numpy/system")
-            return families(metrics(client)) | {"pypistats_github_quota_remaining"}
+    with running_ecosystem() as stub, indexed(dataset, stub, metrics="/metrics") as client:
+        client.get(PATH)
+        client.get("/api/top")
+        dataset.query("DROP TABLE downloads_daily SYNC")
+        client.get("/api/packages/numpy/system")
+        return families(metrics(client)) | {"pypistats_github_quota_remaining"}
 
 
 def test_the_alarms_and_the_page_about_operations_name_what_there_is(everything: set[str]) -> None:
