@@ -48,6 +48,7 @@ class ClickPy:
     # New days come once a day, and the public server counts queries.
     published_seconds = 300.0
     # It is not ours: the answers used last, some 30 of them, and the others when somebody asks.
+    refreshed_at_once = 2
     refresh_pause = 2.0
     sums_all_packages = False
 
