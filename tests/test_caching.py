@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from litestar.testing import TestClient
 
 from app.warehouse.batches import Batches
 from app.warehouse.journal import sweep_superseded
-from app.warehouse.layout import Series
 from app.warehouse.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
 from tests.support.client import client_of
@@ -382,20 +381,21 @@ def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_oft
         with counted(client.app) as queries:
             dataset.load([event("2026-03-11 12:00:00 UTC", name) for name in ("numpy", "scipy")])
             until = time.monotonic() + 20
-            while len(queries) < len(paths) and time.monotonic() < until:
+            while len(queries) < 2 and time.monotonic() < until:
                 time.sleep(0.05)
             time.sleep(0.2)
             after = [client.get(path).content for path in paths]
 
-    # The one asked for last first; two at a time.
-    assert sorted(queries) == ["recent"] * 2 + ["series"] * 4
+    # The series by one query, and the recent downloads, whatever the package.
+    assert sorted(queries) == ["recent", "series"]
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
 def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
     dataset: Dataset, looks_often: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.front.finder.REFRESHED_AT_ONCE", 0)
+    for layout in LAYOUTS:
+        monkeypatch.setattr(layout, "refreshed_at_once", 0)
     dataset.load(EVENTS)
     with dataset.client() as client:
         versions = client.app.state.answers.finder.versions
@@ -442,7 +442,7 @@ def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset
 @pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
     dataset.load([event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")])
-    dimensions = ["overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type"]
+    dimensions = ["overall", "python_major", "python_minor", "system", "installer", "country", "file_type"]
     alone = dataset.app()
     async with client_of(alone) as client:
         one_by_one = [await client.get(f"/api/packages/numpy/{dimension}") for dimension in dimensions]
@@ -468,20 +468,18 @@ async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> N
 
 
 async def test_a_question_that_was_given_up_hinders_no_other() -> None:
-    batches = Batches()
-    read: list[list[str]] = []
+    batches = Batches[tuple[str, str], int]()
+    read: list[list[tuple[str, str]]] = []
 
-    async def read_them(dimensions: Sequence[str]) -> dict[str, Series]:
-        read.append(list(dimensions))
-        return {dimension: Series((dimension,), (date(2026, 3, 10),), (1,)) for dimension in dimensions}
+    async def read_them(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        read.append(list(keys))
+        return dict.fromkeys(keys, 1)
 
-    given_up = asyncio.create_task(batches.series("numpy", "overall", read_them))
+    given_up = asyncio.create_task(batches.value("day", ("numpy", "overall"), 9, read_them))
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
+    others = [("numpy", "system"), ("numpy", "version")]
 
-    system, version = await asyncio.gather(
-        *[batches.series("numpy", name, read_them) for name in ("system", "version")]
-    )
-    assert (system.categories, version.categories) == (("system",), ("version",))
-    assert read == [["system", "version"]]
+    assert await asyncio.gather(*[batches.value("day", key, 9, read_them) for key in others]) == [1, 1]
+    assert read == [others]

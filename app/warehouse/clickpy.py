@@ -49,6 +49,7 @@ class ClickPy:
     # address 60 queries an hour, as its published configuration has it: a look a minute would leave none for questions.
     published_seconds = 300.0
     # It is not ours: the answers used last, some 30 of them, and the others when somebody asks.
+    refreshed_at_once = 2
     refresh_pause = 2.0
     sums_all_packages = False
 

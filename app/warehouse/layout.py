@@ -53,15 +53,16 @@ class Layout(Protocol):
     """Tables that answer our questions. Every method raises WarehouseError.
 
     `tables` are what a database must have, first the one that no other layout has. `dataset` is whose downloads these
-    are, `own` or `public`. `published_seconds` is how long a reader goes by what it last knew to be published, and
-    `refresh_pause` how long it leaves in between when it makes answers anew that nobody waits for. Without
-    `sums_all_packages`, the package `__all__` is not known.
+    are, `own` or `public`. `published_seconds` is how long a reader goes by what it last knew to be published. After a
+    new day it makes `refreshed_at_once` answers anew that nobody waits for, each `refresh_pause` seconds after another.
+    Without `sums_all_packages`, the package `__all__` is not known.
     """
 
     name: str
     tables: tuple[str, ...]
     dataset: str
     published_seconds: float
+    refreshed_at_once: int
     refresh_pause: float
     sums_all_packages: bool
 
