@@ -46,7 +46,7 @@ class Server(NamedTuple):
 
 
 class ServerCollector(Collector):
-    """The metrics of one server process; README.md lists them."""
+    """The metrics of one server process; docs/operations.md lists them."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

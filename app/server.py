@@ -1,7 +1,7 @@
 """HTTP on the socket: uvicorn's protocol, with limits on what a stranger sends, and for how long.
 
-uvicorn 0.54 bounds neither the head of a request nor the time in which it has to arrive, lets a request that it cannot
-read answer for the one before it, and speaks plain text then.
+uvicorn 0.54 bounds neither the head of a request nor the time in which it has to arrive, asks for no `Host`, lets a
+request that it cannot read answer for the one before it, and speaks plain text then.
 """
 
 import asyncio
@@ -143,6 +143,10 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.headers) > MAX_HEADERS or sum(len(n) + len(v) for n, v in self.headers) > MAX_HEADER_BYTES:
             self._stop_parser(431)
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            # RFC 9112, section 3.2.
+            self._stop_parser(400)
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
         self.cycle.send_500_response = partial(self._send_failure, self.cycle)  # type: ignore[method-assign]

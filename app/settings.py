@@ -78,7 +78,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         86400
     )
     cache_ttl_discovery: Annotated[Seconds, Meta(description="seconds that discovery keeps what it found")] = 86400
-    cache_max_entries: Annotated[Count, Meta(description="answers kept in memory, at most")] = 10_000
+    cache_max_entries: Annotated[Count, Meta(description="answers kept in memory, at most")] = 100_000
     cache_max_bytes: Annotated[
         int, Meta(ge=1 << 20, description="bytes that the answers kept in memory take, at most, all told")
     ] = 256 << 20

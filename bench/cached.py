@@ -29,7 +29,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.stats.questions import SeriesQuestion
 from app.warehouse.layout import Published
-from bench.load import SERVER_CORE, load, pin, request
+from bench.load import SERVER_CORE, Clients, pin, request
 from bench.processes import run
 from bench.rollup import LAST_DAY, name_of
 from bench.serving import PORT, get, listening, serving, started
@@ -108,15 +108,11 @@ def _record(port: int, path: str, headers: dict[str, str], file: Path) -> Path:
 def bursts(data: Path, packages: list[int]) -> dict[str, list[float]]:
     """Seconds of a dashboard's questions, all at once, and of one of them alone, each for packages never asked for."""
     found: dict[str, list[float]] = {"burst": [], "one": []}
-    with serving(data) as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with serving(data) as port, Clients(port, len(DASHBOARD)) as clients:
         for number, package in enumerate(packages):
-            paths = [f"/api/packages/{name_of(package)}/{kind}" for kind in DASHBOARD]
-            if number % 2:
-                found["burst"].append(load(port, map(request, paths), len(paths))["seconds"])
-            else:
-                found["one"].append(get(connection, f"/api/packages/{name_of(package)}/python_minor")[0])
-        connection.close()
+            name, kinds = ("burst", DASHBOARD) if number % 2 else ("one", ["python_minor"])
+            texts = [request(f"/api/packages/{name_of(package)}/{kind}") for kind in kinds]
+            found[name].append(clients.load(texts)["seconds"])
     warm = len(packages) // 10
     return {name: seconds[warm:] for name, seconds in found.items()}
 

@@ -8,8 +8,7 @@ import select
 import socket
 import time
 from collections.abc import Iterable
-from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 BUFFER_BYTES = 1 << 18
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -65,42 +64,58 @@ def _length(head: bytes) -> int:
     return int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
 
 
+class Clients:
+    """So many open connections, as a browser or a badge service keeps them."""
+
+    def __init__(self, port: int, connections: int) -> None:
+        self._open = {client.socket.fileno(): client for client in (Connection(port) for _ in range(connections))}
+        self._poll = select.epoll()
+        for number in self._open:
+            self._poll.register(number, select.EPOLLIN)
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._poll.close()
+        for client in self._open.values():
+            client.socket.close()
+
+    def load(self, texts: Iterable[bytes], seconds: float = float("inf")) -> dict[str, Any]:
+        """Ask until there are no more texts or the time is over: answers, their bytes, seconds, 99th percentile."""
+        waiting = iter(texts)
+        times: list[float] = []
+        size, busy = 0, 0
+        began = time.perf_counter()
+        for client, text in zip(self._open.values(), waiting, strict=False):
+            client.ask(text)
+            busy += 1
+        while busy:
+            for number, _ in self._poll.poll():
+                client = self._open[number]
+                received = client.socket.recv_into(self._buffer)
+                if not received:
+                    raise RuntimeError("the server closed a connection")
+                size += received
+                took = client.received(self._buffer[:received])
+                if took is None:
+                    continue
+                times.append(took)
+                following = next(waiting, None) if time.perf_counter() - began < seconds else None
+                if following is None:
+                    busy -= 1
+                else:
+                    client.ask(following)
+        return {
+            "answers": len(times),
+            "seconds": time.perf_counter() - began,
+            "bytes": size,
+            "p99": sorted(times)[int(len(times) * 0.99)],
+        }
+
+
 def load(port: int, texts: Iterable[bytes], connections: int, seconds: float = float("inf")) -> dict[str, Any]:
-    """Ask until there are no more texts, or the time is over: answers, their bytes, seconds, the 99th percentile."""
-    waiting = iter(texts)
-    buffer = memoryview(bytearray(BUFFER_BYTES))
-    poll = select.epoll()
-    open_: dict[int, Connection] = {}
-    times: list[float] = []
-    began = time.perf_counter()
-    for text in islice(waiting, connections):
-        connection = Connection(port)
-        open_[connection.socket.fileno()] = connection
-        poll.register(connection.socket.fileno(), select.EPOLLIN)
-        connection.ask(text)
-    size, busy = 0, len(open_)
-    while busy:
-        for number, _ in poll.poll():
-            connection = open_[number]
-            received = connection.socket.recv_into(buffer)
-            if not received:
-                raise RuntimeError("the server closed a connection")
-            size += received
-            took = connection.received(buffer[:received])
-            if took is None:
-                continue
-            times.append(took)
-            following = next(waiting, None) if time.perf_counter() - began < seconds else None
-            if following is None:
-                busy -= 1
-            else:
-                connection.ask(following)
-    spent = time.perf_counter() - began
-    for connection in open_.values():
-        connection.socket.close()
-    return {
-        "answers": len(times),
-        "seconds": spent,
-        "bytes": size,
-        "p99": sorted(times)[int(len(times) * 0.99)],
-    }
+    """`Clients.load` by so many connections."""
+    with Clients(port, connections) as clients:
+        return clients.load(texts, seconds)

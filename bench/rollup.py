@@ -57,8 +57,9 @@ def parameters_of(client: Client, package: int) -> dict[str, Any]:
     """What the server's series.sql is given for a package's python_minor."""
     ((newest_version,),) = client.query("SELECT max(version) FROM loads").result_rows
     return {
-        "project": name_of(package),
+        "projects": [name_of(package)],
         "dimensions": ["python_minor"],
+        "pairs": [],
         "categories": [],
         "start": LAST_DAY - timedelta(days=179),
         "end": LAST_DAY,

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.discovery.stub import running_stub
 from tests.support.clickhouse_users import USERS
-from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
+from tests.support.ecosystem import environment_of, running_ecosystem, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.server import run, served
 
@@ -45,9 +44,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
         assert migrated.returncode == 0, migrated.stderr
     loaded = run("ingest", str(write_jsonl(folder / "events.jsonl", EVENTS)), cwd=folder, **writer)
     assert loaded.returncode == 0, loaded.stderr
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with served(cwd=folder, **reader, **environment_of(stub)) as base:
-            with httpx.Client(base_url=base) as client:
-                wait_for_index(client)
-            yield base
+    with running_ecosystem() as stub, served(cwd=folder, **reader, **environment_of(stub)) as base:
+        with httpx.Client(base_url=base) as client:
+            wait_for_index(client)
+        yield base

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from litestar.testing import TestClient
 
@@ -14,6 +13,7 @@ from app.warehouse.batches import Batches
 from app.warehouse.journal import sweep_superseded
 from app.warehouse.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
+from tests.support.client import client_of
 from tests.support.contract import content_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -149,11 +149,9 @@ def test_errors_are_not_kept(client: TestClient[Any], path: str) -> None:
 async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            with counted(app) as queries:
-                answers = await asyncio.gather(*[client.get(OVERALL) for _ in range(1000)])
+    async with client_of(app) as client:
+        with counted(app) as queries:
+            answers = await asyncio.gather(*[client.get(OVERALL) for _ in range(1000)])
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
     assert answers[0].json() == series("overall", "numpy", "with_mirrors 2026-03-10 1", "without_mirrors 2026-03-10 1")
@@ -163,14 +161,12 @@ async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
 async def test_one_that_goes_away_takes_nobody_with_it(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            impatient = asyncio.create_task(client.get(OVERALL))
-            patient = [asyncio.create_task(client.get(OVERALL)) for _ in range(5)]
-            await asyncio.sleep(0)
-            impatient.cancel()
-            answers = await asyncio.gather(*patient)
+    async with client_of(app) as client:
+        impatient = asyncio.create_task(client.get(OVERALL))
+        patient = [asyncio.create_task(client.get(OVERALL)) for _ in range(5)]
+        await asyncio.sleep(0)
+        impatient.cancel()
+        answers = await asyncio.gather(*patient)
 
     assert [answer.status_code for answer in answers] == [200] * 5
 
@@ -319,6 +315,25 @@ def test_what_accept_chooses_varies_with_it(client: TestClient[Any]) -> None:
     assert client.get("/api/top").headers["vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize("form", ["json", "csv"])
+@pytest.mark.parametrize("named_first", [True, False])
+def test_what_the_parameter_chooses_does_not_vary_with_accept(dataset: Dataset, form: str, named_first: bool) -> None:
+    dataset.load(EVENTS)
+    kind = {"json": "application/json", "csv": "text/csv"}[form]
+    named, chosen = f"{OVERALL}?format={form}", OVERALL
+    with dataset.client() as client:
+        answers = {
+            path: client.get(path, headers={"Accept": kind})
+            for path in ((named, chosen) if named_first else (chosen, named))
+        }
+        again = {path: client.get(path, headers={"Accept": kind}) for path in answers}
+
+    assert answers[named].content == answers[chosen].content
+    for seen in (answers, again):
+        assert seen[named].headers["vary"] == "Accept-Encoding"
+        assert seen[chosen].headers["vary"] == "Accept, Accept-Encoding"
+
+
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers look for a new day all the time."""
@@ -366,20 +381,21 @@ def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_oft
         with counted(client.app) as queries:
             dataset.load([event("2026-03-11 12:00:00 UTC", name) for name in ("numpy", "scipy")])
             until = time.monotonic() + 20
-            while len(queries) < len(paths) and time.monotonic() < until:
+            while len(queries) < 2 and time.monotonic() < until:
                 time.sleep(0.05)
             time.sleep(0.2)
             after = [client.get(path).content for path in paths]
 
-    # The one asked for last first; two at a time.
-    assert sorted(queries) == ["recent"] * 2 + ["series"] * 4
+    # The series by one query, and the recent downloads, whatever the package.
+    assert sorted(queries) == ["recent", "series"]
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
 def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
     dataset: Dataset, looks_often: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.front.finder.REFRESHED_AT_ONCE", 0)
+    for layout in LAYOUTS:
+        monkeypatch.setattr(layout, "refreshed_at_once", 0)
     dataset.load(EVENTS)
     with dataset.client() as client:
         versions = client.app.state.answers.finder.versions
@@ -426,19 +442,15 @@ def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset
 @pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
     dataset.load([event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")])
-    dimensions = ["overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type"]
+    dimensions = ["overall", "python_major", "python_minor", "system", "installer", "country", "file_type"]
     alone = dataset.app()
-    async with alone.lifespan():
-        transport = httpx.ASGITransport(alone)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            one_by_one = [await client.get(f"/api/packages/numpy/{dimension}") for dimension in dimensions]
+    async with client_of(alone) as client:
+        one_by_one = [await client.get(f"/api/packages/numpy/{dimension}") for dimension in dimensions]
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            with counted(app) as queries:
-                paths = [f"/api/packages/numpy/{dimension}" for dimension in dimensions]
-                at_once = await asyncio.gather(*[client.get(path) for path in paths])
+    async with client_of(app) as client:
+        with counted(app) as queries:
+            paths = [f"/api/packages/numpy/{dimension}" for dimension in dimensions]
+            at_once = await asyncio.gather(*[client.get(path) for path in paths])
 
     assert [answer.content for answer in at_once] == [answer.content for answer in one_by_one]
     assert {answer.status_code for answer in at_once} == {200}
@@ -448,29 +460,26 @@ async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
 async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            paths = [f"/api/packages/nope/{dimension}" for dimension in ("overall", "system", "version")]
-            answers = await asyncio.gather(*[client.get(path) for path in paths])
+    async with client_of(app) as client:
+        paths = [f"/api/packages/nope/{dimension}" for dimension in ("overall", "system", "version")]
+        answers = await asyncio.gather(*[client.get(path) for path in paths])
 
     assert [answer.status_code for answer in answers] == [404] * 3
 
 
 async def test_a_question_that_was_given_up_hinders_no_other() -> None:
-    batches = Batches()
-    read: list[list[str]] = []
+    batches = Batches[tuple[str, str], int]()
+    read: list[list[tuple[str, str]]] = []
 
-    async def read_them(dimensions: Sequence[str]) -> dict[str, list[int]]:
-        read.append(list(dimensions))
-        return {dimension: [1] for dimension in dimensions}
+    async def read_them(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        read.append(list(keys))
+        return dict.fromkeys(keys, 1)
 
-    given_up = asyncio.create_task(batches.rows("numpy", "overall", read_them))
+    given_up = asyncio.create_task(batches.value("day", ("numpy", "overall"), 9, read_them))
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
+    others = [("numpy", "system"), ("numpy", "version")]
 
-    assert (
-        await asyncio.gather(*[batches.rows("numpy", name, read_them) for name in ("system", "version")]) == [[1]] * 2
-    )
-    assert read == [["system", "version"]]
+    assert await asyncio.gather(*[batches.value("day", key, 9, read_them) for key in others]) == [1, 1]
+    assert read == [others]

@@ -15,10 +15,9 @@ from litestar.testing import TestClient
 from app.api.parameters import BadParameterError, name_prefix, package_name
 from app.main import create_app
 from app.settings import Settings
-from tests.discovery.stub import running_stub
 from tests.support.contract import CONTRACT, load_contract, operation_path, resolve, schema_accepts
 from tests.support.dataset import Dataset
-from tests.support.ecosystem import add_ecosystem, indexed
+from tests.support.ecosystem import indexed, running_ecosystem
 from tests.support.examples import EXAMPLE_EVENTS, Example, examples, without_example
 from tests.support.operations import Operations, differences, documented, served
 from tests.support.pictures import picture_size
@@ -40,11 +39,9 @@ def example_data(make_dataset: Callable[[], Dataset]) -> Dataset:
 @pytest.fixture(scope="module")
 def loaded(example_data: Dataset) -> Iterator[Client]:
     """An app that answers the contract's examples."""
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with indexed(example_data, stub) as client:
-            client.follow_redirects = False
-            yield client
+    with running_ecosystem() as stub, indexed(example_data, stub) as client:
+        client.follow_redirects = False
+        yield client
 
 
 @pytest.fixture(scope="module")

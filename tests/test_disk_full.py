@@ -13,8 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.discovery.stub import running_stub
-from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
+from tests.support.ecosystem import environment_of, running_ecosystem, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.load import wait_until
 from tests.support.oracle import Oracle, published
@@ -147,8 +146,7 @@ def test_the_index_is_served_from_memory_where_it_cannot_be_written(disk: Path, 
     at = {"CLICKHOUSE_URL": f"chdb://{tmp_path}/data"}
     assert run("ingest", str(first_file), cwd=tmp_path, **at).returncode == 0
     fill(disk)
-    with running_stub() as stub:
-        add_ecosystem(stub)
+    with running_ecosystem() as stub:
         at |= environment_of(stub)
         with served(cwd=tmp_path, **at, LOCAL_INDEX_CACHE_DIR=str(disk)) as base, httpx.Client(base_url=base) as client:
             wait_for_index(client)

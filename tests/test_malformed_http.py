@@ -86,7 +86,13 @@ CORPUS: dict[str, tuple[bytes, list[int]]] = {
     "a longer URL": (request(b"/health?x=".ljust(app.server.MAX_URL_BYTES + 1, b"x")), [414]),
     "an endless URL": (b"GET /" + b"x" * 5_000_000, [414]),
     # headers
-    "no header": (request(headers=b"") + LAST, [200, 200]),
+    "no host": (request(headers=b"X: x\r\n") + LAST, [400]),
+    "no host after a request": (request() + request(headers=b"") + LAST, [200, 400]),
+    "no host in an absolute form": (request(b"http://example.org/health", headers=b""), [400]),
+    "no host in HTTP/1.0": (request(headers=b"", version=b"1.0"), [200]),
+    "two hosts": (request(headers=HOST + HOST), [400]),
+    "two hosts in HTTP/1.0": (request(headers=HOST + b"HOST: x\r\n", version=b"1.0"), [400]),
+    "an empty host": (request(headers=b"Host:\r\n") + LAST, [200, 200]),
     "headers that are no ASCII": (
         request(NUMPY, HOST + b"If-None-Match: \xff\xfe\r\nAccept: \xff\r\nOrigin: \xff\r\n") + LAST,
         [200, 200],

@@ -18,10 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.counts import SECONDS, Histogram
 from app.main import ROUTES
 from app.settings import SettingError, Settings
-from tests.discovery.stub import running_stub
 from tests.support.answers import assert_problem
 from tests.support.dataset import NOON, Dataset
-from tests.support.ecosystem import add_ecosystem, indexed
+from tests.support.ecosystem import indexed, running_ecosystem
 from tests.support.events import event
 from tests.support.server import run, served, started
 
@@ -196,11 +195,9 @@ def test_what_is_not_known_has_no_value(dataset: Dataset) -> None:
 
 def test_the_index(dataset: Dataset) -> None:
     dataset.load([event()])
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with indexed(dataset, stub, metrics="/metrics") as client:
-            samples = metrics(client)
-            status = client.get("/health?deep=1").json()["index"]
+    with running_ecosystem() as stub, indexed(dataset, stub, metrics="/metrics") as client:
+        samples = metrics(client)
+        status = client.get("/health?deep=1").json()["index"]
 
     assert named(samples, "pypistats_index_entries") == {(): status["entries"]}
     assert named(samples, "pypistats_index_age_seconds")[()] >= 0
@@ -305,24 +302,21 @@ def families(samples: Samples) -> set[str]:
 def everything(dataset: Dataset) -> set[str]:
     """The names of all samples of a server that has seen everything once, but GitHub's quota."""
     dataset.load([event()])
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with indexed(dataset, stub, metrics="/metrics") as client:
-            client.get(PATH)
-            client.get("/api/top")
-            dataset.query("DROP TABLE downloads_daily SYNC")
-            client.get("/api/packages/numpy/system")
-            return families(metrics(client)) | {"pypistats_github_quota_remaining"}
+    with running_ecosystem() as stub, indexed(dataset, stub, metrics="/metrics") as client:
+        client.get(PATH)
+        client.get("/api/top")
+        dataset.query("DROP TABLE downloads_daily SYNC")
+        client.get("/api/packages/numpy/system")
+        return families(metrics(client)) | {"pypistats_github_quota_remaining"}
 
 
-def test_the_alarms_and_the_readme_name_what_there_is(everything: set[str]) -> None:
+def test_the_alarms_and_the_page_about_operations_name_what_there_is(everything: set[str]) -> None:
     rules = yaml.safe_load((ROOT / "examples" / "alerts.yaml").read_text())["groups"][0]["rules"]
-    readme = (ROOT / "README.md").read_text()
-    table = readme.split("\n## Running it\n")[1].split("\n## ")[0]
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     in_alarms = set(re.findall(r"pypistats_\w+", " ".join(rule["expr"] for rule in rules)))
-    in_readme = set(re.findall(r"`(pypistats_\w+)`", table))
+    on_page = set(re.findall(r"`(pypistats_\w+)`", page.split("\n## What to watch\n")[1].split("\n## ")[0]))
     base = {re.sub(r"_(bucket|count|sum)$", "", name) for name in everything if name.startswith("pypistats_")}
 
     assert in_alarms <= everything
-    assert in_readme == base
-    assert set(re.findall(r"^\| `(Pypistats\w+)` \|", table, re.MULTILINE)) == {rule["alert"] for rule in rules}
+    assert on_page == base
+    assert set(re.findall(r"^\| `(Pypistats\w+)` \|", page, re.MULTILINE)) == {rule["alert"] for rule in rules}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from tests.discovery.stub import Source, Stub, running_stub
-from tests.support.ecosystem import SETTINGS, add_ecosystem, urls_of
+from tests.discovery.stub import Source, Stub
+from tests.support.ecosystem import SETTINGS, running_ecosystem, urls_of
 from tests.support.events import event
 from tests.support.fixtures import Dataset
 
@@ -100,8 +100,7 @@ def dataset_of_some(make_dataset: Callable[[], Dataset]) -> Dataset:
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    with running_stub() as stub:
-        add_ecosystem(stub)
+    with running_ecosystem() as stub:
         yield stub
 
 

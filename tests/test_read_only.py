@@ -10,8 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.discovery.stub import running_stub
-from tests.support.ecosystem import add_ecosystem, environment_of, wait_for_index
+from tests.support.ecosystem import environment_of, running_ecosystem, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.server import COMMAND, environment
 
@@ -59,31 +58,32 @@ def test_nothing_but_two_folders_needs_to_be_written(contained: dict[str, str], 
     assert loaded.returncode == 0, loaded.stderr
 
     said: list[str] = []
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with subprocess.Popen(
+    with (
+        running_ecosystem() as stub,
+        subprocess.Popen(
             inside(*COMMAND, "serve", "--port", "0"),
             env=contained | environment_of(stub),
             stderr=subprocess.PIPE,
             text=True,
-        ) as server:
-            assert server.stderr
-            try:
-                for line in server.stderr:
-                    said.append(line)
-                    if "running on http://" in line:
-                        break
-                base = said[-1].partition("running on ")[2].split()[0]
-                reading = threading.Thread(target=said.extend, args=[server.stderr], daemon=True)
-                reading.start()
-                with httpx.Client(base_url=base) as client:
-                    wait_for_index(client)
-                    for path in ("recent", "overall", "summary", "chart/overall", "chart/overall?format=png"):
-                        answer = client.get(f"/api/packages/numpy/{path}")
-                        assert answer.status_code == 200, (path, answer.text, said)
-            finally:
-                server.terminate()
-                reading.join(30)
+        ) as server,
+    ):
+        assert server.stderr
+        try:
+            for line in server.stderr:
+                said.append(line)
+                if "running on http://" in line:
+                    break
+            base = said[-1].partition("running on ")[2].split()[0]
+            reading = threading.Thread(target=said.extend, args=[server.stderr], daemon=True)
+            reading.start()
+            with httpx.Client(base_url=base) as client:
+                wait_for_index(client)
+                for path in ("recent", "overall", "summary", "chart/overall", "chart/overall?format=png"):
+                    answer = client.get(f"/api/packages/numpy/{path}")
+                    assert answer.status_code == 200, (path, answer.text, said)
+        finally:
+            server.terminate()
+            reading.join(30)
     assert not [line for line in said if "Traceback" in line or "ERROR" in line], said
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["discovery-index.json"]
     assert not list((tmp_path / "data").glob("clickhouse-embedded-*"))

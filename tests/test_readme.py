@@ -1,17 +1,25 @@
-"""What the README lists is what there is."""
+"""What the README and the pages beside it list is what there is."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 from app.cli import main
 from app.main import ROUTES
+from app.settings import Settings
 from app.warehouse.sources import BIGQUERY_COLUMNS, CLICKHOUSE_COLUMNS
 
 STATIC = "/static/"
 """What pages are made of is no endpoint."""
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path: path.read_text(encoding="utf-8")
+    for folder in (ROOT, ROOT / "docs", ROOT / "bench", ROOT / "examples")
+    for path in sorted(folder.glob("*.md"))
+}
+README = PAGES[ROOT / "README.md"]
 
 
 def section(title: str) -> str:
@@ -38,12 +46,33 @@ def test_parameters_of_endpoints() -> None:
 
 def test_commands() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"(?:`|\$ )make (\w+)", README):
+    pages = "\n".join(PAGES.values())
+    for target in re.findall(r"(?:`|\$ )make (\w+)", pages):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    named = set(re.findall(r"pypistats-server (\w+)", README))
-    assert named == set(main.commands)
-    for command, option in re.findall(r"pypistats-server (\w+) --(\w+)", README):
+    assert set(re.findall(r"pypistats-server (\w+)", README)) == set(main.commands)
+    for command, option in re.findall(r"pypistats-server (\w+) --(\w+)", pages):
         assert f"--{option}" in {o for parameter in main.commands[command].params for o in parameter.opts}
+
+
+def test_settings_that_are_named_are_there() -> None:
+    known = {name.upper() for name in Settings.__struct_fields__}
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", README + PAGES[ROOT / "docs" / "operations.md"]))
+
+    assert named - known == {"SSL_CERT_FILE"}
+
+
+def anchors(page: str) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", PAGES[page]):
+        there = (page.parent / target).resolve() if target else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(PAGES[there]), f"{target}#{anchor}"
 
 
 def test_columns_of_input() -> None:

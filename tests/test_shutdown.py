@@ -238,5 +238,5 @@ async def test_a_query_for_which_nobody_waits_any_more_is_stopped(dataset: Datas
 
     with pytest.raises(WarehouseUnavailableError, match="QUERY_WAS_CANCELLED"):
         await running[0]
-    assert await running[1] == [(0,)]
+    assert await running[1] == [[0]]
     await other.close()

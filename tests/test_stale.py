@@ -7,9 +7,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app.front.finder import REFRESHED_AT_ONCE
 from app.front.lifetime import REFRESH_SECONDS
 from app.warehouse.clickpy import ClickPy
+from app.warehouse.rollup import Rollup
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -177,7 +177,7 @@ async def test_one_failure_is_not_an_outage(loaded: Dataset, monkeypatch: pytest
 async def test_an_answer_of_the_day_before_is_better_than_none(
     loaded: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.front.finder.REFRESHED_AT_ONCE", 0)
+    monkeypatch.setattr(Rollup, "refreshed_at_once", 0)
     monkeypatch.setattr("app.front.lifetime.REFRESH_SECONDS", 0)
     async with faulty(loaded.app()) as (client, clickhouse):
         versions = client._transport.app.state.answers.finder.versions  # type: ignore[attr-defined]
@@ -264,7 +264,8 @@ async def test_what_is_made_anew_is_asked_in_as_small_steps_as_the_layout_says(
     loaded: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A public server is not to notice that a day has come."""
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.refresh_pause", 60)
+    monkeypatch.setattr(Rollup, "refreshed_at_once", 2)
+    monkeypatch.setattr(Rollup, "refresh_pause", 60)
     async with faulty(loaded.app()) as (client, _):
         finder = client._transport.app.state.answers.finder  # type: ignore[attr-defined]
         paths = [f"/api/packages/numpy/{kind}" for kind in ("overall", "system", "country", "version", "file_type")]
@@ -281,4 +282,4 @@ async def test_what_is_made_anew_is_asked_in_as_small_steps_as_the_layout_says(
 
 
 def test_the_public_server_is_asked_some_thirty_questions_after_a_new_day() -> None:
-    assert REFRESHED_AT_ONCE * REFRESH_SECONDS / ClickPy.refresh_pause <= 30
+    assert ClickPy.refreshed_at_once * REFRESH_SECONDS / ClickPy.refresh_pause <= 30

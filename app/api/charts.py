@@ -7,8 +7,9 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, check_dates, package_name, parse_query
+from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, parse_query
 from app.api.routes import Drawing, endpoint
+from app.api.series import series_question
 from app.charts.chartjs import payload
 from app.charts.colours import Theme
 from app.charts.data import Chart, ChartType, Look, PictureFormat, chart_of
@@ -64,18 +65,8 @@ def charted_series(type_: str, package: str, query: ChartedQuery, window_days: i
     dimension = TYPES.get(type_.lower())
     if dimension is None:
         raise BadParameterError(f"type: {type_[:80]!r} is not accepted; accepted is one of {', '.join(TYPES)}")
-    check_dates(query.start_date, query.end_date)
     _check_filters(dimension, query)
-    value = getattr(query, dimension.parameter)
-    return SeriesQuestion(
-        package=package_name(package),
-        dimension=dimension.name,
-        category=None if value is None else dimension.category(value),
-        start=query.start_date,
-        end=query.end_date,
-        granularity=query.granularity,
-        window_days=window_days,
-    )
+    return series_question(package, dimension, query, window_days)
 
 
 def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:

@@ -14,6 +14,7 @@ from litestar.params import FromPath
 
 from app.api.answers import Answers
 from app.api.parameters import (
+    ChartedQuery,
     CountryQuery,
     FileTypeQuery,
     InstallerQuery,
@@ -50,6 +51,13 @@ class SeriesAnswer(msgspec.Struct):
     type: str
 
 
+class FormQuestion(msgspec.Struct, frozen=True):
+    """A series in one form. An answer that `Accept` has chosen says so, and so is another than one that was named."""
+
+    about: SeriesQuestion
+    by_accept: bool
+
+
 def series_route(dimension: Dimension) -> HTTPRouteHandler:
     """The endpoint of one dimension."""
     kind = QUERIES[dimension.parameter]
@@ -59,24 +67,32 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
         request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
     ) -> Response[bytes]:
         query = parse_query(request, kind)
-        check_dates(query.start_date, query.end_date)
-        value = getattr(query, dimension.parameter)
-        question = SeriesQuestion(
-            package=package_name(package),
-            dimension=dimension.name,
-            category=None if value is None else dimension.category(value),
-            start=query.start_date,
-            end=query.end_date,
-            granularity=query.granularity,
-            window_days=answers.settings.window_days,
-        )
+        about = series_question(package, dimension, query, answers.settings.window_days)
         make = series_csv if wants_csv(request, query) else series_json
-        return await answers.respond(request, make, question, by_accept=True)
+        by_accept = query.format is None
+        return await answers.respond(request, make, FormQuestion(about, by_accept), by_accept=by_accept)
 
     return get_series
 
 
 series_routes = [series_route(dimension) for dimension in DIMENSIONS]
+
+
+def series_question(
+    package: str, dimension: Dimension, query: SeriesQuery | ChartedQuery, window_days: int
+) -> SeriesQuestion:
+    """What a series or a chart of one is asked for. Raises BadParameterError."""
+    check_dates(query.start_date, query.end_date)
+    value = getattr(query, dimension.parameter)
+    return SeriesQuestion(
+        package=package_name(package),
+        dimension=dimension.name,
+        category=None if value is None else dimension.category(value),
+        start=query.start_date,
+        end=query.end_date,
+        granularity=query.granularity,
+        window_days=window_days,
+    )
 
 
 def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
@@ -86,16 +102,16 @@ def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
     return Accept(request.headers.get("accept", "*/*")).best_match(["application/json", "text/csv"]) == "text/csv"
 
 
-async def series_json(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> Body:
+async def series_json(warehouse: Warehouse, published: Published, question: FormQuestion) -> Body:
     """A series as upstream has it."""
-    rows = await series(warehouse, published, question)
-    answer = SeriesAnswer(rows, question.package, f"{question.dimension}_downloads")
+    rows = await series(warehouse, published, question.about)
+    answer = SeriesAnswer(rows, question.about.package, f"{question.about.dimension}_downloads")
     return Body(msgspec.json.encode(answer), JSON)
 
 
-async def series_csv(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> Body:
+async def series_csv(warehouse: Warehouse, published: Published, question: FormQuestion) -> Body:
     """A series as CSV (RFC 4180): a header, then category, date, downloads."""
-    rows = await series(warehouse, published, question)
+    rows = await series(warehouse, published, question.about)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(SeriesRow.__struct_fields__)

@@ -17,6 +17,9 @@ from app.discovery.repository_names import RepositoryName
 from app.names import ALL_PACKAGES
 from app.settings import Settings
 
+MOST_KEPT = 10_000
+"""Finds of each kind, at most: some kilobytes each, and strangers think up names."""
+
 Source = Literal["pypi", "github"]
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -53,7 +56,7 @@ class Lookups:
         def kept(look_up: Callable[[Key], Awaitable[Value | None]]) -> Kept[Key, Value]:
             return Kept(
                 look_up,
-                max_entries=settings.cache_max_entries,
+                max_entries=MOST_KEPT,
                 seconds=settings.cache_ttl_discovery,
                 none_seconds=settings.cache_ttl_seconds,
             )

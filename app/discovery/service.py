@@ -88,7 +88,6 @@ class Discovery:
             settings.github_token,
             max_concurrent=settings.github_max_concurrent,
             missing_seconds=settings.cache_ttl_seconds,
-            max_entries=settings.cache_max_entries,
             now=self._now,
         )
 

@@ -21,9 +21,6 @@ from app.warehouse.warehouse import Warehouse
 ERRORS_SHARE = 8
 """One part in so many of the memory is for errors, so that names that somebody thinks up displace no answer."""
 
-REFRESHED_AT_ONCE = 2
-"""Answers that are made anew at once after a new day, beside those that somebody waits for."""
-
 AsBody = Callable[[Exception], Body | None]
 """The body of an error that lasts, and so is an answer as good as any; None for another."""
 
@@ -169,7 +166,7 @@ class Finder:
                         logger.debug("an answer could not be made anew: %s", type(error).__name__)
                     await asyncio.sleep(self.warehouse.layout.refresh_pause)
 
-        await asyncio.gather(*[refresh() for _ in range(REFRESHED_AT_ONCE)])
+        await asyncio.gather(*[refresh() for _ in range(self.warehouse.layout.refreshed_at_once)])
 
     def _give_up(self) -> None:
         """Nobody waits for a ClickHouse that is away, and its turns are free when it is back."""

@@ -47,7 +47,7 @@ class SeriesQuestion(msgspec.Struct, frozen=True):
     window_days: int
 
 
-class SeriesRow(msgspec.Struct, frozen=True):
+class SeriesRow(msgspec.Struct, frozen=True, gc=False):
     """Downloads of one category on one day, or in the week or month that begins then. In upstream's order of keys."""
 
     category: str
@@ -121,7 +121,7 @@ async def series(warehouse: Warehouse, published: Published, question: SeriesQue
     """Rows by category, then date, both in plain text order. Raises UnknownPackageError."""
     window = _window(published, question)
     categories = () if question.category is None else (question.category,)
-    rows = await warehouse.layout.series(
+    found = await warehouse.layout.series(
         published,
         question.package,
         question.dimension,
@@ -130,9 +130,9 @@ async def series(warehouse: Warehouse, published: Published, question: SeriesQue
         window.end,
         question.granularity,
     )
-    if not rows:
+    if not found.downloads:
         await _require_known(warehouse, published, question.package)
-    return [SeriesRow(category, day, downloads) for category, day, downloads in rows]
+    return list(map(SeriesRow, *found))
 
 
 def series_dates(published: Published, question: SeriesQuestion) -> list[date]:

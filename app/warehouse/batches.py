@@ -1,27 +1,38 @@
-"""Series of one package that are asked for at once, as a dashboard does, are read by one query.
+"""Questions about packages that are asked at once are read by one query.
 
-Rows of a package lie side by side, and a query costs far more than the rows of one dimension. Questions gather for as
-long as the event loop needs for all that have arrived; while one of a package runs, for a moment longer.
+A query costs the engine some milliseconds whatever it reads. A dashboard asks for several series of one package at
+once; a crowd, or a refresh after a new day, for those of many packages. So a question goes at once while few queries
+run; else it waits for a moment, and others join it.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
 
-GATHER_SECONDS = 0.002
-"""How long questions gather while one of their package runs; a dashboard's come within a few milliseconds."""
+AT_ONCE = 2
+"""So many queries run before questions about any packages gather: more of them would share the same cores."""
 
-Rows = Sequence[Any]
-Read = Callable[[Sequence[str]], Awaitable[Mapping[str, Rows]]]
-"""Reads the rows of some dimensions, by dimension."""
+CROWD_SECONDS = 0.02
+"""How long questions gather at most, where none of those queries ends before: a slow one does not hold up the rest."""
+
+DASHBOARD_SECONDS = 0.002
+"""How long they gather while one about their package runs: a dashboard's come within a few milliseconds."""
+
+Key = TypeVar("Key", bound=tuple[str, ...])
+"""What a question is about: a package, and perhaps more."""
+Value = TypeVar("Value")
+Read = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]]
+"""Reads the answers to several questions. One without an answer is not in what it returns."""
 
 
-class _Batch:
+class _Batch(Generic[Key, Value]):
     """Questions that are read together."""
 
-    def __init__(self, work: Callable[["_Batch"], Coroutine[Any, Any, Mapping[str, Rows]]]) -> None:
-        self.dimensions: list[str] = []
+    def __init__(self, work: "Callable[[_Batch[Key, Value]], Coroutine[Any, Any, Mapping[Key, Value]]]") -> None:
+        self.keys: dict[Key, None] = {}
+        self.go = asyncio.Event()
         self._waiting = 0
         self._task = asyncio.create_task(work(self))
         # Looked at, for perhaps nobody waits for it any more.
@@ -32,42 +43,76 @@ class _Batch:
         """Whether nobody waited for it any more."""
         return self._task.cancelling() > 0
 
-    async def rows(self, dimension: str) -> Rows:
-        """The rows of one dimension, once they are read. Who no longer waits ends it, if nobody else does."""
-        self.dimensions.append(dimension)
+    @property
+    def packages(self) -> set[str]:
+        """Those that it is about."""
+        return {key[0] for key in self.keys}
+
+    async def value(self, key: Key) -> Value | None:
+        """The answer to one question, once it is read. Who no longer waits ends it, if nobody else does."""
         self._waiting += 1
         try:
-            return (await asyncio.shield(self._task)).get(dimension, ())
+            return (await asyncio.shield(self._task)).get(key)
         finally:
             self._waiting -= 1
             if not self._waiting:
                 self._task.cancel()
 
 
-class Batches:
-    """Questions by what they have in common but the dimension."""
+class Batches(Generic[Key, Value]):
+    """Questions of one kind."""
 
     def __init__(self) -> None:
-        self._running: Counter[Hashable] = Counter()
-        self._gathering: dict[Hashable, _Batch] = {}
+        self._gathering: dict[Hashable, _Batch[Key, Value]] = {}
+        self._queries = 0
+        self._asked: Counter[str] = Counter()
 
-    async def rows(self, common: Hashable, dimension: str, read: Read) -> Rows:
-        """The rows of one dimension; `read` reads those of several, for the first who asks for one of them."""
+    async def value(self, common: Hashable, key: Key, most: int, read: Read[Key, Value]) -> Value | None:
+        """The answer to one question, None where it has none.
+
+        `common` is what it has to have in common with others to be read with them, up to `most` of them, by the `read`
+        of the first.
+        """
         batch = self._gathering.get(common)
         if batch is None or batch.is_over:
             batch = self._gathering[common] = _Batch(lambda batch: self._read(common, batch, read))
-        return await batch.rows(dimension)
+        batch.keys[key] = None
+        if len(batch.keys) >= most:
+            self._close(common, batch)
+        return await batch.value(key)
 
-    async def _read(self, common: Hashable, batch: _Batch, read: Read) -> Mapping[str, Rows]:
+    async def _read(self, common: Hashable, batch: _Batch[Key, Value], read: Read[Key, Value]) -> Mapping[Key, Value]:
         try:
-            await asyncio.sleep(GATHER_SECONDS if self._running[common] else 0)
+            await self._gather(batch)
         finally:
-            if self._gathering.get(common) is batch:
-                del self._gathering[common]
-        self._running[common] += 1
+            self._close(common, batch)
+        packages = batch.packages
+        self._queries += 1
+        self._asked.update(packages)
         try:
-            return await read(batch.dimensions)
+            return await read(list(batch.keys))
         finally:
-            self._running[common] -= 1
-            if not self._running[common]:
-                del self._running[common]
+            self._queries -= 1
+            self._asked.subtract(packages)
+            self._asked += Counter()  # without those of which nothing is asked
+            for waiting in self._gathering.values():
+                waiting.go.set()
+
+    async def _gather(self, batch: _Batch[Key, Value]) -> None:
+        """Wait for those that come with it: until the event loop has seen all that have arrived, or longer."""
+        await asyncio.sleep(0)
+        if self._queries >= AT_ONCE:
+            seconds = CROWD_SECONDS
+        elif any(package in self._asked for package in batch.packages):
+            seconds = DASHBOARD_SECONDS
+        else:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await batch.go.wait()
+
+    def _close(self, common: Hashable, batch: _Batch[Key, Value]) -> None:
+        """Nobody joins it any more."""
+        if self._gathering.get(common) is batch:
+            del self._gathering[common]
+        batch.go.set()

@@ -1,11 +1,15 @@
 """What the rest of the house needs of a ClickHouse, whichever it is."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from clickhouse_connect.driver.client import Client
 
 Rows = Sequence[Sequence[Any]]
+Columns = Sequence[Sequence[Any]]
+"""What a query returns, a sequence for each of its columns, or none at all where it has no rows. Most are passed on as
+they came, and a row would be an object."""
 
 QUERY_SECONDS = 30
 """How long a reader's query may take."""
@@ -15,11 +19,21 @@ MOST_ROWS = 1_000_000
 70 MB."""
 
 
+Settings = Mapping[str, int]
+"""Of ClickHouse, by name, for one query."""
+
+NO_SETTINGS: Settings = MappingProxyType({})
+
+BY_KEY: Settings = {"max_threads": 1, "optimize_move_to_prewhere": 0}
+"""For a query that reads a few thousand rows that lie side by side: planning how to read less of them, and a second
+thread, take longer than to read them."""
+
+
 class Connection(Protocol):
     """What readers need."""
 
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
-        """The rows that a query returns. Raises WarehouseError."""
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+        """What a query returns, with those of the settings that the user may change. Raises WarehouseError."""
 
     async def close(self) -> None:
         """Give everything back."""
@@ -28,8 +42,10 @@ class Connection(Protocol):
 class NamedConnection(Protocol):
     """What layouts need: every query has a name."""
 
-    async def query(self, name: str, sql: str, parameters: Mapping[str, Any]) -> Rows:
-        """The rows that a query returns. Raises WarehouseError."""
+    async def query(
+        self, name: str, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS
+    ) -> Columns:
+        """What a query returns. Raises WarehouseError."""
 
 
 class Engine(Protocol):

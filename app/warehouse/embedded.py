@@ -24,7 +24,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from app.settings import SettingError
-from app.warehouse.connection import MOST_ROWS, QUERY_SECONDS, Rows
+from app.warehouse.connection import MOST_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, Settings
 from app.warehouse.errors import WarehouseError, WarehouseInUseError, WarehouseUnavailableError, translated
 from app.warehouse.statements import command, statement
 
@@ -126,16 +126,20 @@ class EmbeddedReader:
             self._clients.append(client)
         return client
 
-    def _query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
+    def _query(self, sql: str, parameters: Mapping[str, Any], settings: Settings) -> Columns:
         with translated():
-            return self._client().query(sql, parameters=dict(parameters)).result_rows
+            return (
+                self._client()
+                .query(sql, parameters=dict(parameters), settings=dict(settings), column_oriented=True)
+                .result_set
+            )
 
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
-        """The rows that a query returns. Raises WarehouseError."""
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+        """What a query returns. Raises WarehouseError."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(QUERY_SECONDS + 5):
-                return await loop.run_in_executor(self._executor, self._query, sql, parameters)
+                return await loop.run_in_executor(self._executor, self._query, sql, parameters, settings)
         except TimeoutError:
             raise WarehouseUnavailableError("ClickHouse did not answer in time") from None
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -38,19 +38,31 @@ class Published(msgspec.Struct, frozen=True):
         return self.days[-1] if self.days else None
 
 
+class Series(NamedTuple):
+    """Downloads of categories on days, or in the weeks or months that begin then: three columns in step."""
+
+    categories: Sequence[str]
+    dates: Sequence[date]
+    downloads: Sequence[int]
+
+
+NO_SERIES = Series((), (), ())
+
+
 class Layout(Protocol):
     """Tables that answer our questions. Every method raises WarehouseError.
 
     `tables` are what a database must have, first the one that no other layout has. `dataset` is whose downloads these
-    are, `own` or `public`. `published_seconds` is how long a reader goes by what it last knew to be published, and
-    `refresh_pause` how long it leaves in between when it makes answers anew that nobody waits for. Without
-    `sums_all_packages`, the package `__all__` is not known.
+    are, `own` or `public`. `published_seconds` is how long a reader goes by what it last knew to be published. After a
+    new day it makes `refreshed_at_once` answers anew that nobody waits for, each `refresh_pause` seconds after another.
+    Without `sums_all_packages`, the package `__all__` is not known.
     """
 
     name: str
     tables: tuple[str, ...]
     dataset: str
     published_seconds: float
+    refreshed_at_once: int
     refresh_pause: float
     sums_all_packages: bool
 
@@ -68,8 +80,9 @@ class Layout(Protocol):
         start: date,
         end: date,
         granularity: str,
-    ) -> Sequence[tuple[str, date, int]]:
-        """(category, date, downloads) in plain text order; all categories where none are given."""
+    ) -> Series:
+        """The downloads in one dimension, in plain text order of category, then date; all categories where none are
+        given."""
 
     async def recent(
         self,

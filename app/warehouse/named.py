@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.counts import Queries
-from app.warehouse.connection import Connection, Rows
+from app.warehouse.connection import NO_SETTINGS, Columns, Connection, Settings
 from app.warehouse.errors import WarehouseError
 
 logger = logging.getLogger(__name__)
@@ -19,13 +19,15 @@ class NamedQueries:
         self.counts = Queries()
         self._connection = connection
 
-    async def query(self, name: str, sql: str, parameters: Mapping[str, Any]) -> Rows:
-        """The rows that a query returns. Raises WarehouseError."""
+    async def query(
+        self, name: str, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS
+    ) -> Columns:
+        """What a query returns. Raises WarehouseError."""
         began = time.monotonic()
         failed = False
         self.counts.begin(name)
         try:
-            return await self._connection.query(sql, parameters)
+            return await self._connection.query(sql, parameters, settings)
         except WarehouseError as error:
             failed = True
             # Not its parameters: they are what somebody asked. Not its SQL: the name says which file it is in.

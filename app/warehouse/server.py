@@ -14,7 +14,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 
 from app.settings import Secret, SettingError
-from app.warehouse.connection import MOST_ROWS, QUERY_SECONDS, Rows
+from app.warehouse.connection import MOST_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, Settings
 from app.warehouse.errors import WarehouseError, WarehouseUnavailableError, translated
 
 CONNECT_SECONDS = 5
@@ -137,13 +137,16 @@ class ServerReader:
             self._client = await self._server.async_client()
         return self._client
 
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
-        """The rows that a query returns. Raises WarehouseError."""
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+        """What a query returns. Raises WarehouseError."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 client = self._client or await self._connected()
                 with translated():
-                    return (await client.query(sql, parameters=dict(parameters))).result_rows
+                    found = await client.query(
+                        sql, parameters=dict(parameters), settings=_allowed(client, settings), column_oriented=True
+                    )
+                    return found.result_set
         except TimeoutError:
             raise WarehouseUnavailableError("ClickHouse did not answer in time") from None
         except WarehouseError:
@@ -160,14 +163,15 @@ class ServerReader:
 
 
 def _set_allowed(client: Client, settings: Mapping[str, Any]) -> None:
-    """Send these settings with every query from now on: those that the user may change, and never looser than its own.
+    """Send these settings with every query: those that the user may change, and never looser than its own."""
+    for name, value in _allowed(client, settings).items():
+        client.set_client_setting(name, _stricter(value, client.server_settings[name].value))
 
-    The driver refuses to send what the server reports as read-only, so this asks before.
-    """
-    for name, value in settings.items():
-        known = client.server_settings.get(name)
-        if known is not None and not known.readonly:
-            client.set_client_setting(name, _stricter(value, known.value))
+
+def _allowed(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that the server knows and the user may change: the driver refuses to send others."""
+    known = client.server_settings
+    return {name: value for name, value in settings.items() if name in known and not known[name].readonly}
 
 
 def _stricter(ours: int | str, theirs: str) -> int | str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from app.warehouse.connection import NamedConnection, Rows
+from app.warehouse.connection import NO_SETTINGS, Columns, NamedConnection, Settings
 from app.warehouse.errors import WarehouseBusyError
 
 MOST_AT_ONCE = 8
@@ -25,11 +25,13 @@ class Turns:
         self._free = asyncio.Semaphore(at_once)
         self._waiting = 0
 
-    async def query(self, name: str, sql: str, parameters: Mapping[str, Any]) -> Rows:
-        """The rows that a query returns. Raises WarehouseError, WarehouseBusyError where its turn does not come."""
+    async def query(
+        self, name: str, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS
+    ) -> Columns:
+        """What a query returns. Raises WarehouseError, WarehouseBusyError where its turn does not come."""
         await self._wait()
         try:
-            return await self._queries.query(name, sql, parameters)
+            return await self._queries.query(name, sql, parameters, settings)
         finally:
             self._free.release()
 

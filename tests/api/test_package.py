@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from tests.discovery.stub import Stub, running_stub
+from tests.discovery.stub import Stub
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
-from tests.support.ecosystem import SETTINGS, add_ecosystem, indexed, urls_of
+from tests.support.ecosystem import SETTINGS, indexed, running_ecosystem, urls_of
 from tests.support.events import event
 from tests.support.fixtures import Backend
 
@@ -22,8 +22,7 @@ NEITHER = "neither PyPI nor the statistics can say at the moment whether there i
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    with running_stub() as stub:
-        add_ecosystem(stub)
+    with running_ecosystem() as stub:
         stub.add_repository("someone/lonely", topics=["other"], stars=4)
         stub.add_project("lonely", project_urls={"Source": "https://github.com/someone/lonely"})
         yield stub

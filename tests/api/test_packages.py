@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from tests.discovery.stub import running_stub
 from tests.support.answers import assert_bad, assert_problem, body
 from tests.support.dataset import Dataset
-from tests.support.ecosystem import SETTINGS, add_ecosystem, indexed
+from tests.support.ecosystem import SETTINGS, indexed, running_ecosystem
 from tests.support.events import event
 from tests.support.queries import counted
 
@@ -20,10 +19,8 @@ Client = TestClient[Any]
 def client(make_dataset: Callable[[], Dataset]) -> Iterator[Client]:
     dataset = make_dataset()
     dataset.load([event(project="numpy")] * 3 + [event(project="numpy-financial")])
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with indexed(dataset, stub) as client:
-            yield client
+    with running_ecosystem() as stub, indexed(dataset, stub) as client:
+        yield client
 
 
 def found(client: Client, query: str) -> list[str]:
@@ -121,8 +118,7 @@ def test_without_a_token_there_is_no_index(dataset: Dataset) -> None:
 
 def test_while_the_first_index_is_built_statistics_answer(dataset: Dataset) -> None:
     dataset.load([event()])
-    with running_stub() as stub:
-        add_ecosystem(stub)
+    with running_ecosystem() as stub:
         stub.slow_next("github", 5)
         urls = {"github_api_url": stub.github_url, "pypi_api_url": stub.pypi_url}
         with dataset.client(**SETTINGS | urls) as client:
@@ -136,12 +132,10 @@ def test_while_the_first_index_is_built_statistics_answer(dataset: Dataset) -> N
 
 def test_clickhouse_away_is_nothing_to_the_index(dataset: Dataset) -> None:
     dataset.load([event()])
-    with running_stub() as stub:
-        add_ecosystem(stub)
-        with indexed(dataset, stub) as client:
-            dataset.query(f"DROP TABLE {dataset.needed_table} SYNC")
-            client.app.state.answers.warehouse.forget_published()
-            assert found(client, "?sort=name") == ["numpy", "numpy-financial"]
+    with running_ecosystem() as stub, indexed(dataset, stub) as client:
+        dataset.query(f"DROP TABLE {dataset.needed_table} SYNC")
+        client.app.state.answers.warehouse.forget_published()
+        assert found(client, "?sort=name") == ["numpy", "numpy-financial"]
 
 
 def test_health_says_how_the_index_is(client: Client) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from tests.discovery.stub import Stub, running_stub
+from tests.discovery.stub import Stub
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
-from tests.support.ecosystem import add_ecosystem, indexed, urls_of
+from tests.support.ecosystem import indexed, running_ecosystem, urls_of
 from tests.support.events import event
 from tests.support.fixtures import Backend
 
@@ -22,8 +22,7 @@ AWAY = "PyPI or GitHub cannot be asked at the moment"
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    with running_stub() as stub:
-        add_ecosystem(stub)
+    with running_ecosystem() as stub:
         stub.add_repository("someone/one", readme="# Ünë\n", files={"HISTORY.rst": "1.0\n---\n"})
         stub.add_project("one", project_urls={"Source": "https://github.com/someone/one"})
         stub.add_project("rootless")

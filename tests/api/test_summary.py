@@ -8,10 +8,10 @@ import pytest
 from litestar.testing import TestClient
 
 from app.discovery.patience import PATIENCE_SECONDS
-from tests.discovery.stub import Stub, running_stub
+from tests.discovery.stub import Stub
 from tests.support.answers import assert_unknown, body
 from tests.support.dataset import Dataset
-from tests.support.ecosystem import add_ecosystem, indexed, urls_of
+from tests.support.ecosystem import indexed, running_ecosystem, urls_of
 from tests.support.events import event
 from tests.support.queries import counted
 
@@ -104,8 +104,7 @@ def numpy(dataset: Dataset) -> Dataset:
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    with running_stub() as stub:
-        add_ecosystem(stub)
+    with running_ecosystem() as stub:
         yield stub
 
 

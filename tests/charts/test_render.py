@@ -5,23 +5,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
-from litestar import Litestar
 
 from app.charts.render import MOST_AT_ONCE, Worker
 from tests.support.answers import assert_problem, body, headers_of
-from tests.support.contract import validate_answer
+from tests.support.client import client_of
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.pictures import picture_size
-from tests.support.server import NOWHERE, environment, run
-from tests.support.server import started as serving
+from tests.support.server import NOWHERE, environment, run, started
 
 CHART = "/api/packages/numpy/chart/overall"
 UNAVAILABLE = "charts cannot be drawn at the moment"
@@ -32,21 +30,6 @@ def loaded(make_dataset: Callable[[], Dataset]) -> Dataset:
     dataset = make_dataset()
     dataset.load([event(), event(python="3.9.1", system="Windows")])
     return dataset
-
-
-@asynccontextmanager
-async def started(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an app, in this test's event loop."""
-
-    async def validate(response: httpx.Response) -> None:
-        await response.aread()
-        validate_answer(response)
-
-    async with app.lifespan():
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            client.event_hooks = {"response": [validate]}
-            yield client
 
 
 def workers(of: int | None = None) -> list[psutil.Process]:
@@ -131,7 +114,7 @@ def test_matplotlib_is_imported_for_the_first_picture_and_only_where_it_is_drawn
 
 
 async def test_a_chart_is_drawn_once_however_many_ask(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         with watched(monkeypatch) as seen:
             answers = await asyncio.gather(*[client.get(CHART) for _ in range(20)])
             answers.append(await client.get(CHART))
@@ -145,7 +128,7 @@ NOT_PASSING_BY = ("nocache=0", "nocache=false", "cache=true", "cache=1")
 
 
 async def test_the_cache_can_be_passed_by(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         first = await client.get(CHART)
         for query in (*PASSING_BY, *NOT_PASSING_BY):
             with watched(monkeypatch) as seen:
@@ -159,7 +142,7 @@ async def test_the_cache_can_be_passed_by(loaded: Dataset, monkeypatch: pytest.M
 
 
 async def test_at_most_as_many_at_once_as_cores(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         with watched(monkeypatch) as seen:
             urls = [f"{CHART}?width={400 + number}&height=240" for number in range(4 * MOST_AT_ONCE)]
             answers = await asyncio.gather(*map(client.get, urls))
@@ -172,7 +155,7 @@ async def test_at_most_as_many_at_once_as_cores(loaded: Dataset, monkeypatch: py
 
 async def test_answers_do_not_wait_for_pictures(loaded: Dataset) -> None:
     """With a worker that stands still, everything else goes on."""
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         await client.get(CHART)
         (worker,) = workers()
         worker.suspend()
@@ -190,7 +173,7 @@ async def test_answers_do_not_wait_for_pictures(loaded: Dataset) -> None:
 
 
 async def test_pictures_have_less_priority(loaded: Dataset) -> None:
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         await client.get(CHART)
         (worker,) = workers()
 
@@ -199,7 +182,7 @@ async def test_pictures_have_less_priority(loaded: Dataset) -> None:
 
 async def test_too_many_are_refused(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.charts.render.MOST_WAITING", 3)
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         urls = [f"{CHART}?width={400 + number}" for number in range(MOST_AT_ONCE + 10)]
         answers = await asyncio.gather(*map(client.get, urls))
         after = await client.get(f"{CHART}?width=999")
@@ -213,7 +196,7 @@ async def test_too_many_are_refused(loaded: Dataset, monkeypatch: pytest.MonkeyP
 
 
 async def test_a_worker_that_was_killed_is_replaced(loaded: Dataset) -> None:
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         first = await client.get(CHART)
         (worker,) = workers()
         worker.kill()
@@ -225,7 +208,7 @@ async def test_a_worker_that_was_killed_is_replaced(loaded: Dataset) -> None:
 
 
 async def test_a_worker_that_hangs_is_ended(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         await client.get(CHART)
         (worker,) = workers()
         monkeypatch.setattr("app.charts.render.RENDER_SECONDS", 0.5)
@@ -239,8 +222,8 @@ async def test_a_worker_that_hangs_is_ended(loaded: Dataset, monkeypatch: pytest
     assert again.status_code == 200
 
 
-async def test_no_process_can_be_started(loaded: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    async with started(loaded.app()) as client:
+async def test_no_process_can_be_client_of(loaded: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async with client_of(loaded.app()) as client:
         with monkeypatch.context() as broken:
             broken.setattr(sys, "executable", str(tmp_path / "no-such-python"))
             absent = await client.get(CHART)
@@ -254,7 +237,7 @@ async def test_no_process_can_be_started(loaded: Dataset, monkeypatch: pytest.Mo
 
 
 async def test_who_goes_away_leaves_no_picture_to_another(loaded: Dataset) -> None:
-    async with started(loaded.app()) as client:
+    async with client_of(loaded.app()) as client:
         await client.get(CHART)
         (worker,) = workers()
         worker.suspend()
@@ -272,7 +255,7 @@ async def test_who_goes_away_leaves_no_picture_to_another(loaded: Dataset) -> No
 def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
     url = f"chdb://{tmp_path / 'data'}"
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
-    with serving(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=NOWHERE) as server:
+    with started(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=NOWHERE) as server:
         answer = httpx.get(server.base + CHART, timeout=30)
         found = workers(server.process.pid)
         server.process.kill()
@@ -287,7 +270,7 @@ def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
 def test_ctrl_c_ends_all_quietly(tmp_path: Path) -> None:
     url = f"chdb://{tmp_path / 'data'}"
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
-    with serving(cwd=tmp_path, CLICKHOUSE_URL=url) as server:
+    with started(cwd=tmp_path, CLICKHOUSE_URL=url) as server:
         assert httpx.get(server.base + CHART, timeout=30).status_code == 200
         (worker,) = workers(server.process.pid)
         server.process.send_signal(signal.SIGINT)

@@ -9,7 +9,7 @@ import httpx
 from litestar.testing import TestClient
 
 from app.settings import Secret
-from tests.discovery.stub import Stub
+from tests.discovery.stub import Stub, running_stub
 from tests.support.dataset import NOON, Dataset
 
 SECONDS = 20
@@ -20,6 +20,14 @@ SETTINGS: dict[str, Any] = {
     "discovery_official_repo": "numpy/numpy",
     "discovery_official_path": "packages",
 }
+
+
+@contextmanager
+def running_ecosystem() -> Iterator[Stub]:
+    """A stub of GitHub and PyPI that has the ecosystem."""
+    with running_stub() as stub:
+        add_ecosystem(stub)
+        yield stub
 
 
 def add_ecosystem(stub: Stub) -> None:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import httpx
 from litestar import Litestar
 
-from app.warehouse.connection import Connection, Rows
+from app.warehouse.connection import NO_SETTINGS, Columns, Connection, Settings
 from app.warehouse.errors import WarehouseUnavailableError
-from tests.support.contract import validate_answer
+from tests.support.client import client_of
 
 Mode = Literal["well", "refusing", "hanging"]
 
@@ -27,7 +27,7 @@ class FaultyConnection:
         self._running = 0
         self._connection = connection
 
-    async def query(self, sql: str, parameters: Mapping[str, Any]) -> Rows:
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
         """What ClickHouse answers, or what its fault makes of that."""
         self.asked += 1
         self._running += 1
@@ -41,7 +41,7 @@ class FaultyConnection:
             if self.slow_seconds and "FROM loads" not in sql:
                 self.slow += 1
                 await asyncio.sleep(self.slow_seconds)
-            return await self._connection.query(sql, parameters)
+            return await self._connection.query(sql, parameters, settings)
         finally:
             self._running -= 1
 
@@ -52,15 +52,7 @@ class FaultyConnection:
 @asynccontextmanager
 async def faulty(app: Litestar) -> AsyncIterator[tuple[httpx.AsyncClient, FaultyConnection]]:
     """A client of a running app, and the faults of its ClickHouse."""
-    async with app.lifespan():
+    async with client_of(app) as client:
         queries = app.state.answers.warehouse._queries
         queries._connection = connection = FaultyConnection(queries._connection)
-        hooks: dict[str, list[Any]] = {"response": [_validate]}
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", event_hooks=hooks) as client:
-            yield client, connection
-
-
-async def _validate(response: httpx.Response) -> None:
-    await response.aread()
-    validate_answer(response)
+        yield client, connection
