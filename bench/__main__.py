@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=100, help="packages asked for in a round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of questions (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2.0, help="load on a cached answer in a round (%(default)s)")
-    parser.add_argument("--mix", type=int, default=150_000, help="questions in the mix (%(default)s)")
+    parser.add_argument("--mix", type=int, default=1_000_000, help="questions in the mix (%(default)s)")
     parser.add_argument(
         "--http-rows",
         type=int,

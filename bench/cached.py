@@ -33,6 +33,7 @@ from bench.load import SERVER_CORE, Clients, pin, request
 from bench.processes import run
 from bench.rollup import LAST_DAY, name_of
 from bench.serving import PORT, get, listening, serving, started
+from tests.discovery.stub import running_stub
 
 CONNECTIONS = 16
 SERIES = ("overall", "python_major", "python_minor", "system", "installer", "country", "file_type")
@@ -48,6 +49,9 @@ HEAD_BYTES = 350
 DAYS_OF_23_KB = 31
 DAYS_OF_80_KB = 107
 
+Kind = tuple[str, int, dict[str, str]]
+"""What a cached answer is called, the days that it covers, the headers that ask for it."""
+
 
 def path_of(days: int, package: int = 1) -> str:
     """A question whose answer covers so many days."""
@@ -57,13 +61,22 @@ def path_of(days: int, package: int = 1) -> str:
 
 def hits(data: Path, folder: Path, seconds: float, rounds: int) -> Iterator[dict[str, Any]]:
     """Each kind of a cached answer: the ratio of requests a second, and of the 99th percentiles, bare app to server."""
-    kinds: list[tuple[str, int, dict[str, str]]] = [
+    kinds: list[Kind] = [
         ("200, 23 KB", DAYS_OF_23_KB, {}),
         ("200, 80 KB", DAYS_OF_80_KB, {}),
         ("304", DAYS_OF_23_KB, {"if-none-match": "*"}),
         *[(f"{coding}, of 23 KB", DAYS_OF_23_KB, {"accept-encoding": coding}) for coding in ("gzip", "br", "zstd")],
     ]
-    with started(data, {}) as (port, server):
+    yield from _hits(data, folder, kinds, {}, seconds, rounds)
+    settings = {"METRICS": "/metrics", "RATE_LIMIT": "1000000/second"}
+    kinds = [("200, 23 KB, counted for /metrics and against a limit", DAYS_OF_23_KB, {})]
+    yield from _hits(data, folder, kinds, settings, seconds, rounds)
+
+
+def _hits(
+    data: Path, folder: Path, kinds: list[Kind], settings: dict[str, str], seconds: float, rounds: int
+) -> Iterator[dict[str, Any]]:
+    with started(data, settings) as (port, server):
         pin(SERVER_CORE, server.pid)
         for name, days, headers in kinds:
             path = path_of(days)
@@ -130,7 +143,7 @@ def mix(count: int, packages: int) -> Iterator[bytes]:
 def mixture(data: Path, folder: Path, count: int, packages: int) -> dict[str, Any]:
     """The mix from the first question on, again, and the bare app with answers of the same mean size."""
     load = {"packages": packages, "connections": CONNECTIONS}
-    with started(data, {"WINDOW_DAYS": "30", "PYPI_API_URL": NOWHERE}) as (port, _):
+    with running_stub() as stub, started(data, {"WINDOW_DAYS": "30", "PYPI_API_URL": stub.pypi_url}) as (port, _):
         ours, again = (run("mixed", port=port, count=count, **load) for _ in range(2))
         recorded = _record(port, path_of(DAYS_OF_23_KB), {}, folder / "answer.json")
     _resize(recorded, int(ours["bytes"] / ours["answers"]) - HEAD_BYTES)

@@ -143,7 +143,8 @@ class _Client(threading.Thread):
     def _misbehave(self) -> None:
         """What no answer is waited for: noise, half a request, one that is given up."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=5) as connection:
-            connection.sendall(self._random.choice([*NOISE, f"GET {self._path()} HTTP/1.1\r\n\r\n".encode()]))
+            given_up = f"GET {self._path()} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+            connection.sendall(self._random.choice([*NOISE, given_up]))
 
 
 @contextmanager

@@ -90,6 +90,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "refuse"},
     {"kind": "hang"},
     {"kind": "error", "code": 241},
+    {"kind": "error", "code": 201},
     {"kind": "error", "code": 202, "status": 503},
     {"kind": "error", "code": 0, "status": 502},
     {"kind": "cut"},

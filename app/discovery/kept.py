@@ -24,14 +24,19 @@ class Kept(Generic[Key, Value]):
         look_up: Callable[[Key], Awaitable[Value | None]],
         *,
         max_entries: int,
+        max_bytes: int,
+        size_of: Callable[[Value], int],
         seconds: float,
         none_seconds: float,
     ) -> None:
         self._look_up = look_up
         self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._size_of = size_of
+        self._bytes = 0
         self._seconds = seconds
         self._none_seconds = none_seconds
-        self._values: OrderedDict[Key, tuple[Value | None, float]] = OrderedDict()
+        self._values: OrderedDict[Key, tuple[Value | None, float, int]] = OrderedDict()
         self._flights: dict[Key, asyncio.Task[Value | None]] = {}
 
     def has(self, key: Key) -> bool:
@@ -45,10 +50,16 @@ class Kept(Generic[Key, Value]):
     def put(self, key: Key, value: Value | None) -> None:
         """Keep a value that came by another way."""
         seconds = self._none_seconds if value is None else self._seconds
-        self._values[key] = (value, time.monotonic() + seconds)
-        self._values.move_to_end(key)
-        if len(self._values) > self._max_entries:
-            self._values.popitem(last=False)
+        self._forget(key)
+        size = 0 if value is None else self._size_of(value)
+        self._values[key] = (value, time.monotonic() + seconds, size)
+        self._bytes += size
+        while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
+            self._forget(next(iter(self._values)))
+
+    def _forget(self, key: Key) -> None:
+        if key in self._values:
+            self._bytes -= self._values.pop(key)[2]
 
     async def get(self, key: Key) -> Value | None:
         """The value, looked up where need be; None where there is no such thing.

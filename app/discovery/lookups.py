@@ -18,7 +18,8 @@ from app.names import ALL_PACKAGES
 from app.settings import Settings
 
 MOST_KEPT = 10_000
-"""Finds of each kind, at most: some kilobytes each, and strangers think up names."""
+MOST_BYTES = 16 << 20
+"""Finds of each kind at most, and what they may take as JSON: strangers think up names, and a README may be long."""
 
 Source = Literal["pypi", "github"]
 Key = TypeVar("Key", bound=Hashable)
@@ -57,6 +58,8 @@ class Lookups:
             return Kept(
                 look_up,
                 max_entries=MOST_KEPT,
+                max_bytes=MOST_BYTES,
+                size_of=lambda value: len(msgspec.json.encode(value)),
                 seconds=settings.cache_ttl_discovery,
                 none_seconds=settings.cache_ttl_seconds,
             )
