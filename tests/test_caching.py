@@ -20,8 +20,6 @@ from tests.support.events import event
 from tests.support.fixtures import Backend
 from tests.support.queries import counted
 
-pytestmark = pytest.mark.every_backend
-
 EVENTS = [event("2026-03-10 12:00:00 UTC", "numpy"), event("2026-03-10 12:00:00 UTC", "scipy")]
 OVERALL = "/api/packages/numpy/overall"
 PATHS = [
@@ -118,6 +116,7 @@ DUE = datetime(2026, 3, 12, tzinfo=UTC)
 """When 2026-03-11, the day after the newest, is over."""
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize(
     ("before_due", "seconds"),
     [
@@ -146,6 +145,7 @@ def test_errors_are_not_kept(client: TestClient[Any], path: str) -> None:
     assert "etag" not in answer.headers
 
 
+@pytest.mark.every_backend
 async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
@@ -158,6 +158,7 @@ async def test_a_thousand_at_once_are_one_query(dataset: Dataset) -> None:
     assert queries == ["series"]
 
 
+@pytest.mark.every_backend
 async def test_one_that_goes_away_takes_nobody_with_it(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
@@ -217,6 +218,7 @@ def test_an_answer_that_would_take_more_than_its_share_is_not_kept(
     assert queries == ["series", "series"]
 
 
+@pytest.mark.every_backend
 def test_a_package_that_is_not_there_is_asked_for_once(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
@@ -341,6 +343,7 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(layout, "published_seconds", 0.05)
 
 
+@pytest.mark.every_backend
 def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often: None) -> None:
     dataset.load(EVENTS)
     path = f"{OVERALL}?mirrors=false"
@@ -361,6 +364,7 @@ def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often
     assert len({answer.headers["etag"] for answer in (first, second, third)}) == 3
 
 
+@pytest.mark.every_backend
 def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, looks_often: None) -> None:
     dataset.load(EVENTS)
     path = "/api/packages/new/overall?mirrors=true"
@@ -391,6 +395,7 @@ def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_oft
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
+@pytest.mark.every_backend
 def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
     dataset: Dataset, looks_often: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,6 +418,7 @@ def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
     assert meanwhile.headers["cache-control"] == "public, max-age=5"
 
 
+@pytest.mark.every_backend
 def test_what_is_swept_changes_no_answer(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     dataset.load([event("2026-03-10 12:00:00 UTC", "numpy")], replace=True)
@@ -428,6 +434,7 @@ def test_what_is_swept_changes_no_answer(dataset: Dataset) -> None:
     assert queries == ["series"]
 
 
+@pytest.mark.every_backend
 def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     with dataset.client() as client:
@@ -457,6 +464,7 @@ async def test_a_dashboards_questions_are_one_query(dataset: Dataset) -> None:
     assert queries == ["series"]
 
 
+@pytest.mark.every_backend
 async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     app = dataset.app()
