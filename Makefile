@@ -31,7 +31,7 @@ serve: $(READY)  ## serve what CLICKHOUSE_URL names
 	$(BIN)/pypistats-server serve
 
 test: $(READY)  ## run every test, on all cores up to four
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(READY)  ## lint, formatting, types
 	$(BIN)/ruff check .

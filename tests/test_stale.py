@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from app.front.lifetime import REFRESH_SECONDS
+from app.front.versions import GIVE_UP_SECONDS
 from app.warehouse.clickpy import ClickPy
+from app.warehouse.connection import QUERY_SECONDS
 from app.warehouse.rollup import Rollup
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
@@ -71,7 +73,7 @@ async def test_what_was_answered_is_answered_still(loaded: Dataset, mode: Mode) 
     assert 0 <= int(stale.headers["age"]) <= WAIT_SECONDS
     assert (unmodified.status_code, unmodified.headers["cache-control"]) == (304, stale.headers["cache-control"])
     assert after.headers["cache-control"] == before.headers["cache-control"]
-    assert seconds < 2
+    assert seconds < GIVE_UP_SECONDS
 
 
 @pytest.mark.parametrize("mode", ["refusing", "hanging"])
@@ -107,8 +109,9 @@ async def test_who_waits_for_a_clickhouse_that_hangs_is_told(loaded: Dataset) ->
         await until_marked(client, NUMPY, False)
         after = await asyncio.gather(*[client.get(f"/api/packages/numpy/{kind}") for kind in ("system", "installer")])
 
-    assert {answer.status_code for answer in answers} == {503}
-    assert seconds < 4
+    for answer in answers:
+        assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
+    assert seconds < QUERY_SECONDS / 2
     assert [answer.status_code for answer in after] == [200, 200]
 
 
@@ -220,7 +223,7 @@ async def test_slow_questions_slow_no_other(loaded: Dataset, monkeypatch: pytest
     assert_problem(waited, 503, "Service Unavailable", BUSY)
     assert (still_known.status_code, still_known.content) == (200, known.content)
     assert still_known.headers["cache-control"] == known.headers["cache-control"]
-    assert seconds < 2
+    assert seconds < WAIT_SECONDS / 2
 
 
 async def test_the_queue_has_an_end(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
