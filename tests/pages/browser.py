@@ -80,6 +80,12 @@ class Visit:
         self.page.wait_for_load_state("networkidle")
         return self.page
 
+    def darken(self) -> None:
+        """Let the system be dark from now on, and wait until the page has followed: scripts learn of it with a frame."""
+        self.page.emulate_media(color_scheme="dark")
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self.page.wait_for_load_state("networkidle")
+
     def complaints(self) -> list[str]:
         """What was logged as an error, asked of somebody else, or forbidden by a policy."""
         violations = [f"policy: {violation}" for violation in self.page.evaluate("window.violations ?? []")]

@@ -111,8 +111,7 @@ def test_a_page_is_quiet_and_accessible(site: str, browser: Browser, path: str) 
     with visiting(browser, site) as visit:
         page = visit.open(path)
         assert visit.inaccessible() == []
-        page.emulate_media(color_scheme="dark")
-        page.wait_for_load_state("networkidle")
+        visit.darken()
         assert visit.inaccessible() == []
         page.set_viewport_size(PHONE)
         assert visit.width() == PHONE["width"]
