@@ -8,7 +8,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-
 FIGURES = Path(__file__).with_name("README.md")
 """Where all figures stand, those of one machine too."""
 
