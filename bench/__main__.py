@@ -20,7 +20,7 @@ from bench import cached, charts, clickhouse_http
 from bench.answers import measure
 from bench.events import distribution
 from bench.processes import run
-from bench.report import Row, show, write_markdown
+from bench.report import FIGURES, Row, show, write_markdown
 from bench.rollup import DAYS, ROWS_A_PACKAGE_AND_DAY
 
 README = Path(__file__).parent.parent / "README.md"
@@ -50,8 +50,9 @@ def main() -> None:
         rows += list(_clickhouse_http(folder, options.http_rows))
     rows += list(_discovery())
     show("pypistats-server", rows)
-    if options.markdown and not write_markdown(README, rows):
-        sys.exit(f"{README} has no <!-- bench --> and <!-- /bench -->")
+    if options.markdown:
+        write_markdown(README, [row for row in rows if not row.of_this_machine], "bench")
+        write_markdown(FIGURES, rows, "figures")
 
 
 def _options() -> argparse.Namespace:
@@ -74,7 +75,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--skip-ingest", action="store_true", help="measure answers only")
     parser.add_argument("--schemas", action="store_true", help="compare other layouts of the table instead")
-    parser.add_argument("--markdown", action="store_true", help="write the rows into the README as well")
+    parser.add_argument("--markdown", action="store_true", help="write the rows into both READMEs as well")
     return parser.parse_args()
 
 

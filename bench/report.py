@@ -8,11 +8,14 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+FIGURES = Path(__file__).with_name("README.md")
+"""Where all figures stand, those of one machine too."""
+
 
 class Row(msgspec.Struct, frozen=True):
     """A finding; `met` says whether it reaches the goal, where there is one.
 
-    `of_this_machine` is a time that says nothing about another machine: it is shown, but no document gets it.
+    `of_this_machine` is a time that says nothing about another machine: it is shown, and no README for users gets it.
     """
 
     what: str
@@ -30,17 +33,17 @@ def show(title: str, rows: Sequence[Row]) -> None:
     Console(highlight=False).print(table)
 
 
-def write_markdown(path: Path, rows: Sequence[Row], mark: str = "bench") -> bool:
-    """Put the rows that say something elsewhere too between a file's marks of a name. False where it has none."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+def write_markdown(path: Path, rows: Sequence[Row], mark: str) -> None:
+    """Put rows between a file's marks of a name. Raises ValueError where it has none."""
+    text = path.read_text(encoding="utf-8")
     lines = ["| | measured | goal |", "| --- | --- | --- |"]
-    lines += [f"| {row.what} | {row.found} | {_goal(row)} |" for row in rows if not row.of_this_machine]
+    lines += [f"| {row.what} | {row.found} | {_goal(row)} |" for row in rows]
     body = "\n".join(lines)
     marked = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
     changed, marks = marked.subn(lambda match: f"{match[1]}{body}\n{match[2]}", text)
-    if marks:
-        path.write_text(changed, encoding="utf-8")
-    return bool(marks)
+    if not marks:
+        raise ValueError(f"{path} has no <!-- {mark} --> and <!-- /{mark} -->")
+    path.write_text(changed, encoding="utf-8")
 
 
 def _goal(row: Row) -> str:

@@ -24,7 +24,7 @@ import msgspec
 import psutil
 
 from bench.processes import run
-from bench.report import Row, show
+from bench.report import FIGURES, Row, show, write_markdown
 from bench.rollup import DAYS, LAST_DAY, name_of
 from bench.serving import started
 
@@ -236,11 +236,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description="Minutes of mixed load on a server.")
     parser.add_argument("--seconds", type=float, default=600, help="how long (%(default)s)")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table asked (%(default)s)")
+    parser.add_argument("--markdown", action="store_true", help="write the rows into bench/README.md as well")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     soaked = soak(options.seconds, options.rows)
     rows = findings(soaked, options.seconds)
     show(f"pypistats-server under {CLIENTS} clients, {os.cpu_count()} cores", rows)
+    if options.markdown:
+        write_markdown(FIGURES, rows, "soak")
     for error, count in Counter(soaked.broken).most_common(5):
         print(f"{count} of {error}")
     sys.exit(not all(row.met for row in rows))

@@ -81,7 +81,7 @@ class Visit:
         return self.page
 
     def darken(self) -> None:
-        """Let the system be dark from now on, and wait until the page has followed: scripts learn of it with a frame."""
+        """Let the system be dark from now on, and wait until the page has: scripts learn of it with a frame."""
         self.page.emulate_media(color_scheme="dark")
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         self.page.wait_for_load_state("networkidle")
