@@ -64,7 +64,9 @@ class Outage(NamedTuple):
     recovered_at: float
     """From when on nothing was stale, and new questions were answered."""
     asked: int
-    """Requests that ClickHouse got in the seconds before it was mended."""
+    """Requests that ClickHouse got in the last seconds before it was mended."""
+    counted: float
+    """So many seconds."""
 
     @property
     def stale(self) -> list[Exchange]:
@@ -104,6 +106,7 @@ def outage(port: int, facade: Facade, fault: Mapping[str, Any], seconds: float) 
         facade.set_fault(**fault)
         _wait_until(lambda: exchanges[-1].is_stale)
         facade.counts()
+        counting_from = time.monotonic()
         time.sleep(seconds)
         asked = facade.counts()["asked"]
         mended_at = time.monotonic()
@@ -117,7 +120,7 @@ def outage(port: int, facade: Facade, fault: Mapping[str, Any], seconds: float) 
         ending.set()
         for client in clients:
             client.join(LONGEST_SECONDS)
-    return Outage(before, exchanges, broken_at, mended_at, recovered_at, asked)
+    return Outage(before, exchanges, broken_at, mended_at, recovered_at, asked, mended_at - counting_from)
 
 
 def _keep_asking(port: int, is_known: bool, ending: threading.Event, exchanges: list[Exchange]) -> None:
