@@ -1,16 +1,14 @@
 """A process of its own that looks at a folder's data, and loads into it until something kills it.
 
-python -m tests.support.loader FOLDER MARKER DELAY FILE…
-
-Prints the answers that the folder gives, then loads the files with --replace. MARKER is a piece of a statement or of
-inserted values: DELAY seconds after the statement that has it begins, or right after it ends where DELAY is `after`,
-the process kills itself as `kill -9` does. With MARKER `-` it loads to the end, and prints the answers once more.
+tests/support/zygote.py forks it. It prints the answers that the folder gives, then loads the files with --replace.
+MARKER is a piece of a statement or of inserted values: DELAY seconds after the statement that has it begins, or right
+after it ends where DELAY is `after`, the process kills itself as `kill -9` does. With MARKER `-` it loads to the end,
+and prints the answers once more.
 """
 
 import json
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -72,10 +70,9 @@ def deadly(client: Client, marker: str, delay: str) -> Client:
     return client
 
 
-def main() -> None:
-    folder, marker, delay, *files = sys.argv[1:]
-    print(json.dumps(answers(Path(folder))), flush=True)
-    engine = Embedded(Path(folder), "pypi")
+def load(folder: Path, marker: str, delay: str, *files: str) -> None:
+    print(json.dumps(answers(folder)), flush=True)
+    engine = Embedded(folder, "pypi")
     connect = engine.client if marker == "-" else lambda: deadly(engine.client(), marker, delay)
     ingest(connect, files, replace=True)
     if marker != "-":
@@ -89,8 +86,4 @@ def main() -> None:
         started = client.query("SELECT uniqExact(load) FROM loads").result_rows[0][0]
     engine.close()
     facts = {"left": left, "tables": [name for (name,) in tables], "loads": started}
-    print(json.dumps(answers(Path(folder)) | {"facts": facts}))
-
-
-if __name__ == "__main__":
-    main()
+    print(json.dumps(answers(folder) | {"facts": facts}), flush=True)

@@ -1,7 +1,8 @@
 """Processes that begin as forks of one that has imported everything: what takes a second each time is done once.
 
-`python -m tests.support.zygote` reads one JSON list of arguments per line, of `pypistats-server` or `look FOLDER`, runs
-it in a fork that writes to the file named first, prints the fork's process id, and how it ended.
+`python -m tests.support.zygote` reads one JSON list per line: a file, a data folder, and the arguments of
+`pypistats-server`, or `look`, or `load MARKER DELAY FILE…` (tests/support/loader.py). It runs that in a fork that
+writes to the file, prints the fork's process id, and how it ended.
 """
 
 import importlib
@@ -20,7 +21,7 @@ import psutil
 
 from app.cli import main
 from app.warehouse.embedded import Embedded
-from tests.support.loader import answers
+from tests.support.loader import answers, load
 from tests.support.server import REPOSITORY, environment
 
 SECONDS = 120
@@ -118,10 +119,14 @@ def _fork(log: str, data: str, arguments: list[str]) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    if arguments == ["look"]:
-        _look(Path(data))
-        os._exit(0)  # a tidy end would only take time
-    main(arguments)
+    match arguments:
+        case ["look"]:
+            _look(Path(data))
+        case ["load", marker, delay, *files]:
+            load(Path(data), marker, delay, *files)
+        case _:
+            main(arguments)
+    os._exit(0)  # a tidy end would only take time
 
 
 def _serve() -> None:
@@ -137,7 +142,6 @@ def _serve() -> None:
         pid = os.fork()
         if not pid:
             _fork(log, data, arguments)
-            sys.exit(0)
         print(pid, flush=True)
 
 

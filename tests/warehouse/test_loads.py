@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.support.answers import body, series
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.oracle import Oracle, published
+from tests.support.zygote import zygote
 
 ROOT = Path(__file__).parents[2]
 FIRST = [
@@ -51,18 +52,21 @@ UNPUBLISHED = [
 ANY_MOMENT = [(ANNOUNCED, f"{RANDOM.uniform(0, 0.4):.3f}") for _ in range(2)]
 
 
-def run(folder: Path, marker: str, delay: str, files: Sequence[Path]) -> tuple[int, list[dict[str, Any]]]:
-    """How a load ended in a process of its own, and the answers before it and, where it came to its end, after it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.loader", folder, marker, delay, *files],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+Run = Callable[..., tuple[int, list[dict[str, Any]]]]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """How a load ends in a process of its own, and the answers before it and, where it comes to its end, after it."""
+    with zygote(tmp_path_factory.mktemp("forks")) as forks:
+
+        def run(folder: Path, marker: str, delay: str, file: Path) -> tuple[int, list[dict[str, Any]]]:
+            fork = forks.start("load", marker, delay, str(file), data=folder)
+            status = fork.wait()
+            assert status in {0, -signal.SIGKILL}, fork.said()
+            return status, [json.loads(line) for line in fork.said().splitlines() if line.startswith("{")]
+
+        yield run
 
 
 def right(*calls: list[dict[str, Any]]) -> dict[str, Any]:
@@ -89,28 +93,28 @@ def comparable(answers: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_a_killed_load_is_invisible_and_running_it_again_repairs_it(tmp_path: Path) -> None:
+def test_a_killed_load_is_invisible_and_running_it_again_repairs_it(run: Run, tmp_path: Path) -> None:
     """Each run begins with a look at what the one before, killed, has left to be seen."""
     folder = tmp_path / "data"
     first, second = (
         write_jsonl(tmp_path / name, events) for name, events in (("first.jsonl", FIRST), ("second.jsonl", SECOND))
     )
-    status, (_, loaded) = run(folder, "-", "", [first])
+    status, (_, loaded) = run(folder, "-", "", first)
     assert (status, comparable(loaded)) == (0, right(FIRST))
 
     for marker, delay in UNPUBLISHED:
-        status, seen = run(folder, marker, delay, [second])
+        status, seen = run(folder, marker, delay, second)
         assert (status, len(seen)) == (-signal.SIGKILL, 1), marker
         assert comparable(seen[0]) == right(FIRST), marker
 
     possible = [right(FIRST), right(FIRST, SECOND)]
     for marker, delay in ANY_MOMENT:
-        _, seen = run(folder, marker, delay, [second])
+        _, seen = run(folder, marker, delay, second)
         assert comparable(seen[0]) in possible
         # Once it was quick enough to be published, it stays so.
         possible = possible[possible.index(comparable(seen[0])) :]
 
-    status, (before, after) = run(folder, "-", "", [second])
+    status, (before, after) = run(folder, "-", "", second)
     assert status == 0
     assert comparable(before) in possible
     assert comparable(after) == right(FIRST, SECOND)
@@ -122,13 +126,13 @@ def test_a_killed_load_is_invisible_and_running_it_again_repairs_it(tmp_path: Pa
     }
 
 
-def test_a_load_that_is_killed_once_it_is_published_is_there(tmp_path: Path) -> None:
+def test_a_load_that_is_killed_once_it_is_published_is_there(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     path = write_jsonl(tmp_path / "first.jsonl", FIRST)
-    status, _ = run(folder, PUBLISHED, "after", [path])
+    status, _ = run(folder, PUBLISHED, "after", path)
     assert status == -signal.SIGKILL
 
-    status, (before, after) = run(folder, "-", "", [path])
+    status, (before, after) = run(folder, "-", "", path)
 
     assert (status, comparable(before), comparable(after)) == (0, right(FIRST), right(FIRST))
 
