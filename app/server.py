@@ -6,7 +6,7 @@ request that it cannot read answer for the one before it, and speaks plain text 
 
 import asyncio
 import resource
-from functools import cache, partial
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from app.front.headers import COMMON
+from app.front.headers import COMMON, SEND_WHOLE, Headers, head
 
 REQUEST_SECONDS = 10.0
 """In which a request has to arrive: from its first byte, or the opening of its connection, to its last."""
@@ -53,12 +53,15 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._arrival: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
-        self._answering: RequestResponseCycle | None = None
+        self._answering: RequestResponseCycle = None  # type: ignore[assignment]
+        self._extensions = {SEND_WHOLE: self._send_whole}
         self._in_head = self._in_body = False
-        self._head_bytes = self._body_bytes = 0
+        self._head_bytes = self._body_bytes = self._fed_bytes = 0
         self._reason = 400
         self._refused = False
         self._stopping = False
+        self._defaults: Headers = []
+        self._default_wire = b""
 
     # What happens to the connection.
 
@@ -84,6 +87,7 @@ class Protocol(HttpToolsProtocol):
         if self._refused:
             return
         self._unset_keepalive_if_required()
+        self._fed_bytes = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -141,15 +145,20 @@ class Protocol(HttpToolsProtocol):
             self._stop_parser(414)
 
     def on_headers_complete(self) -> None:
-        if len(self.headers) > MAX_HEADERS or sum(len(n) + len(v) for n, v in self.headers) > MAX_HEADER_BYTES:
+        if len(self.headers) > MAX_HEADERS or (
+            # Counted only where they may be too much.
+            self._head_bytes + self._fed_bytes > MAX_HEADER_BYTES
+            and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADER_BYTES
+        ):
             self._stop_parser(431)
         hosts = [name for name, _ in self.headers].count(b"host")
-        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             # RFC 9112, section 3.2.
             self._stop_parser(400)
+        self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
-        self.cycle.send_500_response = partial(self._send_failure, self.cycle)  # type: ignore[method-assign]
+        self.cycle.send_500_response = self._send_failure  # type: ignore[method-assign]
         if self._stopping or self.parser.should_upgrade():
             # After a wish for another protocol the parser takes nothing more for HTTP.
             self.cycle.keep_alive = False
@@ -195,9 +204,33 @@ class Protocol(HttpToolsProtocol):
             self.transport.write(b"".join([STATUS_LINE[self._reason], *lines, b"\r\n", _problem(self._reason)]))
         self._close_gently()
 
-    async def _send_failure(self, cycle: RequestResponseCycle) -> None:
+    async def _send_failure(self) -> None:
         """What a request gets that the app has not answered: it failed, or was ended with the time for stopping."""
-        await _send_problem(cycle.send, 503 if self._stopping else 500)
+        await _send_problem(self._answering.send, 503 if self._stopping else 500)
+
+    async def _send_whole(self, status: int, wire: bytes, body: bytes) -> None:
+        """What uvicorn's `send` does with an answer's two messages, in one piece."""
+        cycle = self._answering
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return
+        lines = [STATUS_LINE[status], self._default_lines(cycle.default_headers), wire]
+        if not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        self.transport.writelines([*lines, b"\r\n", body])
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+
+    def _default_lines(self, headers: Headers) -> bytes:
+        """Those of uvicorn's own headers, which it makes anew once a second."""
+        if headers is not self._defaults:
+            self._defaults, self._default_wire = headers, head(headers).wire
+        return self._default_wire
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
@@ -269,7 +302,7 @@ def _problem_headers(status: int) -> tuple[tuple[bytes, bytes], ...]:
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(_problem(status))).encode()),
         (b"cache-control", b"no-store"),
-        *COMMON,
+        *COMMON.headers,
         *(RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else ()),
     )
 

@@ -11,7 +11,7 @@ from litestar.types import Receive, Scope, Send
 from app.api.errors import lasting_problem_body
 from app.front.answer import Answer, Body
 from app.front.finder import AsBody, Finder, Make
-from app.front.front import Asked, operation_of
+from app.front.front import Asked, operation_of, send_answer
 from app.front.store import Kept
 from app.settings import Settings
 from app.warehouse.warehouse import Warehouse
@@ -73,4 +73,6 @@ class _Sender(ASGIResponse):
         self._finder, self._kept, self._asked = finder, kept, asked
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
-        await self._asked.send(self._finder, self._kept, self._finder.lifetimes.now(self._kept), send)
+        lifetime = self._finder.lifetimes.now(self._kept)
+        status, form, body = await self._asked.form(self._finder, self._kept, lifetime)
+        await send_answer(send, status, [*form.headers, *lifetime.headers], body)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from app.front.codings import COMPRESS, Coding, is_worth_compressing
-from app.front.headers import Headers
+from app.front.headers import Head, Headers, head
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -40,7 +40,7 @@ class Body(msgspec.Struct, frozen=True):
 class Variant(NamedTuple):
     """What is sent for one content coding: the headers, and the body."""
 
-    headers: Headers
+    head: Head
     content: bytes
 
 
@@ -50,15 +50,16 @@ class Answer:
     What nobody is to keep has no ETag.
     """
 
-    __slots__ = ("_etag", "_making", "_unmodified", "_variants", "body", "by_accept", "is_compressible")
+    __slots__ = ("_etag", "_etags", "_making", "_unmodified", "_variants", "body", "by_accept", "is_compressible")
 
     def __init__(self, body: Body, *, by_accept: bool = False) -> None:
         self.body = body
         self.is_compressible = is_worth_compressing(body.content, body.media_type)
         self._etag = hashlib.blake2b(body.content, digest_size=16).hexdigest() if body.cache_control != NO_STORE else ""
+        self._etags: dict[Coding, bytes] = {}
         self.by_accept = by_accept
         self._variants = {"identity": self._variant("identity", body.content)}
-        self._unmodified: dict[str, Headers] = {}
+        self._unmodified: dict[str, Head] = {}
         self._making: dict[str, asyncio.Task[Variant]] = {}
 
     @property
@@ -76,9 +77,13 @@ class Answer:
         """Bytes of all variants that have been made."""
         return sum(len(variant.content) for variant in self._variants.values())
 
-    def etag(self, coding: Coding) -> str:
+    def etag(self, coding: Coding) -> bytes:
         """The strong validator of one variant: other bytes, another ETag."""
-        return f'"{self._etag}"' if coding == "identity" else f'"{self._etag}-{coding}"'
+        found = self._etags.get(coding)
+        if found is None:
+            name = self._etag if coding == "identity" else f"{self._etag}-{coding}"
+            found = self._etags[coding] = f'"{name}"'.encode()
+        return found
 
     def variant(self, coding: Coding) -> Variant | None:
         """What is sent in a coding; None where that has not been made yet."""
@@ -100,12 +105,12 @@ class Answer:
         del self._making[coding]
         return variant
 
-    def unmodified(self, coding: Coding) -> Headers:
+    def unmodified(self, coding: Coding) -> Head:
         """The headers of a 304, the same as those of the 200 that it stands for."""
-        headers = self._unmodified.get(coding)
-        if headers is None:
-            headers = self._unmodified[coding] = self._validators(coding)
-        return headers
+        found = self._unmodified.get(coding)
+        if found is None:
+            found = self._unmodified[coding] = head(self._validators(coding))
+        return found
 
     def _variant(self, coding: Coding, content: bytes) -> Variant:
         charset = "; charset=utf-8" if self.body.media_type.startswith("text/") else ""
@@ -116,17 +121,19 @@ class Answer:
         ]
         if coding != "identity":
             headers.append((b"content-encoding", coding.encode()))
-        return Variant(headers, content)
+        return Variant(head(headers), content)
 
     def _validators(self, coding: Coding) -> Headers:
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.body.headers]
         if self._etag:
             vary = b"Accept, Accept-Encoding" if self.by_accept else b"Accept-Encoding"
-            headers += [(b"etag", self.etag(coding).encode()), (b"vary", vary)]
+            headers += [(b"etag", self.etag(coding)), (b"vary", vary)]
         return headers
 
 
-def matches(if_none_match: str, etag: str) -> bool:
+def matches(if_none_match: bytes, etag: bytes) -> bool:
     """RFC 9110, section 13.1.2: any of a list, compared weakly, or `*`."""
-    candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
-    return etag in candidates or "*" in candidates
+    if if_none_match in (etag, b"*"):
+        return True
+    candidates = [candidate.strip().removeprefix(b"W/") for candidate in if_none_match.split(b",")]
+    return etag in candidates or b"*" in candidates

@@ -1,7 +1,7 @@
 """The ASGI layer before the API: sends what is finished, gives every answer the headers that all have, counts it."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -9,7 +9,7 @@ from app.counts import Cached, Requests
 from app.front.answer import matches
 from app.front.codings import Coding, preferred
 from app.front.finder import Finder
-from app.front.headers import COMMON, DEMO, PREFLIGHT, Headers
+from app.front.headers import COMMON, DEMO, PREFLIGHT, SEND_WHOLE, Head, Headers, head
 from app.front.limiter import Limiter, Verdict
 from app.front.request_id import accepted, new_id
 from app.front.store import UNNAMED, Kept, Line
@@ -46,19 +46,22 @@ class Front:
         began = perf_counter()
         asked = Asked(scope)
         name = asked.request_id or new_id()
-        headers = [*(DEMO if self.finder.warehouse.is_demo else COMMON), (b"x-request-id", name)]
+        common = DEMO if self.finder.warehouse.is_demo else COMMON
+        own = [(b"x-request-id", name)]
         if self.limiter is not None and scope["path"] not in UNLIMITED:
             verdict = self.limiter.take(_client(scope))
-            headers += verdict.headers
+            own += verdict.headers
             if not verdict.is_accepted:
-                await self._refuse(scope, verdict, headers, send)
+                await self._refuse(scope, verdict, [*common.headers, *own], send)
                 self._note(scope, name, UNNAMED, 429, "miss", began)
                 return
         kept = self.finder.by_line(asked.line) if asked.is_read else None
         if kept is not None and (lifetime := self.finder.lifetimes.of(kept)) is not None:
-            status = await asked.send(self.finder, kept, lifetime, send, headers)
+            status, form, body = await asked.form(self.finder, kept, lifetime)
+            await _send_whole(scope, send, status, (form, lifetime, common, head(own)), body)
             self._note(scope, name, kept.operation, status, "hit", began)
             return
+        headers = [*common.headers, *own]
         passed_on = Sending(headers if scope["method"] != "OPTIONS" else headers + PREFLIGHT, send)
         request_id.set(name.decode())
         try:
@@ -79,8 +82,7 @@ class Front:
                 _client(scope),
             )
         refusal, body = verdict.refusal()
-        await send(_start(429, [*refusal, *headers]))
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send_answer(send, 429, [*refusal, *headers], b"" if scope["method"] == "HEAD" else body)
 
     def _note(self, scope: Scope, name: bytes, operation: str, status: int, cached: Cached, began: float) -> None:
         """Count an answer that has been sent, and log it where that is asked for."""
@@ -137,31 +139,32 @@ class Asked:
         self._is_head = method == "HEAD"
         self.is_read = self._is_head or method == "GET"
 
-    async def send(
-        self, finder: Finder, kept: Kept, lifetime: Headers, send: Send, headers: Headers | None = None
-    ) -> int:
-        """Send an answer, with these headers and its own: the variant that the client likes best, or a 304.
-
-        Returns its status.
-        """
+    async def form(self, finder: Finder, kept: Kept, lifetime: Head) -> tuple[int, Head, bytes]:
+        """The status, headers and body of an answer: of the variant that the client likes best, or of a 304."""
         answer = kept.answer
-        headers = [*lifetime, *headers] if headers else lifetime
-        if lifetime[0][0] == b"age":
+        if lifetime.headers[0][0] == b"age":
             finder.stale += 1
         coding: Coding = preferred(self._encoding) if answer.is_compressible and self._encoding else "identity"
         # A condition is about a success (RFC 9110, section 13.2.1).
-        if self._condition and not answer.is_error and matches(self._condition.decode("latin-1"), answer.etag(coding)):
-            await send(_start(304, [*answer.unmodified(coding), *headers]))
-            await send({"type": "http.response.body", "body": b""})
-            return 304
+        if self._condition and not answer.is_error and matches(self._condition, answer.etag(coding)):
+            return 304, answer.unmodified(coding), b""
         variant = answer.variant(coding) or await finder.compressed(kept, coding)
-        await send(_start(answer.status, [*variant.headers, *headers]))
-        await send({"type": "http.response.body", "body": b"" if self._is_head else variant.content})
-        return answer.status
+        return answer.status, variant.head, b"" if self._is_head else variant.content
 
 
-def _start(status: int, headers: Headers) -> Message:
-    return {"type": "http.response.start", "status": status, "headers": headers}
+async def _send_whole(scope: Scope, send: Send, status: int, heads: Sequence[Head], body: bytes) -> None:
+    """Send a finished answer: past the server's look at its headers, where that is ours."""
+    at_once = scope["extensions"].get(SEND_WHOLE) if "extensions" in scope else None
+    if at_once is not None:
+        await at_once(status, b"".join([part.wire for part in heads]), body)
+    else:
+        await send_answer(send, status, [header for part in heads for header in part.headers], body)
+
+
+async def send_answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send an answer as ASGI has it."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Sending:

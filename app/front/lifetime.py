@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from app.front.headers import Headers
+from app.front.headers import Head, head
 from app.front.store import Kept
 from app.front.versions import Version, Versions
 from app.stats.windows import next_day_due
@@ -22,7 +22,7 @@ FOREVER = 1 << 31
 STALE_SECONDS = 86_400
 """How long they may go on with what they have while we cannot answer (RFC 5861)."""
 
-ABOUT_TO_CHANGE: Headers = [(b"cache-control", b"public, max-age=%d" % SHORT_SECONDS)]
+ABOUT_TO_CHANGE = head([(b"cache-control", b"public, max-age=%d" % SHORT_SECONDS)])
 
 
 class Lifetimes:
@@ -32,20 +32,20 @@ class Lifetimes:
         self._versions = versions
         self._now = now
         self._overdue_seconds = overdue_seconds
-        self._until_new_day: tuple[Version | None, float, Headers] = (None, 0.0, [])
+        self._until_new_day: tuple[Version | None, float, Head] = (None, 0.0, ABOUT_TO_CHANGE)
 
-    def of(self, kept: Kept) -> Headers | None:
+    def of(self, kept: Kept) -> Head | None:
         """The headers of an answer that may be sent; None where it has to be made anew first."""
         now = time.monotonic()
         if not self._holds(kept, now):
             return None
         answer = kept.answer
         if answer.body.cache_control:
-            return [(b"cache-control", answer.body.cache_control.encode())]
+            return head([(b"cache-control", answer.body.cache_control.encode())])
         if answer.is_error:
-            return [(b"cache-control", b"public, max-age=%d" % self._overdue_seconds)]
+            return head([(b"cache-control", b"public, max-age=%d" % self._overdue_seconds)])
         if kept.version is None:
-            return [(b"cache-control", b"public, max-age=%d" % math.ceil(kept.expires - now))]
+            return head([(b"cache-control", b"public, max-age=%d" % math.ceil(kept.expires - now))])
         return self._of_downloads(kept, kept.version, now)
 
     def _holds(self, kept: Kept, now: float) -> bool:
@@ -57,7 +57,7 @@ class Lifetimes:
         # What was not there before may be there now.
         return not kept.answer.is_error and (self._versions.is_away or now < superseded_at + REFRESH_SECONDS)
 
-    def _of_downloads(self, kept: Kept, version: Version, now: float) -> Headers:
+    def _of_downloads(self, kept: Kept, version: Version, now: float) -> Head:
         if self._versions.is_away:
             return self._stale(version)
         if version.superseded_at is not None:
@@ -68,20 +68,22 @@ class Lifetimes:
             return self._between(min_age, version, FOREVER)
         return self._current(version, now)
 
-    def now(self, kept: Kept) -> Headers:
+    def now(self, kept: Kept) -> Head:
         """The headers of an answer that is sent in any case: marked as stale where nothing better could be had."""
         headers = self.of(kept)
         if headers is None:
             headers = ABOUT_TO_CHANGE if kept.version is None else self._stale(kept.version)
         return headers
 
-    def _stale(self, version: Version) -> Headers:
+    def _stale(self, version: Version) -> Head:
         """The headers of an answer that may have changed, which nobody can say now."""
         age = int(time.monotonic() - version.known_at)
-        return [
-            (b"age", b"%d" % age),
-            (b"cache-control", b"public, max-age=%d, stale-if-error=%d" % (SHORT_SECONDS, STALE_SECONDS)),
-        ]
+        return head(
+            [
+                (b"age", b"%d" % age),
+                (b"cache-control", b"public, max-age=%d, stale-if-error=%d" % (SHORT_SECONDS, STALE_SECONDS)),
+            ]
+        )
 
     def seconds_until_new_day(self, published: Published) -> int:
         """Until the next day is due; from then on it may come at any moment."""
@@ -90,7 +92,7 @@ class Lifetimes:
             until_due = math.ceil((next_day_due(published.newest_day) - self._now().astimezone(UTC)).total_seconds())
         return until_due if until_due > 0 else self._overdue_seconds
 
-    def _current(self, version: Version, now: float) -> Headers:
+    def _current(self, version: Version, now: float) -> Head:
         """Worked out once a second: it is the same for all answers about downloads."""
         of, until, headers = self._until_new_day
         if of is not version or now >= until:
@@ -98,6 +100,6 @@ class Lifetimes:
             self._until_new_day = version, now + 1, headers
         return headers
 
-    def _between(self, least: int, version: Version, most: int) -> Headers:
+    def _between(self, least: int, version: Version, most: int) -> Head:
         seconds = max(least, min(most, self.seconds_until_new_day(version.published)))
-        return [(b"cache-control", b"public, max-age=%d" % seconds)]
+        return head([(b"cache-control", b"public, max-age=%d" % seconds)])
