@@ -67,6 +67,11 @@ class Batches(Generic[Key, Value]):
         self._queries = 0
         self._asked: Counter[str] = Counter()
 
+    @property
+    def is_crowd(self) -> bool:
+        """Whether a question that is asked now is better read with those about other packages."""
+        return self._queries + len(self._gathering) >= AT_ONCE
+
     async def value(self, common: Hashable, key: Key, most: int, read: Read[Key, Value]) -> Value | None:
         """The answer to one question, None where it has none.
 

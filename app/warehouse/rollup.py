@@ -61,10 +61,11 @@ class Rollup:
                 first += rows
             return found
 
-        # The releases of a package can have more rows than all else about it: nothing else waits for them.
-        alone = dimension == "version"
-        most = 1 if alone else max(1, min(TOGETHER, DAYS_TOGETHER // ((end - start).days + 1)))
-        common = (published, alone, tuple(categories), *window.values())
+        common = (published, tuple(categories), *window.values())
+        # The releases of a package can have more rows than all else about it: no other package's series wait for them.
+        if dimension == "version" or not self._series.is_crowd:
+            common += (project,)
+        most = max(1, min(TOGETHER, DAYS_TOGETHER // ((end - start).days + 1)))
         return await self._series.value(common, (project, dimension), most, read) or NO_SERIES
 
     async def recent(

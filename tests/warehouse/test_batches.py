@@ -60,8 +60,8 @@ async def test_each_answer_is_the_one_that_it_is_alone(loaded: Dataset) -> None:
     assert [answer.content for answer in at_once] == [answer.content for answer in alone]
     assert {answer.status_code for answer in at_once} == {200}
     assert len({answer.content for answer in at_once}) == len(paths)
-    # Releases are asked for one package at a time; all else together.
-    assert len(queries) < len(PACKAGES) + 20 < len(paths)
+    # Releases are asked for one package at a time, and so is what comes before there is a crowd; all else together.
+    assert len(queries) < len(PACKAGES) + 24 < len(paths)
 
 
 async def test_questions_that_have_no_answer_are_no_other(loaded: Dataset) -> None:
@@ -125,9 +125,9 @@ async def test_no_query_answers_more_than_so_many() -> None:
     assert sizes == [8, 8, 4]
 
 
-@pytest.mark.parametrize(("days", "queries"), [(30, 1), (DAYS_TOGETHER // 2, 6)])
+@pytest.mark.parametrize(("days", "queries"), [(30, 3), (DAYS_TOGETHER // 2, 7)])
 async def test_long_series_are_read_by_more_queries(loaded: Dataset, days: int, queries: int) -> None:
-    """All that one query returns stays below what it may."""
+    """All that one query returns stays below what it may. The first two packages are no crowd yet."""
     assert len(PACKAGES) <= TOGETHER
     app = loaded.app(window_days=days)
     async with faulty(app) as (client, _):
