@@ -258,7 +258,7 @@ def test_the_rights_of_the_two_users_suffice_and_are_no_more(tmp_path: Path) -> 
         variables["CLICKHOUSE_PASSWORD"] = FACADE_USERS["admin"].password
         for command in (["migrate"], ["ingest", "events.jsonl"], ["ingest", "--replace", "events.jsonl"], ["check"]):
             done = run(*command, cwd=tmp_path, **variables)
-            assert "error" not in done.stderr, done.stderr
+            assert "error" not in done.stderr, (command, done.stderr)
         other = run("migrate", cwd=tmp_path, **variables | {"CLICKHOUSE_DATABASE": "other"})
         assert (other.returncode, "ACCESS_DENIED" in other.stderr) == (1, True)
 

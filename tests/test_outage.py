@@ -85,7 +85,7 @@ def test_slow_questions_slow_no_other(loaded: Dataset, facade: Facade, tmp_path:
         ThreadPoolExecutor() as threads,
     ):
         known = client.get(NUMPY)
-        with facade.broken("slow", of="param_project=slow", seconds=60):
+        with facade.broken("slow", of="slow-", seconds=60):
             slow = [threads.submit(httpx.get, f"{server.base}/api/packages/slow-0/overall", timeout=60)]
             wait_until(lambda: facade.counts()["slowed"] == 1)
             # There is a turn left for the others.

@@ -67,17 +67,17 @@ class Batches(Generic[Key, Value]):
         self._queries = 0
         self._asked: Counter[str] = Counter()
 
-    @property
-    def is_crowd(self) -> bool:
-        """Whether a question that is asked now is better read with those about other packages."""
-        return self._queries + len(self._gathering) >= AT_ONCE
-
-    async def value(self, common: Hashable, key: Key, most: int, read: Read[Key, Value]) -> Value | None:
+    async def value(
+        self, common: Hashable, key: Key, most: int, read: Read[Key, Value], in_crowd: Hashable = None
+    ) -> Value | None:
         """The answer to one question, None where it has none.
 
         `common` is what it has to have in common with others to be read with them, up to `most` of them, by the `read`
-        of the first.
+        of the first. `in_crowd` is less, where there is such, and enough while queries run or are about to.
         """
+        is_crowd = self._queries + len(self._gathering) >= AT_ONCE
+        if in_crowd is not None and is_crowd and common not in self._gathering:
+            common = in_crowd
         batch = self._gathering.get(common)
         if batch is None or batch.is_over:
             batch = self._gathering[common] = _Batch(lambda batch: self._read(common, batch, read))

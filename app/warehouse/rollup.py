@@ -61,12 +61,12 @@ class Rollup:
                 first += rows
             return found
 
-        common = (published, tuple(categories), *window.values())
+        any_package = (published, tuple(categories), *window.values())
         # The releases of a package can have more rows than all else about it: no other package's series wait for them.
-        if dimension == "version" or not self._series.is_crowd:
-            common += (project,)
+        in_crowd = None if dimension == "version" else any_package
         most = max(1, min(TOGETHER, DAYS_TOGETHER // ((end - start).days + 1)))
-        return await self._series.value(common, (project, dimension), most, read) or NO_SERIES
+        found = await self._series.value((*any_package, project), (project, dimension), most, read, in_crowd)
+        return found or NO_SERIES
 
     async def recent(
         self,

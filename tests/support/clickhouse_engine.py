@@ -15,8 +15,6 @@ import msgspec
 
 from tests.support.clickhouse_users import CHANGES_SETTINGS, READ_ONLY, USERS
 
-DEFAULT_DATABASE = "default"
-
 
 class EngineError(Exception):
     """What ClickHouse answers instead of a result."""
@@ -88,13 +86,14 @@ class Engine:
             with self._session(asked) as connection:
                 yield connection
             return
-        key = (asked.user, asked.by_get, tuple(sorted(asked.settings.items())))
+        # Who names no database may have no right to the default one.
+        key = (asked.user, asked.by_get, bool(asked.database), tuple(sorted(asked.settings.items())))
         with self._guard:
             idle = self._idle.setdefault(key, [])
             connection = idle.pop() if idle else None
         connection = connection or self._open(asked)
         try:
-            self._use(connection, asked.database or DEFAULT_DATABASE)
+            self._use(connection, asked.database)
             yield connection
         finally:
             # What a statement sets is gone with its request, unless it came in a session.
@@ -115,8 +114,7 @@ class Engine:
         try:
             # What comes with a request of a session stays in it here; in ClickHouse it goes with the request.
             self._apply(connection, asked)
-            if asked.database:
-                self._use(connection, asked.database)
+            self._use(connection, asked.database)
             yield connection
         finally:
             lock.release()
@@ -140,7 +138,8 @@ class Engine:
 
     @staticmethod
     def _use(connection: Any, database: str) -> None:
-        connection.query(f"USE `{database}`")
+        if database:
+            connection.query(f"USE `{database}`")
 
     def _refuse(self, connection: Any, asked: Asked) -> None:
         """Raise what ClickHouse does for settings that the user may not change. The engine lets its owner do all."""
