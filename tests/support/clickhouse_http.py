@@ -162,6 +162,9 @@ class Facade:
         self.most_at_once = max(self.most_at_once, self._running)
         try:
             return await self._answer(request)
+        except ConnectionResetError:
+            # Who asked has given up, as our readers do in an outage.
+            return web.Response(status=499)
         finally:
             self._running -= 1
 
