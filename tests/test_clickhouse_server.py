@@ -1,5 +1,6 @@
 """A ClickHouse server over HTTP: what is sent to it, what its faults are, and that an app outlives them."""
 
+import asyncio
 import http.server
 import logging
 import re
@@ -117,6 +118,28 @@ async def test_every_fault_is_an_error_of_ours_and_passes(
     monkeypatch.undo()
     assert list(map(len, await reader.query(ROWS, {"n": 900}))) == [900]
     await reader.close()
+
+
+async def test_answers_that_do_not_end_hold_up_no_other(facade: Facade) -> None:
+    reader = server_of(facade).reader()
+    await reader.query(ROWS, {"n": 3})
+    asked = 0
+    facade.counts()
+    with facade.broken("drip", seconds=60):
+        hanging = [asyncio.create_task(reader.query(ROWS, {"n": 900})) for _ in range(25)]
+        async with asyncio.timeout(30):
+            while asked < len(hanging):
+                await asyncio.sleep(0.05)
+                asked += facade.counts()["asked"]
+        await asyncio.sleep(1)  # their answers begin
+    async with asyncio.timeout(20):
+        found = await reader.query(ROWS, {"n": 3})
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    await reader.close()
+
+    assert found == [[0, 1, 2]]
 
 
 async def test_a_bug_is_no_outage(facade: Facade) -> None:

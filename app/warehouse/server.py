@@ -5,6 +5,7 @@ A user may be allowed to change settings or not (`readonly=1`, as the public dat
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,6 +22,9 @@ CONNECT_SECONDS = 5
 ANSWER_SECONDS = QUERY_SECONDS + 5
 """ClickHouse itself gives up after QUERY_SECONDS; this is for one that cannot even say so."""
 POOLED_CONNECTIONS = 32
+PARSERS = 64
+"""The driver reads answers in threads of the event loop, of which that has few more than cores: one that does not end
+holds a thread until it is given up, and nobody else's answer may wait for that."""
 
 EVERYBODY = {"session_timezone": "UTC"}
 """A day is a UTC day, whatever zone the server is in."""
@@ -128,10 +132,12 @@ class ServerReader:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._client: AsyncClient | None = None
+        self._parsers = ThreadPoolExecutor(PARSERS, thread_name_prefix="parser")
         # However many wait for the first connection, it is tried once at a time.
         self._connected = alru_cache(maxsize=1)(self._connect)
 
     async def _connect(self) -> AsyncClient:
+        asyncio.get_running_loop().set_default_executor(self._parsers)
         # Everybody waits for this one: it may not hang for as long as a query may.
         async with asyncio.timeout(CONNECT_SECONDS):
             self._client = await self._server.async_client()
