@@ -87,6 +87,8 @@ def test_ingest_beside_a_running_server_says_so_and_what_to_do(loaded: Path) -> 
 def test_interrupted_ingest_publishes_nothing(tmp_path: Path) -> None:
     many = [event(f"2026-03-{1 + number % 9:02d} 10:00:00 UTC", f"p{number}") for number in range(200_000)]
     write_jsonl(tmp_path / "many.jsonl", many)
+    # A shell that starts the tests in the background has them ignore it, and what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*COMMAND, "ingest", "many.jsonl"],
         cwd=tmp_path,
@@ -94,6 +96,7 @@ def test_interrupted_ingest_publishes_nothing(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     assert process.stderr is not None
     while "making room" not in process.stderr.readline():
         pass
