@@ -7,15 +7,14 @@ request that it cannot read answer for the one before it, and speaks plain text 
 import asyncio
 import resource
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
 import httptools
-import msgspec
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from app.front.headers import COMMON, SEND_WHOLE, Headers, head
+from app.front.headers import SEND_WHOLE, Headers, head
+from app.refusals import refusal, send_refusal
 
 REQUEST_SECONDS = 10.0
 """In which a request has to arrive: from its first byte, or the opening of its connection, to its last."""
@@ -29,7 +28,6 @@ MAX_HEADER_BYTES = 32_768
 MAX_BODY_BYTES = 65_536
 """No path takes a body; a small one is read over."""
 MAX_CONNECTIONS = 5_000
-RETRY_SECONDS = 5
 
 DETAILS = {
     400: "the request is not HTTP/1.1 as RFC 9112 has it",
@@ -39,7 +37,6 @@ DETAILS = {
     500: "the server failed to answer; its log says why",
     503: "the server is stopping, or has too many connections",
 }
-RETRY = ((b"retry-after", str(RETRY_SECONDS).encode()),)
 
 
 class _RefusedError(Exception):
@@ -199,14 +196,15 @@ class Protocol(HttpToolsProtocol):
     def _say_refused(self) -> None:
         # Where it was its body that is wrong, the request has had its answer by now.
         if not self._in_body and not self.transport.is_closing():
-            headers = [*self.server_state.default_headers, *_problem_headers(self._reason), (b"connection", b"close")]
-            lines = [b"%s: %s\r\n" % header for header in headers]
-            self.transport.write(b"".join([STATUS_LINE[self._reason], *lines, b"\r\n", _problem(self._reason)]))
+            headers, body = refusal(self._reason, DETAILS[self._reason])
+            wire = head([*self.server_state.default_headers, *headers]).wire
+            self.transport.write(b"".join([STATUS_LINE[self._reason], wire, b"\r\n", body]))
         self._close_gently()
 
     async def _send_failure(self) -> None:
         """What a request gets that the app has not answered: it failed, or was ended with the time for stopping."""
-        await _send_problem(self._answering.send, 503 if self._stopping else 500)
+        status = 503 if self._stopping else 500
+        await send_refusal(self._answering.send, status, DETAILS[status])
 
     async def _send_whole(self, status: int, wire: bytes, body: bytes) -> None:
         """What uvicorn's `send` does with an answer's two messages, in one piece."""
@@ -291,28 +289,6 @@ def most_connections() -> int:
     return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 4)
 
 
-@cache
-def _problem(status: int) -> bytes:
-    return msgspec.json.encode({"status": status, "title": HTTPStatus(status).phrase, "detail": DETAILS[status]})
-
-
-@cache
-def _problem_headers(status: int) -> tuple[tuple[bytes, bytes], ...]:
-    return (
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(_problem(status))).encode()),
-        (b"cache-control", b"no-store"),
-        *COMMON.headers,
-        *(RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else ()),
-    )
-
-
 async def _too_busy(_: Scope, __: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """An app in the place of ours."""
-    await _send_problem(send, 503)
-
-
-async def _send_problem(send: ASGISendCallable, status: int) -> None:
-    headers = [*_problem_headers(status), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": _problem(status), "more_body": False})
+    await send_refusal(send, 503, DETAILS[503])

@@ -45,7 +45,8 @@ MAY_IMPORT = {
         "app.settings",
         "app.warehouse",
     },
-    "app.server": {"app.front"},
+    "app.refusals": {"app.front"},
+    "app.server": {"app.front", "app.refusals"},
     "app.terminal": {"app.warehouse"},
     "app.cli": {
         "app",
@@ -67,7 +68,7 @@ ONLY_IN = {
     "brotli": {"app.front"},
     "backports.zstd": {"app.front", "app.warehouse"},
     "litestar": {"app.api", "app.cli", "app.main", "app.pages"},
-    "uvicorn": {"app.cli", "app.server"},
+    "uvicorn": {"app.cli", "app.refusals", "app.server"},
     "httptools": {"app.server"},
     "click": {"app.cli"},
     "rich": {"app.terminal"},
