@@ -18,7 +18,7 @@ from clickhouse_connect.driver.client import Client
 
 from app.warehouse.errors import InputError, NoSpaceError, WarehouseError
 from app.warehouse.journal import abandon, announce, sign, sweep_unpublished, synced
-from app.warehouse.progress import comment
+from app.warehouse.progress import beside, comment
 from app.warehouse.statements import Connect, ask, command, is_embedded, statement
 from app.warehouse.tables import cluster_of
 
@@ -98,18 +98,12 @@ def _signs(connect: Connect, client: Client, load: int) -> Iterator[None]:
     if is_embedded(client):
         yield
         return
-    done = threading.Event()
 
-    def give() -> None:
+    def give(done: threading.Event) -> None:
         while not done.wait(SIGN_SECONDS):
             # One that cannot be given is given the next time, or comes too late; the journal decides then.
             with suppress(WarehouseError), connect() as own:
                 sign(own, load)
 
-    thread = threading.Thread(target=give, name="signs of life", daemon=True)
-    thread.start()
-    try:
+    with beside("signs of life", give):
         yield
-    finally:
-        done.set()
-        thread.join()

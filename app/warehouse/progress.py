@@ -30,10 +30,9 @@ Report = Callable[[Progress], None]
 @contextmanager
 def reported(connect: Connect, load: int, report: Report, total: int) -> Iterator[None]:
     """Report a few times a second how far a load's first statement is, while the block runs it."""
-    done = threading.Event()
     parameters = {"comment": comment(load), **versions(load)}
 
-    def poll() -> None:
+    def poll(done: threading.Event) -> None:
         rows_read = 0
         with connect() as poller:
             while not done.wait(REPORT_SECONDS):
@@ -42,7 +41,15 @@ def reported(connect: Connect, load: int, report: Report, total: int) -> Iterato
                     rows_read = rows_read if written else read
                     report(Progress("writing" if written else "loading", rows_read, written, days, total))
 
-    thread = threading.Thread(target=poll, name="progress", daemon=True)
+    with beside("progress", poll):
+        yield
+
+
+@contextmanager
+def beside(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Have a thread of that name work while the block runs. The event that it is given says that it is over."""
+    done = threading.Event()
+    thread = threading.Thread(target=work, args=[done], name=name, daemon=True)
     thread.start()
     try:
         yield
