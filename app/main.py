@@ -10,7 +10,6 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.di import Provide
 
-from app.api.answers import Answers
 from app.api.badges import get_badge
 from app.api.charts import get_chart
 from app.api.errors import problem_details, unexpected_errors
@@ -18,12 +17,13 @@ from app.api.operations import get_contract, get_health, get_metrics, redirect_t
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
+from app.api.responses import Answers
 from app.api.routes import provide_answers, provide_drawing, provide_services, provide_watched
 from app.api.series import series_routes
+from app.cache.data_versions import Versions
+from app.cache.middleware import Front
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
-from app.front.front import Front
-from app.front.versions import Versions
 from app.metrics import Metrics, Server
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
@@ -33,13 +33,13 @@ from app.pages.home import get_home_page
 from app.pages.package import get_package_page
 from app.pages.static_files import get_static_file
 from app.settings import Settings
-from app.warehouse.clickpy import is_clickpys
-from app.warehouse.connect import open_engine
-from app.warehouse.embedded import Embedded
-from app.warehouse.errors import WarehouseError
-from app.warehouse.tables import migrate
-from app.warehouse.warehouse import Warehouse
-from app.warehouse.watch import Watcher
+from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.loading.migrations import migrate
+from app.warehouse.loading.watch import Watcher
+from app.warehouse.reading.clickpy import is_clickpys
+from app.warehouse.reading.warehouse import Warehouse
 
 ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent

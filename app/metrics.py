@@ -21,13 +21,13 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.cache.answers import Finder
+from app.cache.middleware import Front
 from app.charts.render import Renderer
-from app.counts import SECONDS, Histogram
 from app.discovery.service import Discovery
-from app.front.finder import Finder
-from app.front.front import Front
+from app.serving.counters import SECONDS, Histogram
 from app.settings import SettingError
-from app.stats.windows import days_behind
+from app.windows import days_behind
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar adds the charset to text.
 

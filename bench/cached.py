@@ -22,13 +22,13 @@ import httpx
 import msgspec
 import psutil
 
-from app.front.answer import JSON, Answer, Body
-from app.front.store import Kept, Store
-from app.front.versions import Version
+from app.cache.data_versions import Version
+from app.cache.response import JSON, Answer, Body
+from app.cache.store import Kept, Store
 from app.main import create_app
 from app.settings import Settings
 from app.stats.questions import SeriesQuestion
-from app.warehouse.layout import Published
+from app.warehouse.reading.layout import Published
 from bench.load import SERVER_CORE, Clients, pin, request
 from bench.processes import run
 from bench.rollup import LAST_DAY, name_of

@@ -14,8 +14,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from app.settings import Secret
-from app.warehouse.layout import question
-from app.warehouse.server import Server, server_address
+from app.warehouse.engines.server import Server, server_address
+from app.warehouse.reading.layout import question
 from bench.processes import run
 from bench.rollup import name_of, parameters_of
 from bench.serving import get, started

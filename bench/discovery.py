@@ -6,8 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from app.discovery.entries import Entry, GitHubFacts
-from app.discovery.index import Index, Query
+from app.discovery.index.entries import Entry, GitHubFacts
+from app.discovery.index.search import Index, Query
 
 BUILT_AT = datetime(2026, 3, 1, tzinfo=UTC)
 REPEAT = 200

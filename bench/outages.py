@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.settings import Secret
-from app.warehouse.ingest import ingest
-from app.warehouse.server import Server, server_address
-from app.warehouse.tables import migrate
+from app.warehouse.engines.server import Server, server_address
+from app.warehouse.loading.ingest import ingest
+from app.warehouse.loading.migrations import migrate
 from bench.report import FIGURES, Row, show, write_markdown
 from tests.support.clickhouse_users import USERS
 from tests.support.events import event, write_jsonl

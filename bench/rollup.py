@@ -6,9 +6,9 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.journal import versions
-from app.warehouse.statements import statement
-from app.warehouse.tables import migrate
+from app.warehouse.loading.journal import versions
+from app.warehouse.loading.migrations import migrate
+from app.warehouse.loading.statements import statement
 from bench.events import sql
 
 LAST_DAY = date(2026, 3, 31)

@@ -54,11 +54,11 @@ def compare(client: Client, packages: list[int]) -> list[dict[str, Any]]:
 
 
 def _sql(question: str) -> str:
-    return (files("app.warehouse") / "layouts" / "rollup" / f"{question}.sql").read_text(encoding="utf-8")
+    return (files("app.warehouse.reading") / "layouts" / "rollup" / f"{question}.sql").read_text(encoding="utf-8")
 
 
 def _fill(client: Client, table: str, layout: str) -> None:
-    schema = (files("app.warehouse") / "schema" / "001_downloads_daily.sql").read_text(encoding="utf-8")
+    schema = (files("app.warehouse.loading") / "schema" / "001_downloads_daily.sql").read_text(encoding="utf-8")
     for pattern, replacement in (("EXISTS downloads_daily", f"EXISTS {table}"), *LAYOUTS[layout]):
         schema, changes = re.subn(pattern, replacement, schema)
         if not changes:

@@ -18,11 +18,11 @@ from typing import Any
 import clickhouse_connect
 
 from app.warehouse import ingest as loading
-from app.warehouse.embedded import Embedded
-from app.warehouse.examine import OLDEST_DAY
-from app.warehouse.sources import find_files, raw_events, shape_of
-from app.warehouse.statements import statement
-from app.warehouse.tables import migrate
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.loading.examine import OLDEST_DAY
+from app.warehouse.loading.files import find_files, raw_events, shape_of
+from app.warehouse.loading.migrations import migrate
+from app.warehouse.loading.statements import statement
 from bench.cached import mix, queries_of_stampede, resident_after
 from bench.charts import keep_drawing
 from bench.discovery import measure as queries_of_index
@@ -100,7 +100,7 @@ def rollup(data: str, rows: int, days: int = DAYS) -> dict[str, Any]:
 
 def series(data: str, packages: list[int]) -> dict[str, Any]:
     """The seconds and the rows of each package's python_minor, by the server's own SQL, through the bare driver."""
-    sql = (files("app.warehouse") / "layouts" / "rollup" / "series.sql").read_text(encoding="utf-8")
+    sql = (files("app.warehouse.reading") / "layouts" / "rollup" / "series.sql").read_text(encoding="utf-8")
     seconds, rows = [], []
     with clickhouse_connect.get_client(interface="chdb", path=data, database=DATABASE) as client:
         for package in packages:

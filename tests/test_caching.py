@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.warehouse.batches import Batches
-from app.warehouse.journal import sweep_superseded
-from app.warehouse.warehouse import LAYOUTS
+from app.warehouse.loading.journal import sweep_superseded
+from app.warehouse.reading.batching import Batches
+from app.warehouse.reading.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
 from tests.support.client import client_of
 from tests.support.contract import content_of
@@ -209,7 +209,7 @@ def test_the_cache_is_bounded_by_bytes(dataset: Dataset) -> None:
 def test_an_answer_that_would_take_more_than_its_share_is_not_kept(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.front.store.SHARE", 1 << 20)
+    monkeypatch.setattr("app.cache.store.SHARE", 1 << 20)
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
         first, second = client.get(OVERALL), client.get(OVERALL)
@@ -411,7 +411,7 @@ def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
         while versions.current is before and time.monotonic() < until:
             time.sleep(0.02)
         meanwhile = client.get(OVERALL)
-        monkeypatch.setattr("app.front.lifetime.REFRESH_SECONDS", 0)
+        monkeypatch.setattr("app.cache.policy.REFRESH_SECONDS", 0)
         after = client.get(OVERALL)
 
     assert meanwhile.content == first.content != after.content

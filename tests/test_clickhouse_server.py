@@ -19,9 +19,9 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Secret, Settings
-from app.warehouse.connection import MOST_ROWS
-from app.warehouse.errors import QueryFailedError, WarehouseUnavailableError
-from app.warehouse.server import ANSWER_SECONDS, Server, ServerReader, server_address
+from app.warehouse.engines.connection import MOST_ROWS
+from app.warehouse.engines.errors import QueryFailedError, WarehouseUnavailableError
+from app.warehouse.engines.server import ANSWER_SECONDS, Server, ServerReader, server_address
 from tests.support.answers import assert_problem, body, eventually
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import NOON, Dataset
@@ -110,7 +110,7 @@ async def test_every_fault_is_an_error_of_ours_and_passes(
     reader = server_of(facade, user).reader()
     if connected:
         assert list(map(len, await reader.query(ROWS, {"n": 900}))) == [900]
-    monkeypatch.setattr("app.warehouse.server.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("app.warehouse.engines.server.ANSWER_SECONDS", 0.5)
     with facade.broken(**fault):
         for _ in range(2):
             with pytest.raises(WarehouseUnavailableError):

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from litestar.testing import TestClient
 
-from app.warehouse.demo import load_demo
+from app.warehouse.loading.demo import load_demo
 from tests.support.dataset import Dataset
 from tests.support.server import served
 

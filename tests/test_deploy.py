@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.warehouse.tables import migrations, rendered
+from app.warehouse.loading.migrations import migrations, rendered
 from tests.support.clickhouse_users import USERS as FACADE_USERS
 from tests.support.events import event, write_jsonl
 from tests.support.facade import running_facade

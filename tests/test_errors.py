@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver import exceptions as driver
 
-from app.warehouse.errors import (
+from app.warehouse.engines.errors import (
     QueryFailedError,
     WarehouseError,
     WarehouseUnavailableError,
     translate,
     translated,
 )
-from app.warehouse.server import READERS
+from app.warehouse.engines.server import READERS
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -155,7 +155,7 @@ def test_the_next_request_after_a_failure_is_answered(dataset: Dataset) -> None:
 def test_a_query_that_takes_too_long_is_a_503_to_be_tried_again(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.warehouse.embedded.QUERY_SECONDS", 1)
+    monkeypatch.setattr("app.warehouse.engines.embedded.QUERY_SECONDS", 1)
     monkeypatch.setitem(READERS, "max_execution_time", 1)
     dataset.load(event(project=name) for name in "abc")
     with dataset.client() as client:

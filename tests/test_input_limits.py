@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.warehouse import embedded
+from app.warehouse.engines import embedded
 from tests.support.answers import assert_bad, body
 from tests.support.dataset import Dataset
 from tests.support.events import event

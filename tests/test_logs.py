@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.logs import JSONLines, Text, chosen_format, configure, request_id
+from app.serving.logs import JSONLines, Text, chosen_format, configure, request_id
 from app.settings import Secret, Settings
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -145,7 +145,7 @@ def test_a_failed_query_has_one_line_with_its_name(dataset: Dataset, caplog: pyt
         dataset.query("DROP TABLE downloads_daily SYNC")
         with caplog.at_level(logging.WARNING, logger="app.warehouse"):
             assert client.get("/api/packages/numpy/python_minor?version=3.13").status_code == 500
-    (line,) = [line for line in caplog.records if line.name == "app.warehouse.named"]
+    (line,) = [line for line in caplog.records if line.name == "app.warehouse.reading.query_metrics"]
 
     assert line.query == "series"  # type: ignore[attr-defined]
     assert 0 <= line.seconds < 60  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-import app.server
+import app.serving.protocol
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.raw_http import Answer, exchange, get, read_answers, served
@@ -82,8 +82,8 @@ CORPUS: dict[str, tuple[bytes, list[int]]] = {
     "a parameter, repeated": (request(NUMPY + b"?period=day&period=week") + LAST, [400, 200]),
     "a parameter, repeated without end": (request(NUMPY + b"?" + b"period=day&" * 5_000) + LAST, [400, 200]),
     "parameters of nobody": (request(NUMPY + b"?" + b"&".join(b"%d=" % n for n in range(5_000))) + LAST, [400, 200]),
-    "the longest URL": (request(b"/health?x=".ljust(app.server.MAX_URL_BYTES, b"x")) + LAST, [200, 200]),
-    "a longer URL": (request(b"/health?x=".ljust(app.server.MAX_URL_BYTES + 1, b"x")), [414]),
+    "the longest URL": (request(b"/health?x=".ljust(app.serving.protocol.MAX_URL_BYTES, b"x")) + LAST, [200, 200]),
+    "a longer URL": (request(b"/health?x=".ljust(app.serving.protocol.MAX_URL_BYTES + 1, b"x")), [414]),
     "an endless URL": (b"GET /" + b"x" * 5_000_000, [414]),
     # headers
     "no host": (request(headers=b"X: x\r\n") + LAST, [400]),
@@ -104,10 +104,16 @@ CORPUS: dict[str, tuple[bytes, list[int]]] = {
     "a header on two lines": (request(headers=HOST + b"X: a\r\n b\r\n"), [400]),
     "a header without its line's end": (request(headers=HOST + b"X: a\rY: b\r\n"), [400]),
     "lines without a carriage return": (b"GET /health HTTP/1.1\nHost: x\n\n", [400]),
-    "as many headers as may be": (request(headers=HOST + b"X: x\r\n" * (app.server.MAX_HEADERS - 1)) + LAST, [200] * 2),
-    "too many headers": (request(headers=HOST + b"X: x\r\n" * app.server.MAX_HEADERS), [431]),
+    "as many headers as may be": (
+        request(headers=HOST + b"X: x\r\n" * (app.serving.protocol.MAX_HEADERS - 1)) + LAST,
+        [200] * 2,
+    ),
+    "too many headers": (request(headers=HOST + b"X: x\r\n" * app.serving.protocol.MAX_HEADERS), [431]),
     "a long header": (request(headers=HOST + b"X: " + b"x" * 30_000 + b"\r\n") + LAST, [200, 200]),
-    "too long a header": (request(headers=HOST + b"X: " + b"x" * app.server.MAX_HEADER_BYTES + b"\r\n"), [431]),
+    "too long a header": (
+        request(headers=HOST + b"X: " + b"x" * app.serving.protocol.MAX_HEADER_BYTES + b"\r\n"),
+        [431],
+    ),
     "an endless header": (b"GET /health HTTP/1.1\r\nX: " + b"x" * 5_000_000, [431]),
     "endless headers": (b"GET /health HTTP/1.1\r\n" + b"X: x\r\n" * 500_000, [431]),
     "an endless name of a header": (b"GET /health HTTP/1.1\r\n" + b"x" * 5_000_000, [431]),
@@ -246,7 +252,7 @@ def test_damaged_requests(port: int) -> None:
 
 
 def test_half_a_request_has_so_long_to_become_one(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.server, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(app.serving.protocol, "REQUEST_SECONDS", 0.2)
     half = request(NUMPY)[:-10]
 
     assert exchange(port, b"") == []
@@ -262,7 +268,7 @@ def test_half_a_request_has_so_long_to_become_one(port: int, monkeypatch: pytest
 @pytest.mark.parametrize("piece", [b"X: x\r\n", b"x", b"\r\n"])
 def test_who_sends_slowly_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
     """A little now and then for ever: of a head, of a URL, or nothing but empty lines."""
-    monkeypatch.setattr(app.server, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(app.serving.protocol, "REQUEST_SECONDS", 0.3)
     begun = {b"X: x\r\n": b"GET /health HTTP/1.1\r\n", b"x": b"GET /", b"\r\n": b""}[piece]
     with socket.create_connection(("127.0.0.1", port), timeout=0.05) as connection:
         connection.sendall(begun)
@@ -281,7 +287,7 @@ def test_who_sends_slowly_is_not_waited_for(port: int, monkeypatch: pytest.Monke
 
 def test_who_reads_nothing_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than the kernel takes for it: the server stops taking requests, and then ends the connection."""
-    monkeypatch.setattr(app.server, "UNREAD_SECONDS", 0.3)
+    monkeypatch.setattr(app.serving.protocol, "UNREAD_SECONDS", 0.3)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", port))
@@ -304,7 +310,7 @@ def test_who_sends_no_more_gets_the_answer_still(port: int) -> None:
 
 def test_there_is_an_end_to_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond as many as may be, each gets a 503 that says when to come again; beyond twice as many, nothing."""
-    monkeypatch.setattr(app.server, "most_connections", lambda: 4)
+    monkeypatch.setattr(app.serving.protocol, "most_connections", lambda: 4)
     with ExitStack() as stack:
         held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(4)]
         for connection in held:

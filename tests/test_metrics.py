@@ -15,8 +15,8 @@ import yaml
 from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.counts import SECONDS, Histogram
 from app.main import ROUTES
+from app.serving.counters import SECONDS, Histogram
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
 from tests.support.dataset import NOON, Dataset

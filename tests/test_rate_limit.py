@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.front import limiter
-from app.front.limiter import Limiter, network
+from app.serving import rate_limiter as limiter
+from app.serving.rate_limiter import Limiter, network
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
 from tests.support.dataset import Dataset

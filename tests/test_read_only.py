@@ -39,7 +39,7 @@ def contained(tmp_path: Path) -> dict[str, str]:
         LOCAL_INDEX_CACHE_DIR=str(tmp_path / "cache"),
     )
     tools = all(map(shutil.which, ("unshare", "setpriv", "mount", "mountpoint")))
-    works = [*inside(sys.executable, "-c", "import app.cli")]
+    works = [*inside(sys.executable, "-c", "import app.cli.commands")]
     if os.geteuid() or not tools or subprocess.run(works, env=variables, capture_output=True, check=False).returncode:
         pytest.skip("needs root and the right to mount: the server runs where only two folders can be written")
     return variables

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import main
+from app.cli.commands import main
 from app.main import ROUTES
 from app.settings import Settings
-from app.warehouse.sources import BIGQUERY_COLUMNS, CLICKHOUSE_COLUMNS
+from app.warehouse.loading.files import BIGQUERY_COLUMNS, CLICKHOUSE_COLUMNS
 
 STATIC = "/static/"
 """What pages are made of is no endpoint."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.logs import JSONLines
+from app.serving.logs import JSONLines
 from tests.support.dataset import Dataset
 from tests.support.events import event
 
@@ -64,7 +64,7 @@ def test_log_lines_have_it(dataset: Dataset, caplog: pytest.LogCaptureFixture) -
         logging.getLogger("app").removeHandler(handler)
 
     assert [line["logger"] for line in lines if line.get("request_id") == "the-one"] == [
-        "app.warehouse.named",
+        "app.warehouse.reading.query_metrics",
         "app.api.errors",
     ]
 

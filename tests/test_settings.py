@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from app.settings import Secret, SettingError, Settings
-from app.warehouse.connect import open_engine
-from app.warehouse.embedded import embedded_folder
+from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.embedded import embedded_folder
 
 README = Path(__file__).parents[1] / "README.md"
 VARIABLES = [field.name.upper() for field in msgspec.structs.fields(Settings)]

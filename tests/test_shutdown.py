@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import SHUTDOWN_SECONDS
-from app.warehouse.errors import WarehouseUnavailableError
+from app.cli.commands import SHUTDOWN_SECONDS
+from app.warehouse.engines.errors import WarehouseUnavailableError
 from tests.discovery.stub import Stub, running_stub
 from tests.support.ecosystem import environment_of
 from tests.support.events import event, write_jsonl
@@ -117,7 +117,7 @@ def test_no_request_in_flight_is_lost(folder: Path, tmp_path: Path, stub: Stub, 
 
 HANGING = """
 import asyncio, sys, uvicorn
-from app.server import Protocol
+from app.serving.protocol import Protocol
 
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app.front.lifetime import REFRESH_SECONDS
-from app.front.versions import GIVE_UP_SECONDS
-from app.warehouse.clickpy import ClickPy
-from app.warehouse.connection import QUERY_SECONDS
-from app.warehouse.rollup import Rollup
+from app.cache.data_versions import GIVE_UP_SECONDS
+from app.cache.policy import REFRESH_SECONDS
+from app.warehouse.engines.connection import QUERY_SECONDS
+from app.warehouse.reading.clickpy import ClickPy
+from app.warehouse.reading.rollup import Rollup
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -27,8 +27,8 @@ BUSY = "too many questions about downloads are being answered at the moment"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks often, and does not wait long: the order of events is the same."""
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.2)
-    monkeypatch.setattr("app.front.versions.LATE_SECONDS", 0.3)
+    monkeypatch.setattr("app.warehouse.reading.rollup.Rollup.published_seconds", 0.2)
+    monkeypatch.setattr("app.cache.data_versions.LATE_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ async def test_who_waits_for_a_clickhouse_that_hangs_is_told(loaded: Dataset) ->
 
 
 async def test_who_waits_for_what_is_published_is_told(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.05)
+    monkeypatch.setattr("app.warehouse.reading.rollup.Rollup.published_seconds", 0.05)
     async with faulty(loaded.app()) as (client, clickhouse):
         await client.get(NUMPY)
         clickhouse.mode = "hanging"
@@ -143,8 +143,8 @@ async def test_while_it_is_away_no_client_makes_it_be_asked(loaded: Dataset) -> 
 
 
 async def test_looks_that_hung_are_forgotten_when_it_is_back(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.front.versions.GIVE_UP_SECONDS", 2)
-    monkeypatch.setattr("app.front.versions.AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("app.cache.data_versions.GIVE_UP_SECONDS", 2)
+    monkeypatch.setattr("app.cache.data_versions.AGAIN_SECONDS", 0.1)
     async with faulty(loaded.app()) as (client, clickhouse):
         versions = client._transport.app.state.answers.finder.versions  # type: ignore[attr-defined]
         await client.get(NUMPY)
@@ -152,7 +152,7 @@ async def test_looks_that_hung_are_forgotten_when_it_is_back(loaded: Dataset, mo
         await until_marked(client, NUMPY, True)
         await asyncio.sleep(0.5)
         # From now on a look succeeds, and the next one comes much later than those that hang give up.
-        monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 30.0)
+        monkeypatch.setattr("app.warehouse.reading.rollup.Rollup.published_seconds", 30.0)
         clickhouse.mode = "well"
         await until(lambda: not versions.is_away)
         seen = set()
@@ -166,7 +166,7 @@ async def test_looks_that_hung_are_forgotten_when_it_is_back(loaded: Dataset, mo
 
 
 async def test_one_failure_is_not_an_outage(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 30.0)
+    monkeypatch.setattr("app.warehouse.reading.rollup.Rollup.published_seconds", 30.0)
     async with faulty(loaded.app()) as (client, clickhouse):
         clickhouse.mode = "refusing"
         failed = await client.get(NUMPY)
@@ -181,7 +181,7 @@ async def test_an_answer_of_the_day_before_is_better_than_none(
     loaded: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Rollup, "refreshed_at_once", 0)
-    monkeypatch.setattr("app.front.lifetime.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("app.cache.policy.REFRESH_SECONDS", 0)
     async with faulty(loaded.app()) as (client, clickhouse):
         versions = client._transport.app.state.answers.finder.versions  # type: ignore[attr-defined]
         before, first = await client.get(NUMPY), versions.current
@@ -208,7 +208,7 @@ async def test_so_many_questions_at_once_and_the_rest_in_turn(loaded: Dataset) -
 
 
 async def test_slow_questions_slow_no_other(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.turns.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("app.warehouse.reading.query_limiter.WAIT_SECONDS", 0.2)
     async with faulty(loaded.app(max_queries=2)) as (client, clickhouse):
         known = await client.get(NUMPY)
         clickhouse.slow_seconds = WAIT_SECONDS
@@ -227,7 +227,7 @@ async def test_slow_questions_slow_no_other(loaded: Dataset, monkeypatch: pytest
 
 
 async def test_the_queue_has_an_end(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.turns.MOST_WAITING", 5)
+    monkeypatch.setattr("app.warehouse.reading.query_limiter.MOST_WAITING", 5)
     async with faulty(loaded.app(max_queries=1)) as (client, clickhouse):
         await client.get(NUMPY)
         clickhouse.slow_seconds = 0.2
@@ -241,7 +241,7 @@ async def test_the_queue_has_an_end(loaded: Dataset, monkeypatch: pytest.MonkeyP
 async def test_ready_while_anything_can_be_answered(
     loaded: Dataset, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:
-    monkeypatch.setattr("app.front.versions.GIVE_UP_SECONDS", 0.5)
+    monkeypatch.setattr("app.cache.data_versions.GIVE_UP_SECONDS", 0.5)
     async with faulty(loaded.app()) as (client, clickhouse):
         clickhouse.mode = mode
         nothing = await client.get("/health?deep=1")

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from app.stats.windows import (
+from app.windows import (
     Period,
     Window,
     days_behind,

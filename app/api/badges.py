@@ -9,17 +9,17 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers
 from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
+from app.api.responses import Answers
 from app.api.routes import endpoint
+from app.cache.response import JSON, NO_STORE, Answer, Body
+from app.cache.store import Kept
 from app.charts.badge import Badge, Style, downloads_in, shields, svg
-from app.front.answer import JSON, NO_STORE, Answer, Body
-from app.front.store import Kept
 from app.stats.questions import NothingLoadedError, RecentQuestion, UnknownPackageError, recent, total
-from app.warehouse.errors import WarehouseUnavailableError
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.engines.errors import WarehouseUnavailableError
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 SVG = "image/svg+xml"
 KEPT_SECONDS = 3600

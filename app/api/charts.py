@@ -10,15 +10,15 @@ from litestar.params import FromPath
 from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, parse_query
 from app.api.routes import Drawing, endpoint
 from app.api.series import series_question
+from app.cache.response import JSON, Body
 from app.charts.chartjs import payload
 from app.charts.colours import Theme
 from app.charts.data import Chart, ChartType, Look, PictureFormat, chart_of
 from app.charts.render import Renderer
-from app.front.answer import JSON, Body
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, series, series_dates
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 MEDIA_TYPES: dict[PictureFormat, str] = {"png": "image/png", "svg": "image/svg+xml"}
 TYPES = {dimension.name: dimension for dimension in DIMENSIONS}

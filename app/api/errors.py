@@ -15,14 +15,14 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
+from app.cache.response import NO_STORE, PROBLEM, Body
 from app.charts.render import RenderError
-from app.discovery.errors import DiscoveryError
 from app.discovery.lookups import GitHubOffError
-from app.front.answer import NO_STORE, PROBLEM, Body
+from app.discovery.sources.errors import DiscoveryError
 from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
-from app.warehouse.connection import MOST_ROWS
-from app.warehouse.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
+from app.warehouse.engines.connection import MOST_ROWS
+from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
 
 RETRY_SECONDS = 5
 

@@ -11,14 +11,14 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.answers import Answers
 from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, NoQuery, parse_query
+from app.api.responses import Answers
 from app.api.routes import Services, Watched, endpoint
-from app.front.answer import Body
+from app.cache.response import Body
 from app.metrics import CONTENT_TYPE
-from app.stats.windows import days_behind, missing_days
-from app.warehouse.errors import NoTablesError, WarehouseError
+from app.warehouse.engines.errors import NoTablesError, WarehouseError
+from app.windows import days_behind, missing_days
 
 CONTRACT_SECONDS = 3600
 

@@ -12,22 +12,22 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.answers import Answers
 from app.api.errors import lasting_problem_body, problem, unavailable
 from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
+from app.api.responses import Answers
 from app.api.routes import Services, endpoint
-from app.discovery.entries import Entry
-from app.discovery.github import Document
-from app.discovery.index import Index, Query
+from app.cache.policy import SHORT_SECONDS
+from app.cache.response import JSON, Answer, Body
+from app.cache.store import Kept
+from app.discovery.index.entries import Entry
+from app.discovery.index.search import Index, Query
 from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
 from app.discovery.service import WHY_OFF, Discovery
-from app.front.answer import JSON, Answer, Body
-from app.front.lifetime import SHORT_SECONDS
-from app.front.store import Kept
+from app.discovery.sources.github import Document
 from app.stats.questions import NothingLoadedError
-from app.warehouse.errors import WarehouseError
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 FORMATS = {".md": "markdown", ".markdown": "markdown", ".rst": "restructuredtext"}
 SWITCH = {"true": True, "false": False}

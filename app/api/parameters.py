@@ -13,9 +13,9 @@ from msgspec import Meta, inspect
 from app.charts.badge import COLOUR_PATTERN, COLOUR_RULE, Style
 from app.charts.colours import Theme
 from app.charts.data import ChartType
-from app.discovery.index import Sort
+from app.discovery.index.search import Sort
 from app.names import NAME_RULE, PREFIX_RULE, ImpossibleNameError, normalise, normalise_prefix
-from app.stats.windows import Granularity, Period
+from app.windows import Granularity, Period
 
 MAX_BATCH = 500
 MAX_TOP = 1000

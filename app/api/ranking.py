@@ -6,13 +6,13 @@ import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.answers import Answers
 from app.api.parameters import SearchQuery, TopQuery, name_prefix, parse_query
+from app.api.responses import Answers
 from app.api.routes import endpoint
-from app.front.answer import JSON, Body
+from app.cache.response import JSON, Body
 from app.stats.questions import SearchQuestion, TopQuestion, search, top
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 
 @endpoint("/api/top", TopQuery)

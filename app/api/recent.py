@@ -8,14 +8,14 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers
 from app.api.errors import lasting_problem_body
 from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
+from app.api.responses import Answers
 from app.api.routes import Services, endpoint
+from app.cache.policy import SHORT_SECONDS
+from app.cache.response import JSON, Answer, Body
+from app.cache.store import Kept
 from app.discovery.metadata import Metadata, metadata_of
-from app.front.answer import JSON, Answer, Body
-from app.front.lifetime import SHORT_SECONDS
-from app.front.store import Kept
 from app.stats.questions import (
     Recent,
     RecentQuestion,
@@ -24,9 +24,9 @@ from app.stats.questions import (
     recent,
     summary,
 )
-from app.stats.windows import Period
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
+from app.windows import Period
 
 
 class OneRecentQuestion(msgspec.Struct, frozen=True):

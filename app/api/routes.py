@@ -9,8 +9,8 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap
 
-from app.api.answers import Answers
 from app.api.parameters import NoQuery
+from app.api.responses import Answers
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.metrics import Metrics

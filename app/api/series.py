@@ -12,7 +12,6 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from app.api.answers import Answers
 from app.api.parameters import (
     ChartedQuery,
     CountryQuery,
@@ -26,12 +25,13 @@ from app.api.parameters import (
     package_name,
     parse_query,
 )
+from app.api.responses import Answers
 from app.api.routes import endpoint
-from app.front.answer import CSV, JSON, Body
+from app.cache.response import CSV, JSON, Body
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 QUERIES: dict[str, type[SeriesQuery]] = {
     "mirrors": OverallQuery,

@@ -12,7 +12,7 @@ from app.charts.colours import Theme
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import NULL_CATEGORY
 from app.stats.questions import SeriesQuestion, SeriesRow
-from app.stats.windows import Granularity
+from app.windows import Granularity
 
 ChartType = Literal["line", "bar"]
 PictureFormat = Literal["png", "svg"]

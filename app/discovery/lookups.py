@@ -9,11 +9,11 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from app.discovery.errors import DiscoveryError
-from app.discovery.github import Document, GitHub, Repository
-from app.discovery.kept import Kept
-from app.discovery.pypi import Project, PyPI
+from app.discovery.cache import Kept
 from app.discovery.repository_names import RepositoryName
+from app.discovery.sources.errors import DiscoveryError
+from app.discovery.sources.github import Document, GitHub, Repository
+from app.discovery.sources.pypi import Project, PyPI
 from app.names import ALL_PACKAGES
 from app.settings import Settings
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from app.discovery.entries import licence_of
+from app.discovery.index.entries import licence_of
 from app.discovery.lookups import About
 
 

@@ -6,13 +6,13 @@ from typing import Literal
 
 import msgspec
 
-from app.discovery.entries import Entry, make_entry, with_counts_of
-from app.discovery.index import Index
+from app.discovery.index.entries import Entry, make_entry, with_counts_of
+from app.discovery.index.search import Index
 from app.discovery.lookups import About
-from app.discovery.pypi import Release
+from app.discovery.sources.pypi import Release
 from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 Unavailable = Literal["pypi", "github", "clickhouse"]
 

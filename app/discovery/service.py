@@ -13,21 +13,21 @@ from typing import Literal
 
 import msgspec
 
-from app.discovery.build import Plan, find_members, make_index
-from app.discovery.errors import DiscoveryError, QuotaSpentError
-from app.discovery.github import Document, GitHub
-from app.discovery.http import open_session
-from app.discovery.index import Index
-from app.discovery.kept import Kept
+from app.discovery.cache import Kept
+from app.discovery.index.build import Plan, find_members, make_index
+from app.discovery.index.file import Scope, Store
+from app.discovery.index.search import Index
 from app.discovery.lookups import Lookups
-from app.discovery.patience import PATIENCE_SECONDS, PatientLookups, at_most
-from app.discovery.pypi import PyPI
 from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName
-from app.discovery.store import Scope, Store
+from app.discovery.sources.errors import DiscoveryError, QuotaSpentError
+from app.discovery.sources.github import Document, GitHub
+from app.discovery.sources.http import open_session
+from app.discovery.sources.pypi import PyPI
+from app.discovery.timed_lookups import PATIENCE_SECONDS, PatientLookups, at_most
 from app.settings import SettingError, Settings
 from app.stats.questions import NothingLoadedError, Popularity, popularity
-from app.warehouse.errors import WarehouseError
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.reading.warehouse import Warehouse
 
 FIRST_RETRY_SECONDS = 60
 """After a build that failed or had no downloads; each further one doubles it, up to the usual interval."""

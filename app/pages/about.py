@@ -12,19 +12,19 @@ from markupsafe import Markup
 from app.api.packages import known_package
 from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.routes import Services
-from app.discovery.errors import DiscoveryError
-from app.discovery.github import Document
+from app.cache.policy import SHORT_SECONDS
+from app.cache.response import Body
 from app.discovery.lookups import GitHubOffError
 from app.discovery.package import Downloads, PackageQuestion, downloads_of
 from app.discovery.service import Discovery
-from app.front.answer import Body
-from app.front.lifetime import SHORT_SECONDS
+from app.discovery.sources.errors import DiscoveryError
+from app.discovery.sources.github import Document
 from app.pages.fill import html
 from app.pages.readme import is_markdown, readme_html
 from app.pages.routes import lasting_error_page, page
 from app.stats.questions import NothingLoadedError
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 RELEASES = 8
 """The newest ones are listed."""

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.answers import Answers
+from app.api.responses import Answers
 from app.api.routes import endpoint
 from app.pages.fill import html
 from app.pages.routes import page

@@ -9,16 +9,16 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers
 from app.api.charts import charted_series, drawn_chart
 from app.api.parameters import parse_query
-from app.front.answer import Body
+from app.api.responses import Answers
+from app.cache.response import Body
 from app.pages.fill import html
 from app.pages.parameters import EmbedQuery
 from app.pages.routes import lasting_framed_error_page, page
 from app.stats.questions import SeriesQuestion
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
 
 
 class EmbedQuestion(msgspec.Struct, frozen=True):

@@ -10,10 +10,10 @@ from litestar.di import NamedDependency
 from app.api.packages import keep_with_index
 from app.api.parameters import parse_query
 from app.api.routes import Services
-from app.discovery.index import Index, Query, Sort
-from app.front.answer import Answer, Body
-from app.front.lifetime import SHORT_SECONDS
-from app.front.store import Kept
+from app.cache.policy import SHORT_SECONDS
+from app.cache.response import Answer, Body
+from app.cache.store import Kept
+from app.discovery.index.search import Index, Query, Sort
 from app.pages.fill import html
 from app.pages.parameters import ExploreQuery
 from app.pages.routes import page

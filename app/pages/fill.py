@@ -6,8 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.cache.response import Body
 from app.charts.badge import short
-from app.front.answer import Body
 from app.pages import words
 from app.pages.security import security_headers
 from app.pages.static_files import static_url

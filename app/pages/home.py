@@ -7,18 +7,18 @@ import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.answers import Answers
 from app.api.parameters import parse_query
-from app.front.answer import Body
+from app.api.responses import Answers
+from app.cache.response import Body
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
 from app.pages.fill import html
 from app.pages.parameters import HomeQuery
 from app.pages.routes import lasting_error_page, page
 from app.stats.changes import ChangesQuestion, change_of, changes
 from app.stats.questions import Ranked, SearchQuestion, TopQuestion, newest_day, popularity, search, top
-from app.stats.windows import TREND_WEEKS
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
+from app.windows import TREND_WEEKS
 
 MOST_DOWNLOADED = 25
 CONSIDERED = 100

@@ -8,9 +8,9 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.answers import Answers
 from app.api.parameters import package_name, parse_query
-from app.front.answer import Body
+from app.api.responses import Answers
+from app.cache.response import Body
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 from app.pages.figures import figures_of
 from app.pages.fill import html
@@ -19,9 +19,9 @@ from app.pages.routes import lasting_error_page, page
 from app.pages.sparkline import sparkline
 from app.stats.changes import ChangesQuestion, change_of, changes
 from app.stats.questions import Recent, RecentQuestion, newest_day, popularity, recent
-from app.stats.windows import TREND_WEEKS, last_days, last_period, one_before
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
+from app.windows import TREND_WEEKS, last_days, last_period, one_before
 
 COMPARED = 7
 """Packages beside the page's own, at most: more lines nobody tells apart."""

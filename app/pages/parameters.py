@@ -8,8 +8,8 @@ from msgspec import Meta
 from app.api.parameters import MAX_PAGE, ChartedQuery
 from app.charts.colours import Theme
 from app.charts.data import ChartType
-from app.discovery.index import Sort
-from app.stats.windows import Granularity
+from app.discovery.index.search import Sort
+from app.windows import Granularity
 
 FormText = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Ticked = Literal["", "true"]

@@ -13,7 +13,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from app.discovery.github import Document
+from app.discovery.sources.github import Document
 
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 

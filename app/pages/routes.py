@@ -12,7 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from app.api.errors import PROBLEMS, as_problem, lasting_problem
 from app.api.parameters import NoQuery
 from app.api.routes import endpoint
-from app.front.answer import NO_STORE, Body
+from app.cache.response import NO_STORE, Body
 from app.pages.fill import HTML, fill
 from app.pages.security import security_headers
 

@@ -13,9 +13,9 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.answers import Answers
+from app.api.responses import Answers
 from app.api.routes import endpoint
-from app.front.answer import Body
+from app.cache.response import Body
 
 FOLDER = Path(__file__).parent / "static"
 FOREVER = "public, max-age=31536000, immutable"

@@ -7,9 +7,9 @@ import msgspec
 
 from app.stats.dimensions import MIRRORS
 from app.stats.questions import Popularity, SeriesQuestion, newest_day, series
-from app.stats.windows import TREND_WEEKS, Window, a_week_before, days_of, last_period, one_before
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
+from app.windows import TREND_WEEKS, Window, a_week_before, days_of, last_period, one_before
 
 SHIFTING = ("python_minor", "system", "installer", "version", "country")
 """The dimensions in which shares are compared."""

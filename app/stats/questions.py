@@ -10,7 +10,9 @@ import msgspec
 
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import MIRRORS
-from app.stats.windows import (
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
+from app.windows import (
     Granularity,
     Period,
     Window,
@@ -21,8 +23,6 @@ from app.stats.windows import (
     requested,
     trend_windows,
 )
-from app.warehouse.layout import Published
-from app.warehouse.warehouse import Warehouse
 
 SUMMARY_DIMENSIONS = ("overall", "system", "python_major", "python_minor", "installer")
 

@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from app.discovery.github import GitHub
-from app.discovery.http import open_session
-from app.discovery.pypi import PyPI
+from app.discovery.sources.github import GitHub
+from app.discovery.sources.http import open_session
+from app.discovery.sources.pypi import PyPI
 from app.settings import Secret
 from tests.discovery.stub import Stub, running_stub
 

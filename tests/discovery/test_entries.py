@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from app.discovery.entries import Entry, GitHubFacts, make_entry
-from app.discovery.github import Repository
-from app.discovery.pypi import Project, Release
+from app.discovery.index.entries import Entry, GitHubFacts, make_entry
+from app.discovery.sources.github import Repository
+from app.discovery.sources.pypi import Project, Release
 from app.stats.questions import Popularity
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)

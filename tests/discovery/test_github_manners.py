@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.discovery.errors import (
+from app.discovery.repository_names import RepositoryName
+from app.discovery.sources.errors import (
     AnswerTooLargeError,
     BadTokenError,
     DiscoveryError,
@@ -17,9 +18,8 @@ from app.discovery.errors import (
     RefusedError,
     SourceUnavailableError,
 )
-from app.discovery.github import GitHub, Quota
-from app.discovery.http import open_session
-from app.discovery.repository_names import RepositoryName
+from app.discovery.sources.github import GitHub, Quota
+from app.discovery.sources.http import open_session
 from app.settings import Secret
 from tests.discovery.conftest import TOKEN, Clock
 from tests.discovery.stub import Stub

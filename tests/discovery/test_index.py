@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from app.discovery.entries import Entry, GitHubFacts
-from app.discovery.index import Index, Query
+from app.discovery.index.entries import Entry, GitHubFacts
+from app.discovery.index.search import Index, Query
 
 BUILT_AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """What was looked up is kept within bounds, the values used last."""
 
-from app.discovery.kept import Kept
+from app.discovery.cache import Kept
 
 
 def lookups(max_entries: int, max_bytes: int, asked: list[str]) -> Kept[str, bytes]:

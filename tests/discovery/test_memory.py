@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from yarl import URL
 
-from app.discovery.http import Answer
-from app.discovery.memory import KnownAnswers, Missing
+from app.discovery.sources.etag_cache import KnownAnswers, Missing
+from app.discovery.sources.http import Answer
 
 
 def answer(size: int) -> Answer:

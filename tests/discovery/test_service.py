@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.discovery.build import depends_on
-from app.discovery.index import Query
+from app.discovery.index.build import depends_on
+from app.discovery.index.file import FILE
+from app.discovery.index.search import Query
 from app.discovery.service import Discovery, make_plan
-from app.discovery.store import FILE
 from app.settings import Secret, SettingError, Settings
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.reading.warehouse import Warehouse
 from tests.discovery.stub import Stub
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -202,7 +202,7 @@ FAULTS: dict[str, Callable[[Stub], None]] = {
 async def test_the_first_build_survives_a_fault(
     fault: str, ecosystem: Stub, loaded: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.discovery.github_api.TOKEN_REFUSED_FOR", timedelta(0))
+    monkeypatch.setattr("app.discovery.sources.github_api.TOKEN_REFUSED_FOR", timedelta(0))
     FAULTS[fault](ecosystem)
     async with discovering(loaded, settings) as discovery:
         await until(lambda: discovery.status().last_error)

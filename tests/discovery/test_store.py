@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.discovery.entries import Entry, GitHubFacts
-from app.discovery.index import Index
-from app.discovery.store import FILE, SET_ASIDE, Scope, Store
+from app.discovery.index.entries import Entry, GitHubFacts
+from app.discovery.index.file import FILE, SET_ASIDE, Scope, Store
+from app.discovery.index.search import Index
 
 AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
 SCOPE = Scope(("flet",), "flet-dev/flet", "packages", 30)

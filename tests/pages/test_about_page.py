@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.discovery.github import Document
+from app.discovery.sources.github import Document
 from app.pages.readme import MAX_LENGTH, is_markdown, readme_html
 from tests.discovery.stub import Stub
 from tests.support.dataset import Dataset

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.clickpy import ClickPy
-from app.warehouse.journal import LoadedDay
+from app.warehouse.loading.journal import LoadedDay
+from app.warehouse.reading.clickpy import ClickPy
 from tests.support.dataset import Dataset
 from tests.support.oracle import categories, normalised, usable, utc_day
 

@@ -13,12 +13,12 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.warehouse.connection import Engine
-from app.warehouse.ingest import ingest
-from app.warehouse.journal import LoadedDay
-from app.warehouse.layout import Layout
-from app.warehouse.rollup import Rollup
-from app.warehouse.tables import migrate
+from app.warehouse.engines.connection import Engine
+from app.warehouse.loading.ingest import ingest
+from app.warehouse.loading.journal import LoadedDay
+from app.warehouse.loading.migrations import migrate
+from app.warehouse.reading.layout import Layout
+from app.warehouse.reading.rollup import Rollup
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import httpx
 from litestar import Litestar
 
-from app.warehouse.connection import NO_SETTINGS, Columns, Connection, Settings
-from app.warehouse.errors import WarehouseUnavailableError
+from app.warehouse.engines.connection import NO_SETTINGS, Columns, Connection, Settings
+from app.warehouse.engines.errors import WarehouseUnavailableError
 from tests.support.client import client_of
 
 Mode = Literal["well", "refusing", "hanging"]

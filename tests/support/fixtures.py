@@ -16,9 +16,9 @@ import pytest
 from litestar.testing import TestClient
 
 from app.settings import Secret, Settings
-from app.warehouse.connection import Engine
-from app.warehouse.embedded import Embedded
-from app.warehouse.server import Server, server_address
+from app.warehouse.engines.connection import Engine
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.server import Server, server_address
 from tests.discovery.stub import Stub, running_stub
 from tests.support.clickhouse_users import USERS
 from tests.support.clickpy import DIFFERENCES, PublicDataset

@@ -16,11 +16,11 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from litestar.testing import TestClient
 
-from app.discovery import patience
+from app.discovery import timed_lookups as patience
 from app.main import create_app
 from app.settings import Settings
-from app.warehouse.embedded import Embedded
-from app.warehouse.ingest import ingest
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.loading.ingest import ingest
 from tests.support.server import NOWHERE
 
 PATHS = [

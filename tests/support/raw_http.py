@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from litestar import Litestar
 
-from app.server import Protocol
+from app.serving.protocol import Protocol
 
 
 @contextmanager

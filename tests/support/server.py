@@ -17,7 +17,7 @@ from app.settings import Settings
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
 
-COMMAND = [sys.executable, "-m", "app.cli"]
+COMMAND = [sys.executable, "-m", "app.cli.commands"]
 REPOSITORY = Path(__file__).parents[2]
 START_SECONDS = 60
 NOWHERE = "http://127.0.0.1:9"

@@ -19,8 +19,8 @@ from typing import Any
 
 import psutil
 
-from app.cli import main
-from app.warehouse.embedded import Embedded
+from app.cli.commands import main
+from app.warehouse.engines.embedded import Embedded
 from tests.support.loader import answers, load
 from tests.support.server import REPOSITORY, environment
 

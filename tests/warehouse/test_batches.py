@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from app.warehouse import batches
-from app.warehouse.batches import Batches
-from app.warehouse.rollup import DAYS_TOGETHER, TOGETHER
+from app.warehouse.reading import batching as batches
+from app.warehouse.reading.batching import Batches
+from app.warehouse.reading.rollup import DAYS_TOGETHER, TOGETHER
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.faults import faulty

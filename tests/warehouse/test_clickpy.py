@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.warehouse.tables import SchemaError
+from app.warehouse.loading.migrations import SchemaError
 from tests.support.answers import assert_problem, assert_unknown, body, eventually
 from tests.support.clickpy import PublicDataset
 from tests.support.dataset import Dataset
@@ -391,7 +391,7 @@ def test_days_that_are_not_complete_are_not_shown(make_public: MakePublic) -> No
 
 
 def test_a_day_that_is_filled_later_gives_new_answers(make_public: MakePublic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.clickpy.ClickPy.published_seconds", 0.0)
+    monkeypatch.setattr("app.warehouse.reading.clickpy.ClickPy.published_seconds", 0.0)
     public = make_public()
     public.fill(busy(1, 10) + busy(0, 6))
     with public.client() as client:

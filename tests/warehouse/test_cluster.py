@@ -17,10 +17,10 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Secret, Settings
-from app.warehouse.ingest import ingest
-from app.warehouse.journal import sweep_superseded
-from app.warehouse.server import Server, server_address
-from app.warehouse.tables import REPLICATED_EVERYWHERE, REPLICATED_SHARD, cluster_of, migrations, rendered
+from app.warehouse.engines.server import Server, server_address
+from app.warehouse.loading.ingest import ingest
+from app.warehouse.loading.journal import sweep_superseded
+from app.warehouse.loading.migrations import REPLICATED_EVERYWHERE, REPLICATED_SHARD, cluster_of, migrations, rendered
 from tests.support.answers import body
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import NOON

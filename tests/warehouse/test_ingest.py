@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.warehouse.errors import InputError, WarehouseError
-from app.warehouse.examine import DayLoadedError
-from app.warehouse.journal import LoadedDay, sweep_superseded
-from app.warehouse.tables import migrate
+from app.warehouse.engines.errors import InputError, WarehouseError
+from app.warehouse.loading.examine import DayLoadedError
+from app.warehouse.loading.journal import LoadedDay, sweep_superseded
+from app.warehouse.loading.migrations import migrate
 from tests.support import files
 from tests.support.answers import body, eventually, series
 from tests.support.dataset import Dataset
@@ -222,8 +222,8 @@ def test_a_day_may_come_in_several_files_of_a_call(dataset: Dataset, tmp_path: P
 LOAD_AND_PRINT = """
 import sys
 from pathlib import Path
-from app.warehouse.embedded import Embedded
-from app.warehouse.ingest import ingest
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.loading.ingest import ingest
 engine = Embedded(Path(sys.argv[1]), "pypi")
 ingest(engine.client, sys.argv[2:])
 with engine.client() as client:
@@ -560,7 +560,7 @@ def test_rows_that_were_superseded_are_swept_once_they_are_old_enough(dataset: D
 
 def test_readers_see_the_old_days_or_the_new_ones(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """While two days are replaced over and over, no answer mixes one load with another, or has a day of neither."""
-    monkeypatch.setattr("app.warehouse.rollup.Rollup.published_seconds", 0.0)
+    monkeypatch.setattr("app.warehouse.reading.rollup.Rollup.published_seconds", 0.0)
 
     def load(number: int) -> None:
         events = [event(f"2026-03-{day} 12:00:00 UTC", "numpy", version=str(number)) for day in ("09", "10")]

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from app.warehouse import place
-from app.warehouse.errors import InputError, WarehouseError
-from app.warehouse.ingest import ingest
-from app.warehouse.journal import abandon, announce
-from app.warehouse.place import SILENT_SECONDS, WriterBusyError
-from app.warehouse.progress import Progress
-from app.warehouse.tables import SchemaError
+from app.warehouse.engines.errors import InputError, WarehouseError
+from app.warehouse.loading import writer_lease as place
+from app.warehouse.loading.ingest import ingest
+from app.warehouse.loading.journal import abandon, announce
+from app.warehouse.loading.migrations import SchemaError
+from app.warehouse.loading.progress import Progress
+from app.warehouse.loading.writer_lease import SILENT_SECONDS, WriterBusyError
 from tests.support import files
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
@@ -64,7 +64,7 @@ def test_local_files_are_sent_as_they_are(
 PEAK = """
 import sys
 from pathlib import Path
-from app.cli import main
+from app.cli.commands import main
 try:
     main(["ingest", *sys.argv[1:]])
 finally:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from app.warehouse.embedded import Embedded
-from app.warehouse.errors import WarehouseInUseError
-from app.warehouse.ingest import ingest
-from app.warehouse.place import WriterBusyError
-from app.warehouse.progress import Progress
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.errors import WarehouseInUseError
+from app.warehouse.loading.ingest import ingest
+from app.warehouse.loading.progress import Progress
+from app.warehouse.loading.writer_lease import WriterBusyError
 from tests.support.answers import body, series
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
@@ -177,7 +177,7 @@ def test_a_second_writer_in_the_process_is_refused_and_the_first_is_none_the_wor
 HOLD = """
 import sys, time
 from pathlib import Path
-from app.warehouse.embedded import Embedded
+from app.warehouse.engines.embedded import Embedded
 engine = Embedded(Path(sys.argv[1]), "pypi")
 print("ready", flush=True)
 time.sleep(60)
@@ -204,8 +204,8 @@ def test_a_second_process_is_told_who_is_there_and_what_to_do(tmp_path: Path) ->
 OPEN = """
 import sys
 from pathlib import Path
-from app.warehouse.embedded import Embedded
-from app.warehouse.errors import WarehouseInUseError
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.errors import WarehouseInUseError
 try:
     Embedded(Path(sys.argv[1]), "pypi").close()
     print("opened")

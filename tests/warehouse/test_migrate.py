@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.warehouse.clickpy import ClickPy
-from app.warehouse.journal import LoadedDay
-from app.warehouse.statements import statement
-from app.warehouse.tables import SchemaError, migrate, migrations, rendered
+from app.warehouse.loading.journal import LoadedDay
+from app.warehouse.loading.migrations import SchemaError, migrate, migrations, rendered
+from app.warehouse.loading.statements import statement
+from app.warehouse.reading.clickpy import ClickPy
 from tests.support.answers import body, series
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -24,7 +24,7 @@ FIRST_RELEASE = {"001_downloads_daily", "002_overall_daily", "003_loads"}
 """What there was before schemas had numbers."""
 LOADING = [
     entry.name.removesuffix(".sql")
-    for entry in (files("app.warehouse") / "load").iterdir()
+    for entry in (files("app.warehouse.loading") / "sql").iterdir()
     if entry.name.endswith(".sql") and "{{on_cluster}}" in entry.read_text(encoding="utf-8")
 ]
 

@@ -10,9 +10,9 @@ from litestar.testing import TestClient
 
 from app.settings import Secret
 from app.stats.questions import Popularity, popularity
-from app.warehouse.errors import QueryFailedError
-from app.warehouse.server import Server, server_address
-from app.warehouse.warehouse import Warehouse
+from app.warehouse.engines.errors import QueryFailedError
+from app.warehouse.engines.server import Server, server_address
+from app.warehouse.reading.warehouse import Warehouse
 from tests.support.answers import body
 from tests.support.clickpy import PublicDataset
 from tests.support.dataset import Dataset

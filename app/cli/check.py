@@ -1,0 +1,82 @@
+"""What `pypistats-server check` looks at, in the order in which one thing needs the other."""
+
+import asyncio
+from datetime import datetime
+
+import msgspec
+
+from app.settings import Settings
+from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.connection import Engine
+from app.warehouse.engines.embedded import embedded_folder
+from app.warehouse.engines.errors import NoTablesError, WarehouseError
+from app.warehouse.loading.migrations import Schema
+from app.warehouse.reading.layout import Published
+from app.warehouse.reading.warehouse import Warehouse
+from app.windows import days_behind, missing_days
+
+MOST_SHOWN = 10
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    about: str
+    text: str
+    good: bool = True
+
+
+def check_everything(settings: Settings, now: datetime) -> list[Finding]:
+    """The findings, up to the first that makes the next impossible. Raises SettingError for an unusable URL."""
+    findings = [Finding("settings", _changed(settings))]
+    url = settings.clickhouse_url
+    if url.startswith("chdb:") and not (folder := embedded_folder(url)).is_dir():
+        return [*findings, Finding("connection", f"there is no folder {folder}; `ingest` makes it", good=False)]
+    try:
+        engine = open_engine(settings)
+    except WarehouseError as error:
+        return [*findings, Finding("connection", str(error), good=False)]
+    try:
+        with engine.client() as client:
+            findings.append(Finding("connection", f"ClickHouse {client.server_version} {engine.where}"))
+        layout, schema, published = asyncio.run(_published(engine))
+        findings.append(Finding("tables", f"all there, of the layout {layout}"))
+        if schema:
+            findings.append(Finding("schema", schema.advice or schema.state, good=not schema.advice))
+        return findings + _check_days(published, settings, now)
+    except NoTablesError as error:
+        return [*findings, Finding("tables", str(error), good=False)]
+    except WarehouseError as error:
+        about = "data" if findings[1:] else "connection"
+        return [*findings, Finding(about, str(error), good=False)]
+    finally:
+        engine.close()
+
+
+def _changed(settings: Settings) -> str:
+    """The settings that differ from their defaults; of secrets, only that they are set."""
+    return ", ".join(f"{name}={value}" for name, value in settings.changed().items()) or "all as by default"
+
+
+async def _published(engine: Engine) -> tuple[str, Schema | None, Published]:
+    """The layout of the tables, how their schema compares with this version's, and what the API would answer from."""
+    reader = engine.reader()
+    warehouse = Warehouse(reader)
+    try:
+        published = await warehouse.published()
+        return warehouse.layout.name, await warehouse.schema(), published
+    finally:
+        await reader.close()
+
+
+def _check_days(published: Published, settings: Settings, now: datetime) -> list[Finding]:
+    days = published.days
+    if not days:
+        return [Finding("newest day", "no day is loaded", good=False)]
+    behind = days_behind(days[-1], now)
+    newest = Finding("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
+    gaps = missing_days(days, settings.window_days)
+    shown = ", ".join(map(str, gaps[:MOST_SHOWN])) + (
+        f" and {len(gaps) - MOST_SHOWN} more" if gaps[MOST_SHOWN:] else ""
+    )
+    return [newest, Finding("days missing in the window", shown or "none", good=not gaps)]

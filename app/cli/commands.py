@@ -1,0 +1,247 @@
+"""The command: pypistats-server migrate | ingest | serve | check."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+import uvicorn
+from litestar import Litestar
+
+from app import __version__
+from app.cli.check import check_everything
+from app.cli.terminal import errors, loaded_table, output, progress_shown
+from app.main import create_app
+from app.serving.logs import configure, configure_command
+from app.serving.protocol import Protocol
+from app.settings import SettingError, Settings
+from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.connection import Engine
+from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.errors import InputError, WarehouseError
+from app.warehouse.loading.demo import DEMO_URL, load_demo
+from app.warehouse.loading.ingest import ingest as load_events
+from app.warehouse.loading.journal import SUPERSEDED_FOR, sweep_superseded
+from app.warehouse.loading.migrations import create_database
+from app.warehouse.loading.migrations import migrate as apply_migrations
+from app.warehouse.loading.progress import cancel
+
+SHUTDOWN_SECONDS = 10
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger("app.cli")  # whatever the module is called that was started
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pypistats-server")
+def main() -> None:
+    """PyPI download statistics from ClickHouse, as a JSON API."""
+    configure_command()
+
+
+@main.command()
+@click.argument("files", nargs=-1, metavar="FILE…")
+@click.option("--replace", is_flag=True, help="Load days that are loaded already anew.")
+@click.option("--demo", is_flag=True, help="Load synthetic downloads instead: what is missing of the last 180 days.")
+def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
+    """Load download events. Each day found in the FILEs becomes exactly what they say, all days at one instant.
+
+    A FILE is Parquet, JSON Lines or CSV (plain, .gz or .zst), a folder of such files, a shell pattern, or a URL
+    (https://, s3://, gs://) that ClickHouse reads itself; in the shape of BigQuery's file_downloads or of ClickHouse's
+    pypi.pypi.
+    """
+    if bool(files) == demo:
+        raise click.UsageError("give it one FILE or more" if not demo else "--demo takes no FILE")
+    with _plain_errors(), _engine(_settings()) as engine:
+        today = datetime.now(UTC).date()
+        with progress_shown() as report:
+            days = _interruptible(
+                engine,
+                lambda: (
+                    load_demo(engine.client, today, report)
+                    if demo
+                    else load_events(engine.client, files, replace=replace, report=report)
+                ),
+            )
+        with engine.client() as client:
+            # In an embedded engine nobody else can be reading: its folder is ours.
+            sweep_superseded(client, timedelta(0) if isinstance(engine, Embedded) else SUPERSEDED_FOR)
+        output.print(loaded_table(days) if days else "no day was missing")
+        if days and days[-1].date == today:
+            errors.print(f"{today} is not over yet (UTC): load it once more, with --replace, when it is")
+
+
+@main.command()
+def migrate() -> None:
+    """Make the tables, or bring them up to this version. It may be run again, and from several machines at once.
+
+    With CLICKHOUSE_CLUSTER, on all nodes of that cluster.
+    """
+    with _plain_errors():
+        settings = _settings()
+        if settings.clickhouse_cluster and settings.clickhouse_url.startswith("chdb:"):
+            raise SettingError("CLICKHOUSE_CLUSTER: an embedded ClickHouse is no cluster")
+        with _engine(settings) as engine:
+            with engine.client(database=None) as client:
+                create_database(client, settings.clickhouse_database, settings.clickhouse_cluster)
+            with engine.client() as client:
+                applied = apply_migrations(client, settings.clickhouse_cluster)
+    for name in applied:
+        output.print(f"applied {name}", markup=False)
+    output.print("the tables are of this version")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
+@click.option("--demo", is_flag=True, help=f"Serve synthetic downloads from {DEMO_URL}, made at the first start.")
+@click.option("--watch", type=click.Path(path_type=Path, file_okay=False), help="Load what is moved into this folder.")
+def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) -> None:
+    """Answer HTTP requests."""
+    with _plain_errors():
+        settings = _settings()
+        if demo:
+            settings = msgspec.structs.replace(settings, clickhouse_url=DEMO_URL)
+        log_config = configure(settings)
+        proxies = settings.proxies()
+        # Opened here too, and kept: what is wrong with it is said plainly, before uvicorn starts.
+        with _engine(settings) as engine:
+            if workers > 1:
+                _refuse_several(engine, settings, watch)
+            if demo:
+                with progress_shown() as report:
+                    _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
+                click.echo(_what_to_try(host, port))
+            facts = {"version": __version__, "workers": workers, "settings": settings.changed()}
+            logger.info("serving from ClickHouse %s", engine.where, extra=facts)
+            uvicorn.run(
+                # Each worker is a process of its own, and makes its app from the environment that all have.
+                "app.cli.commands:worker_app" if workers > 1 else create_app(settings, watch=watch),
+                factory=workers > 1,
+                workers=workers,
+                host=host,
+                port=port,
+                loop="auto",
+                http=Protocol,
+                ws="none",
+                log_config=log_config,
+                access_log=False,
+                server_header=False,
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=proxies,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
+
+
+@main.command()
+def check() -> None:
+    """Check settings, connection, tables and days; exit with 1 where something is wrong."""
+    with _plain_errors():
+        findings = check_everything(_settings(), datetime.now(UTC))
+    for finding in findings:
+        mark = "[green]ok   [/]" if finding.good else "[red]wrong[/]"
+        output.print(f"{mark} {finding.about}: ", end="")
+        output.print(finding.text, markup=False)
+    if not all(finding.good for finding in findings):
+        sys.exit(1)
+
+
+def _settings() -> Settings:
+    return Settings.from_environment(os.environ)
+
+
+@contextmanager
+def _engine(settings: Settings) -> Iterator[Engine]:
+    engine = open_engine(settings)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _refuse_several(engine: Engine, settings: Settings, watch: Path | None) -> None:
+    """Raise a SettingError for what more than one process cannot do."""
+    if isinstance(engine, Embedded):
+        raise SettingError("--workers: an embedded ClickHouse serves one process; more need a ClickHouse server")
+    if watch:
+        raise SettingError(
+            "--watch: one process loads at a time, so not with several --workers; "
+            "start one more server for it, on a port of its own"
+        )
+    if settings.metrics == "/metrics":
+        raise SettingError(
+            "METRICS=/metrics: each of several --workers counts for itself, and which of them answers is chance; "
+            "with METRICS=127.0.0.1:9100 each has a port of its own, from 9100 on"
+        )
+
+
+def worker_app() -> Litestar:
+    """The app of one of several workers."""
+    settings = _settings()
+    configure(settings)
+    return create_app(settings, is_one_of_several=True)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What a user can mend is one line on stderr and exit status 1; anything else is a bug, and shows its traceback."""
+    try:
+        yield
+    except (SettingError, InputError, WarehouseError) as error:
+        errors.print("[red]error:[/] ", end="")
+        errors.print(str(error), markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
+    """Load in a thread, so that Ctrl-C is heard: the engine's calls cannot be interrupted, only cancelled."""
+    outcome: list[Result] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(load())
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            ended.set()
+
+    # An event of our own: a Ctrl-C during Thread.join can make CPython 3.11 take a running thread for ended.
+    ended = threading.Event()
+    threading.Thread(target=run, name="load").start()
+    try:
+        while not ended.wait(0.2):
+            pass
+    except KeyboardInterrupt:
+        # Again and again: it may be between two statements.
+        while not ended.wait(0.2):
+            cancel(engine.client)
+        if failure:
+            raise InputError("interrupted; nothing was published") from None
+    if failure:
+        raise failure[0]
+    return outcome[0]
+
+
+def _what_to_try(host: str, port: int) -> str:
+    base = f"http://{host}:{port}"
+    return f"""The data are synthetic: every answer carries the header X-Dataset: demo.
+Open {base} and find a package. To try the API:
+  curl '{base}/api/packages/numpy/recent'
+  curl '{base}/api/packages/numpy/python_minor?version=3.13&granularity=month'
+  curl '{base}/api/packages/numpy/overall?mirrors=false&format=csv'
+  curl '{base}/api/top?limit=10'
+  curl '{base}/health?deep=1'"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The index of packages: how it is built, searched, and kept on disk."""

@@ -1,0 +1,108 @@
+"""The index on disk, as JSON: what is served at once at start-up."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from app.discovery.index.entries import Entry
+from app.discovery.index.search import Index
+
+FORMAT = 1
+"""Goes up when files of before cannot be read any more."""
+
+FILE = "discovery-index.json"
+SET_ASIDE = "discovery-index.json.unreadable"
+
+logger = logging.getLogger(__name__)
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Which ecosystem an index is of, and how many days of downloads it has: an index of another one is not served."""
+
+    topics: tuple[str, ...]
+    official_repo: str
+    official_path: str
+    download_days: int
+
+
+class _File(msgspec.Struct, frozen=True):
+    format: int
+    scope: Scope
+    built_at: datetime
+    counted_at: datetime | None
+    entries: Sequence[Entry]
+
+
+class _AnyFile(msgspec.Struct, frozen=True):
+    format: int
+
+
+class Store:
+    """The file in a folder. Synchronous: call it in a thread."""
+
+    def __init__(self, folder: Path, scope: Scope) -> None:
+        self._folder = folder
+        self._scope = scope
+
+    def read(self) -> Index | None:
+        """The index that was written last; None where there is none that can be used."""
+        path = self._folder / FILE
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            logger.warning("%s cannot be read: %s", path, error.strerror)
+            return None
+        try:
+            number = msgspec.json.decode(text, type=_AnyFile).format
+            if number != FORMAT:
+                self._set_aside(f"its format is {number}, not {FORMAT}")
+                return None
+            file = msgspec.json.decode(text, type=_File)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._set_aside("it is damaged")
+            return None
+        if file.scope != self._scope:
+            logger.info("%s is the index of other settings; it will be replaced", path)
+            return None
+        return Index(file.entries, file.built_at, file.counted_at)
+
+    def write(self, index: Index) -> None:
+        """Write the index. A reader sees the old file or the new one, even if the power fails. Raises OSError."""
+        text = msgspec.json.encode(_File(FORMAT, self._scope, index.built_at, index.counted_at, index.entries))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Next to where it goes, because only then renaming is atomic; by a name that no other process uses.
+        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f"{FILE}.")
+        new = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._folder / FILE)
+        except BaseException:
+            new.unlink(missing_ok=True)
+            raise
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
+        """The renaming too is on disk only when the folder is."""
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _set_aside(self, why: str) -> None:
+        path, aside = self._folder / FILE, self._folder / SET_ASIDE
+        logger.warning("%s cannot be used, %s; it is now %s, and the index is built anew", path, why, aside.name)
+        try:
+            path.replace(aside)
+        except OSError as error:
+            logger.warning("%s cannot be renamed: %s", path, error.strerror)

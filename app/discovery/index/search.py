@@ -1,0 +1,159 @@
+"""The index: all entries in memory, immutable, with every order and every word worked out when it is made.
+
+A query is a few operations on sets of entry numbers; 10,000 entries take well under a millisecond.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from datetime import datetime
+from itertools import islice
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from app.discovery.index.entries import Entry
+from app.discovery.index.words import Words, words_of
+
+Sort = Literal["relevance", "stars", "downloads", "trending", "updated", "newest", "name"]
+
+TOPIC = "topic:"
+"""What a word of a query begins with that stands for one topic, exactly."""
+
+SORTED_APART = 8
+"""Where at most one entry in so many matches, sorting these is faster than going through all in order."""
+
+
+class Query(msgspec.Struct, frozen=True):
+    """What is asked of the index. None: it does not matter."""
+
+    q: str = ""
+    topic: str | None = None
+    official: bool | None = None
+    verified: bool | None = None
+    new: bool | None = None
+    sort: Sort = "relevance"
+
+
+class Index:
+    """Entries that can be searched. They were looked up at `built_at`, their downloads at `counted_at`."""
+
+    def __init__(self, entries: Iterable[Entry], built_at: datetime, counted_at: datetime | None = None) -> None:
+        self.entries = tuple(sorted(entries, key=lambda entry: entry.name))
+        self.built_at = built_at
+        self.counted_at = counted_at
+        self._numbers = {entry.name: number for number, entry in enumerate(self.entries)}
+        self._orders = {sort: self._order(key) for sort, key in _SORT_KEYS.items()}
+        self._ranks = {sort: _ranks(order) for sort, order in self._orders.items()}
+        self._flags = {
+            flag: frozenset(n for n, entry in enumerate(self.entries) if getattr(entry, flag))
+            for flag in ("official", "verified", "new")
+        }
+        self._topics: dict[str, set[int]] = {}
+        for number, entry in enumerate(self.entries):
+            for topic in entry.topics:
+                self._topics.setdefault(topic.lower(), set()).add(number)
+        names = [(entry.name, entry.display_name) for entry in self.entries]
+        tags = [(*name, *entry.topics, *entry.keywords) for name, entry in zip(names, self.entries, strict=True)]
+        self._names = Words(names)
+        self._tags = Words(tags)
+        self._words = Words([(*tag, entry.summary or "") for tag, entry in zip(tags, self.entries, strict=True)])
+
+    def get(self, name: str) -> Entry | None:
+        """The entry of a package, by its normalised name."""
+        number = self._numbers.get(name)
+        return None if number is None else self.entries[number]
+
+    def find(self, query: Query, offset: int, limit: int) -> tuple[list[Entry], int]:
+        """The entries of one page, and how many match in all."""
+        words, topics = _parts(query)
+        matches = self._matches(query, words, topics)
+        total = len(self.entries) if matches is None else len(matches)
+        if matches is not None and words and query.sort == "relevance":
+            numbers: Iterable[int] = self._by_relevance(query.q, words, matches)
+        else:
+            numbers = self._in_order("downloads" if query.sort == "relevance" else query.sort, matches)
+        return [self.entries[number] for number in islice(numbers, offset, offset + limit)], total
+
+    def _matches(self, query: Query, words: Sequence[str], topics: Sequence[str]) -> Set[int] | None:
+        """The numbers of the entries that match; None for all."""
+        found: list[Set[int]] = [self._topics.get(topic, frozenset()) for topic in topics]
+        without: list[Set[int]] = []
+        for flag, flagged in self._flags.items():
+            wanted = getattr(query, flag)
+            if wanted is not None:
+                (found if wanted else without).append(flagged)
+        if words:
+            found.append(self._words.having_all(words))
+        if not found and not without:
+            return None
+        # The smallest first: an intersection takes as long as its smaller side.
+        found.sort(key=len)
+        matches: Set[int] = found[0] if found else set(range(len(self.entries)))
+        for numbers in found[1:]:
+            matches = matches & numbers
+        for numbers in without:
+            matches = matches - numbers
+        return matches
+
+    def _by_relevance(self, q: str, words: Sequence[str], matches: Set[int]) -> Iterator[int]:
+        """The package of that very name; those with all words in their name; in name, topics and keywords; the rest."""
+        exact = self._numbers.get("-".join(words_of(q)))
+        if exact is not None and exact in matches:
+            yield exact
+            matches = matches - {exact}
+        for tier in (self._names, self._tags):
+            here = tier.having_all(words, among=matches)
+            yield from self._in_order("downloads", here)
+            matches = matches - here
+        yield from self._in_order("downloads", matches)
+
+    def _in_order(self, sort: str, matches: Set[int] | None) -> Iterable[int]:
+        order = self._orders[sort]
+        if matches is None:
+            return order
+        if len(matches) * SORTED_APART < len(order):
+            return sorted(matches, key=self._ranks[sort].__getitem__)
+        return filter(matches.__contains__, order)
+
+    def _order(self, key: Callable[[Entry], Any]) -> list[int]:
+        # Entries are sorted by name, and sorting keeps that among equals.
+        return sorted(range(len(self.entries)), key=lambda number: key(self.entries[number]))
+
+
+def _parts(query: Query) -> tuple[list[str], list[str]]:
+    """The words and the topics that a query asks for."""
+    words: list[str] = []
+    topics = [query.topic.lower()] if query.topic is not None else []
+    for part in query.q.lower().split():
+        if part.startswith(TOPIC):
+            topics.append(part.removeprefix(TOPIC))
+        else:
+            # What has no letter or digit is a word that no entry has.
+            words += words_of(part) or [part]
+    return words, topics
+
+
+def _ranks(order: Sequence[int]) -> list[int]:
+    ranks = [0] * len(order)
+    for rank, number in enumerate(order):
+        ranks[number] = rank
+    return ranks
+
+
+def _descending(value: float | None) -> float:
+    """A key that sorts the most first and what is not known last."""
+    return float("inf") if value is None else -value
+
+
+def _latest_first(moment: datetime | None) -> float:
+    return _descending(None if moment is None else moment.timestamp())
+
+
+_SORT_KEYS: dict[str, Callable[[Entry], Any]] = {
+    "stars": lambda entry: _descending(entry.github.stars if entry.github else None),
+    "downloads": lambda entry: _descending(entry.downloads),
+    "trending": lambda entry: _descending(None if entry.trend is UNSET else entry.trend),
+    "updated": lambda entry: _latest_first(entry.updated_at),
+    "newest": lambda entry: _latest_first(entry.created_at),
+    "name": lambda entry: entry.name,
+}

@@ -1,0 +1,1 @@
+"""The clients of GitHub and PyPI: HTTP, limits, errors."""

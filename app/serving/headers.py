@@ -1,0 +1,54 @@
+"""The headers that every answer has, errors, preflights and what the socket itself refuses included."""
+
+from typing import NamedTuple
+
+Headers = list[tuple[bytes, bytes]]
+
+SEND_WHOLE = "pypistats-server.send-whole"
+"""An extension of ASGI that our own server has (app/serving/protocol.py): `await extension(status, wire, body)` sends what is
+finished, and nobody between reads its headers again."""
+
+
+class Head(NamedTuple):
+    """Some headers of an answer, as ASGI has them and as they go onto the wire."""
+
+    headers: Headers
+    wire: bytes
+
+
+def head(headers: Headers) -> Head:
+    """The same headers for both. Raises ValueError for one that would end its line."""
+    wire = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if wire.count(b"\n") != len(headers) or wire.count(b"\r") != len(headers):
+        raise ValueError("a header has the end of a line in it")
+    return Head(headers, wire)
+
+
+EXPOSED = [
+    "ETag",
+    "Link",
+    "RateLimit",
+    "RateLimit-Limit",
+    "RateLimit-Policy",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Dataset",
+    "X-Request-ID",
+]
+COMMON = head(
+    [
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-expose-headers", ", ".join(EXPOSED).encode()),
+        # Any page may show what is answered here, as it may read it.
+        (b"cross-origin-resource-policy", b"cross-origin"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+)
+DEMO = head([*COMMON.headers, (b"x-dataset", b"demo")])
+PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"86400"),
+]

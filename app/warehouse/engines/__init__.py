@@ -1,0 +1,1 @@
+"""The kinds of ClickHouse: an embedded engine, a server; and their errors."""

@@ -1,0 +1,187 @@
+"""A ClickHouse server, or any node of a cluster, over HTTP.
+
+A user may be allowed to change settings or not (`readonly=1`, as the public data set's); only what it may is sent.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from async_lru import alru_cache
+from clickhouse_connect.driver.asyncclient import AsyncClient
+from clickhouse_connect.driver.client import Client
+
+from app.settings import Secret, SettingError
+from app.warehouse.engines.connection import MOST_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, Settings
+from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError, translated
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = QUERY_SECONDS + 5
+"""ClickHouse itself gives up after QUERY_SECONDS; this is for one that cannot even say so."""
+POOLED_CONNECTIONS = 32
+PARSERS = 64
+"""The driver reads answers in threads of the event loop, of which that has few more than cores: one that does not end
+holds a thread until it is given up, and nobody else's answer may wait for that."""
+
+EVERYBODY = {"session_timezone": "UTC"}
+"""A day is a UTC day, whatever zone the server is in."""
+READERS = EVERYBODY | {
+    "max_execution_time": QUERY_SECONDS,
+    # On a cluster a package lives on one shard, and only that is asked.
+    "optimize_skip_unused_shards": 1,
+    "max_result_rows": MOST_ROWS,
+    # A role may be told to stop reading where it has read enough, and to answer from that (the public data set's is).
+    "read_overflow_mode": "throw",
+}
+"""What is sent with every query."""
+
+
+class Address(NamedTuple):
+    """Where a server listens."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def server_address(url: str) -> Address:
+    """What an http:// or https:// URL names. Without a port it is ClickHouse's own, 8123 or 8443.
+
+    Raises SettingError, which does not repeat the URL: there may be a password in it.
+    """
+    scheme = url.partition(":")[0]
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        more = "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment
+    except ValueError:
+        host, port, more = None, None, True
+    if not host or more:
+        raise SettingError(
+            f"CLICKHOUSE_URL: a server is {scheme}://host:port and no more; "
+            "CLICKHOUSE_USER, CLICKHOUSE_PASSWORD and CLICKHOUSE_DATABASE say the rest"
+        )
+    return Address(scheme, host, port or (8443 if scheme == "https" else 8123))
+
+
+class Server:
+    """A ClickHouse server. Nothing is asked of it before the first client or query."""
+
+    def __init__(self, address: Address, user: str, password: Secret, database: str) -> None:
+        self.address = address
+        self.user = user
+        self.database = database
+        self._password = password
+
+    @property
+    def where(self) -> str:
+        """For people."""
+        return f"at {self.address}, user {self.user}"
+
+    def _options(self, database: str | None) -> dict[str, Any]:
+        return {
+            "interface": self.address.scheme,
+            "host": self.address.host,
+            "port": self.address.port,
+            "username": self.user,
+            "password": self._password.reveal(),
+            "database": database,
+            "connect_timeout": CONNECT_SECONDS,
+            "client_name": "pypistats-server",
+            # A session serves one query at a time, and none of ours needs one.
+            "autogenerate_session_id": False,
+        }
+
+    def client(self, database: str | None = "") -> Client:
+        """A new client, for one thread. The caller closes it. Raises WarehouseError."""
+        with translated():
+            client = clickhouse_connect.get_client(**self._options(self.database if database == "" else database))
+            _set_allowed(client, EVERYBODY)
+        return client
+
+    async def async_client(self) -> AsyncClient:
+        """A new client, for readers. The caller closes it. Raises WarehouseError."""
+        with translated():
+            client = await clickhouse_connect.get_async_client(
+                **self._options(self.database),
+                send_receive_timeout=ANSWER_SECONDS,
+                connector_limit=POOLED_CONNECTIONS,
+                connector_limit_per_host=POOLED_CONNECTIONS,
+            )
+            _set_allowed(client, READERS)
+        return client
+
+    def reader(self) -> "ServerReader":
+        """The async interface to this server."""
+        return ServerReader(self)
+
+    def close(self) -> None:
+        """Nothing is held but by clients and readers."""
+
+
+class ServerReader:
+    """Async queries on a server, through pooled connections. The first query connects; after a failure, the next."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._client: AsyncClient | None = None
+        self._parsers = ThreadPoolExecutor(PARSERS, thread_name_prefix="parser")
+        # However many wait for the first connection, it is tried once at a time.
+        self._connected = alru_cache(maxsize=1)(self._connect)
+
+    async def _connect(self) -> AsyncClient:
+        asyncio.get_running_loop().set_default_executor(self._parsers)
+        # Everybody waits for this one: it may not hang for as long as a query may.
+        async with asyncio.timeout(CONNECT_SECONDS):
+            self._client = await self._server.async_client()
+        return self._client
+
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+        """What a query returns. Raises WarehouseError."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                client = self._client or await self._connected()
+                with translated():
+                    found = await client.query(
+                        sql, parameters=dict(parameters), settings=_allowed(client, settings), column_oriented=True
+                    )
+                    return found.result_set
+        except TimeoutError:
+            raise WarehouseUnavailableError("ClickHouse did not answer in time") from None
+        except WarehouseError:
+            raise
+        except Exception as error:
+            # Of bytes that no ClickHouse has sent, each decompressor makes an error of its own.
+            raise WarehouseUnavailableError("ClickHouse's answer cannot be read") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connected.cache_close()
+        if self._client is not None:
+            await self._client.close()
+
+
+def _set_allowed(client: Client, settings: Mapping[str, Any]) -> None:
+    """Send these settings with every query: those that the user may change, and never looser than its own."""
+    for name, value in _allowed(client, settings).items():
+        client.set_client_setting(name, _stricter(value, client.server_settings[name].value))
+
+
+def _allowed(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that the server knows and the user may change: the driver refuses to send others."""
+    known = client.server_settings
+    return {name: value for name, value in settings.items() if name in known and not known[name].readonly}
+
+
+def _stricter(ours: int | str, theirs: str) -> int | str:
+    """Of two limits the lower one; 0 is no limit."""
+    if isinstance(ours, int) and theirs.isdecimal() and 0 < int(theirs) < ours:
+        return int(theirs)
+    return ours

@@ -1,0 +1,137 @@
+"""The journal of loads: what is announced, what is published, and what is swept away.
+
+A load is one ingest call. Its versions begin with its number, so what is published later has the higher versions.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from app.warehouse.engines.connection import Rows
+from app.warehouse.engines.errors import WarehouseError, translated
+from app.warehouse.loading.migrations import cluster_of
+from app.warehouse.loading.statements import ask, command, statement
+
+NO_DAY = date(1970, 1, 1)
+
+SUPERSEDED_FOR = timedelta(minutes=5)
+"""No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
+
+
+class LoadedDay(msgspec.Struct, frozen=True):
+    """What a call has published for a day. `events` counts those left out (`dropped`) too."""
+
+    date: date
+    events: int
+    dropped: int
+    packages: int
+    rows: int
+
+
+def loaded_days(client: Client) -> list[date]:
+    """The days that are published, in order."""
+    return [day for (day,) in ask(client, "loaded_days")]
+
+
+def versions(load: int) -> dict[str, int]:
+    """A load's number, and the first and the last version that it can have: its number, then 16 bits for the day."""
+    return {"load": load, "first_version": load << 16, "last_version": load << 16 | 0xFFFF}
+
+
+def announce(client: Client, load: int, source: str, holder: str) -> None:
+    """Take a number, unless somebody else has."""
+    _write(client, [{"load": load, "date": NO_DAY, "state": "started", "source": source, "holder": holder}], "start")
+
+
+def abandon(client: Client, load: int) -> None:
+    """Say that a load will not be published, unless it is."""
+    _write(client, [{"load": load, "date": NO_DAY, "state": "abandoned"}], "end")
+
+
+def publish(client: Client, load: int, source: str, days: Sequence[LoadedDay]) -> None:
+    """The instant of publication: one insert of few rows, which ClickHouse makes visible as one part.
+
+    Raises WarehouseError where another writer has abandoned the load, and taken its place.
+    """
+    _write(
+        client,
+        [
+            {
+                "load": load,
+                "date": day.date,
+                "state": "published",
+                "source": source,
+                "events": day.events,
+                "dropped": day.dropped,
+                "rows": day.rows,
+            }
+            for day in days
+        ],
+        "end",
+    )
+    ((is_published,),) = ask(client, "is_published", {"load": load})
+    if not is_published:
+        raise WarehouseError("another writer has taken the place of this load; nothing was published")
+
+
+def sign(client: Client, load: int) -> None:
+    """Give a sign of life."""
+    _write(client, [{"load": load, "date": NO_DAY, "state": "alive"}])
+
+
+def _write(client: Client, rows: Sequence[dict[str, Any]], once: str = "") -> None:
+    """Add rows to the journal. Of all inserts for one load and one `once`, ClickHouse keeps the first alone.
+
+    Any other has a token of its own: without one, it would be dropped where its rows are those of an earlier one.
+    """
+    token = f"{once} {rows[0]['load']}" if once else uuid4().hex
+    with translated():
+        client.insert(
+            "loads",
+            [list(row.values()) for row in rows],
+            column_names=list(rows[0]),
+            settings={"insert_deduplication_token": token},
+        )
+
+
+def synced(client: Client, cluster: str, *tables: str) -> None:
+    """Wait, on a cluster, until every node has all rows of these tables that it is to have."""
+    if cluster:
+        for table in tables:
+            command(client, statement(f"sync_{table}", cluster=cluster), {})
+
+
+def sweep_unpublished(client: Client, before: int) -> None:
+    """Remove what loads before this one have left that were never published. No reader has ever counted those rows."""
+    _sweep(client, [row for row in ask(client, "sweepable") if row[-1] == "unpublished" and row[0] < before])
+    forget_received(client, before)
+
+
+def sweep_superseded(client: Client, unused_for: timedelta) -> None:
+    """Remove the rows of days that were replaced at least so long ago, when no reader can still be counting them."""
+    latest = datetime.now(UTC).replace(tzinfo=None) - unused_for
+    _sweep(
+        client,
+        [row for row in ask(client, "sweepable") if row[-1] == "superseded" and row[4].replace(tzinfo=None) <= latest],
+    )
+
+
+def _sweep(client: Client, sweepable: Rows) -> None:
+    cluster = cluster_of(client) if sweepable else ""
+    for load, day, first_version, last_version, *_ in sweepable:
+        versions = {"first_version": first_version, "last_version": last_version}
+        for name in ("sweep_downloads_daily", "sweep_overall_daily"):
+            command(client, statement(name, cluster=cluster), versions)
+        _write(client, [{"load": load, "date": day, "state": "swept"}])
+
+
+def forget_received(client: Client, before: int) -> None:
+    """Remove the raw events that loads before this one have sent."""
+    loads = [load for (load,) in ask(client, "received_loads") if load < before]
+    cluster = cluster_of(client) if loads else ""
+    for load in loads:
+        command(client, statement("forget", cluster=cluster), {"load": load})

@@ -1,0 +1,45 @@
+"""The statements of loading, files in load/, and how whoever writes runs them."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from app.warehouse.engines.connection import Rows
+from app.warehouse.engines.errors import translated
+
+Connect = Callable[[], Client]
+"""Opens a client, for one thread; the engine's or the server's."""
+
+
+def is_embedded(client: Client) -> bool:
+    """Whether a client is of an engine in this process, which reads the files of this machine."""
+    return client.uri.startswith("chdb:")
+
+
+def statement(name: str, raw: str = "", cluster: str = "") -> str:
+    """A statement of load/, with the raw events in the place that it keeps for them, for one server or a cluster."""
+    return (
+        _file(name)
+        .replace("{{events}}", _file("events"))
+        .replace("{{raw_events}}", raw)
+        .replace("{{local}}", "_local" if cluster else "")
+        .replace("{{on_cluster}}", f" ON CLUSTER {cluster}" if cluster else "")
+    )
+
+
+@cache
+def _file(name: str) -> str:
+    return (files("app.warehouse.loading") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None) -> Rows:
+    with translated():
+        return client.query(statement(question), parameters=dict(parameters or {})).result_rows
+
+
+def command(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> None:
+    with translated():
+        client.command(sql, parameters=dict(parameters), settings=dict(settings or {}))

@@ -1,0 +1,109 @@
+"""The one writer's place, on an embedded engine and on a server that several machines write to.
+
+Who loads has the newest number in the journal. ClickHouse gives each number once, so of two that begin at one moment
+one is refused. A writer gives signs of life; the place of one that has been silent for long is taken by the next,
+whose first acts are to say that the old load will never be published, and to stop what still runs for it. Every
+statement of a load fails once there is a newer one, so a writer that was only asleep can do no harm when it wakes up.
+"""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+from clickhouse_connect.driver.client import Client
+
+from app.warehouse.engines.errors import InputError, NoSpaceError, WarehouseError
+from app.warehouse.loading.journal import abandon, announce, sign, sweep_unpublished, synced
+from app.warehouse.loading.migrations import cluster_of
+from app.warehouse.loading.progress import beside, comment
+from app.warehouse.loading.statements import Connect, ask, command, is_embedded, statement
+
+SIGN_SECONDS = 10.0
+SILENT_SECONDS = 60.0
+"""A writer that has given no sign of life for so long is dead, or will be told that it is."""
+
+_one_writer = threading.Lock()
+
+
+class WriterBusyError(WarehouseError):
+    """Another load is running; the message says whose."""
+
+
+class Load(msgspec.Struct, frozen=True):
+    """A load that has the place. `cluster` is empty on a single server."""
+
+    number: int
+    source: str
+    cluster: str
+
+
+@contextmanager
+def place(connect: Connect, client: Client, source: str) -> Iterator[Load]:
+    """Have the place while the block lasts. Raises WriterBusyError where another writer has it."""
+    if not _one_writer.acquire(blocking=False):
+        raise WriterBusyError("another load is running; one at a time")
+    try:
+        load = _take(client, source)
+        try:
+            with _signs(connect, client, load.number):
+                yield load
+        except Exception as error:
+            # Whatever ended it, the engine may be gone too; then the next load says this of it.
+            # (By a client of its own: one whose query broke off may be in the middle of that answer.)
+            with suppress(WarehouseError), connect() as own:
+                if isinstance(error, InputError | NoSpaceError):
+                    # Without space this may have to wait for some.
+                    sweep_unpublished(own, load.number + 1)
+                abandon(own, load.number)
+            raise
+    finally:
+        _one_writer.release()
+
+
+def _take(client: Client, source: str) -> Load:
+    cluster = cluster_of(client)
+    synced(client, cluster, "loads")
+    ((last, holder, is_over, silent),) = ask(client, "writer") or [(0, "", 1, 0.0)]
+    # In an embedded engine nobody else can be alive: its folder is ours.
+    if not is_over and not is_embedded(client) and silent < SILENT_SECONDS:
+        raise WriterBusyError(
+            f"another load is running, of {holder}; one at a time. "
+            f"If that process is dead, its place is free in {SILENT_SECONDS - silent:.0f} seconds"
+        )
+    load, me = Load(last + 1, source, cluster), _name()
+    announce(client, load.number, source, me)
+    synced(client, cluster, "loads")
+    ((holder,),) = ask(client, "announced", {"load": load.number})
+    if holder != me:
+        raise WriterBusyError(f"another load has begun at this moment, of {holder}; one at a time")
+    if not is_over:
+        abandon(client, last)
+        synced(client, cluster, "loads")
+        command(client, statement("stop", cluster=cluster), {"comment": comment(last)})
+    return load
+
+
+def _name() -> str:
+    """Who this is, for people; no two writers are called the same."""
+    return f"process {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(4)})"
+
+
+@contextmanager
+def _signs(connect: Connect, client: Client, load: int) -> Iterator[None]:
+    """Give signs of life, where somebody else could look for them."""
+    if is_embedded(client):
+        yield
+        return
+
+    def give(done: threading.Event) -> None:
+        while not done.wait(SIGN_SECONDS):
+            # One that cannot be given is given the next time, or comes too late; the journal decides then.
+            with suppress(WarehouseError), connect() as own:
+                sign(own, load)
+
+    with beside("signs of life", give):
+        yield

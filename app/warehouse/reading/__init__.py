@@ -1,0 +1,1 @@
+"""Queries of readers: what is published, and the downloads of packages."""
