@@ -20,11 +20,11 @@ from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, g
 from app.api.responses import Answers
 from app.api.routes import provide_answers, provide_drawing, provide_services, provide_watched
 from app.api.series import series_routes
-from app.cache.data_versions import Versions
-from app.cache.middleware import Front
+from app.cache.data_versions import DataVersions
+from app.cache.middleware import CacheMiddleware
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
-from app.metrics import Metrics, Server
+from app.metrics import Metrics, ServerState
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
 from app.pages.embed import get_embed_page
@@ -34,7 +34,7 @@ from app.pages.package import get_package_page
 from app.pages.static_files import get_static_file
 from app.settings import Settings
 from app.warehouse.engines.connect import open_engine
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.loading.migrations import migrate
 from app.warehouse.loading.watch import Watcher
@@ -80,7 +80,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _look(versions: Versions, warehouse: Warehouse) -> None:
+async def _look(versions: DataVersions, warehouse: Warehouse) -> None:
     """Look up what is published before the first answer, which has to say whether the data are synthetic.
 
     A server that cannot be reached keeps nobody from starting: it is asked again and again.
@@ -109,7 +109,7 @@ def create_app(
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
         engine = open_engine(settings)
-        if isinstance(engine, Embedded):
+        if isinstance(engine, EmbeddedEngine):
             with engine.client() as client:
                 if not is_clickpys(client):
                     migrate(client)
@@ -126,7 +126,7 @@ def create_app(
         if watch:
             watcher = Watcher(watch, engine.client, finder.versions.look_soon)
             background.append(asyncio.create_task(watcher.run()))
-        app.state.metrics = metrics = Metrics(Server(front, finder, discovery, renderer, now))
+        app.state.metrics = metrics = Metrics(ServerState(front, finder, discovery, renderer, now))
         try:
             with ExitStack() as stack:
                 if ":" in settings.metrics:
@@ -157,5 +157,5 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = front = Front(app.asgi_handler, settings)
+    app.asgi_handler = front = CacheMiddleware(app.asgi_handler, settings)
     return app

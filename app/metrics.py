@@ -21,8 +21,8 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.cache.answers import Finder
-from app.cache.middleware import Front
+from app.cache.answers import AnswerCache
+from app.cache.middleware import CacheMiddleware
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.serving.counters import SECONDS, Histogram
@@ -35,11 +35,11 @@ MOST_PORTS = 64
 """Ports that are tried, one after the other, where several processes need one each."""
 
 
-class Server(NamedTuple):
+class ServerState(NamedTuple):
     """What is looked at, each time that Prometheus asks."""
 
-    front: Front
-    finder: Finder
+    front: CacheMiddleware
+    finder: AnswerCache
     discovery: Discovery
     renderer: Renderer
     now: Callable[[], datetime]
@@ -48,7 +48,7 @@ class Server(NamedTuple):
 class ServerCollector(Collector):
     """The metrics of one server process; docs/operations.md lists them."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ServerState) -> None:
         self._server = server
 
     def collect(self) -> Iterator[Metric]:
@@ -148,7 +148,7 @@ def _histograms(name: str, what: str, labels: list[str], values: dict[Any, Histo
 class Metrics:
     """All metrics of this process, with its memory, CPU time and open files."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ServerState) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(ServerCollector(server))
         ProcessCollector(registry=self._registry)

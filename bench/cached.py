@@ -22,9 +22,9 @@ import httpx
 import msgspec
 import psutil
 
-from app.cache.data_versions import Version
-from app.cache.response import JSON, Answer, Body
-from app.cache.store import Kept, Store
+from app.cache.data_versions import DataVersion
+from app.cache.response import JSON, CachedResponse, ResponseContent
+from app.cache.store import CacheEntry, CacheStore
 from app.main import create_app
 from app.settings import Settings
 from app.stats.questions import SeriesQuestion
@@ -186,14 +186,20 @@ def resident_after(counts: list[int]) -> list[int]:
 
 async def _resident_after(counts: list[int]) -> list[int]:
     most_bytes = Settings().cache_max_bytes
-    store = Store(most_bytes, max(counts))
-    version = Version(Published(1, (), (LAST_DAY,)), time.monotonic())
+    store = CacheStore(most_bytes, max(counts))
+    version = DataVersion(Published(1, (), (LAST_DAY,)), time.monotonic())
     noise = random.Random(3).randbytes(SAMPLE_BYTES // 2).hex()
     found = [psutil.Process().memory_info().rss]
     for before, count in pairwise([0, *counts]):
         for number in range(before, count):
             question = SeriesQuestion(name_of(number), "python_minor", None, None, None, "day", 180)
-            kept = store.put(Kept((resident_after, question), Answer(Body(f"{number}{noise}".encode(), JSON)), version))
+            kept = store.put(
+                CacheEntry(
+                    (resident_after, question),
+                    CachedResponse(ResponseContent(f"{number}{noise}".encode(), JSON)),
+                    version,
+                )
+            )
             for way in (b"", b"version="):
                 store.name((b"/api/packages/package-%06d/python_minor" % number, way, b"*/*"), kept)
             await kept.answer.make_variant("gzip")

@@ -14,7 +14,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from app.settings import Secret
-from app.warehouse.engines.server import Server, server_address
+from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.reading.layout import question
 from bench.processes import run
 from bench.rollup import name_of, parameters_of
@@ -48,7 +48,7 @@ def _reader_of(facade: Facade) -> dict[str, str]:
 
 
 async def _ask(facade: Facade, port: int, packages: list[int]) -> dict[str, list[float]]:
-    server = Server(server_address(facade.url), READER, Secret(USERS[READER].password), "pypi")
+    server = ServerEngine(server_address(facade.url), READER, Secret(USERS[READER].password), "pypi")
     with server.client() as client:
         parameters = {package: parameters_of(client, package) for package in packages}
     bare = await clickhouse_connect.get_async_client(

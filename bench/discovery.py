@@ -7,21 +7,24 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from app.discovery.index.entries import Entry, GitHubFacts
-from app.discovery.index.search import Index, Query
+from app.discovery.index.search import Index, IndexQuery
 
 BUILT_AT = datetime(2026, 3, 1, tzinfo=UTC)
 REPEAT = 200
 
 # Query, and how many entries are passed over: the first page is the easiest.
 QUERIES = {
-    "first page of all": (Query(), 0),
-    "verified, by stars, deep page": (Query(verified=True, sort="stars"), 3000),
-    "a rare word": (Query(q="zebra"), 0),
-    "a word that all have": (Query(q="flet"), 0),
-    "a word that all have, last page": (Query(q="flet"), 9990),
-    "two beginnings of many words": (Query(q="s a"), 0),
-    "word, topic, two flags, by trend": (Query(q="s", topic="topic-3", verified=True, new=False, sort="trending"), 50),
-    "nothing but exclusions": (Query(official=False, verified=False, new=False, sort="name"), 0),
+    "first page of all": (IndexQuery(), 0),
+    "verified, by stars, deep page": (IndexQuery(verified=True, sort="stars"), 3000),
+    "a rare word": (IndexQuery(q="zebra"), 0),
+    "a word that all have": (IndexQuery(q="flet"), 0),
+    "a word that all have, last page": (IndexQuery(q="flet"), 9990),
+    "two beginnings of many words": (IndexQuery(q="s a"), 0),
+    "word, topic, two flags, by trend": (
+        IndexQuery(q="s", topic="topic-3", verified=True, new=False, sort="trending"),
+        50,
+    ),
+    "nothing but exclusions": (IndexQuery(official=False, verified=False, new=False, sort="name"), 0),
 }
 
 
@@ -56,7 +59,7 @@ def measure(entries: int) -> dict[str, float]:
     return {name: _median_seconds(index, query, offset) for name, (query, offset) in QUERIES.items()}
 
 
-def _median_seconds(index: Index, query: Query, offset: int) -> float:
+def _median_seconds(index: Index, query: IndexQuery, offset: int) -> float:
     times = []
     for _ in range(REPEAT):
         started = time.perf_counter()

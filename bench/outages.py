@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.settings import Secret
-from app.warehouse.engines.server import Server, server_address
+from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.migrations import migrate
 from bench.report import FIGURES, Row, show, write_markdown
@@ -50,7 +50,7 @@ def _outages(seconds: float) -> Iterator[Row]:
 
 
 def _fill(facade: Facade, folder: Path) -> None:
-    writer = Server(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), DATABASE)
+    writer = ServerEngine(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), DATABASE)
     with writer.client(database=None) as client:
         client.command(f"CREATE DATABASE {DATABASE}")
     with writer.client() as client:

@@ -18,7 +18,7 @@ from typing import Any
 import clickhouse_connect
 
 from app.warehouse import ingest as loading
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.loading.examine import OLDEST_DAY
 from app.warehouse.loading.files import find_files, raw_events, shape_of
 from app.warehouse.loading.migrations import migrate
@@ -37,7 +37,7 @@ DATABASE = "pypi"
 def events(folder: str, count: int) -> dict[str, Any]:
     """Make the events, with an engine that is removed with them."""
     target = Path(folder)
-    engine = Embedded(target.parent / "maker", DATABASE)
+    engine = EmbeddedEngine(target.parent / "maker", DATABASE)
     target.mkdir()
     with engine.client() as client:
         make_events(client, target, count)
@@ -47,7 +47,7 @@ def events(folder: str, count: int) -> dict[str, Any]:
 
 def ingest(data: str, folder: str) -> dict[str, Any]:
     """The whole of an ingest call."""
-    engine = Embedded(Path(data), DATABASE)
+    engine = EmbeddedEngine(Path(data), DATABASE)
     with _engine_peak(engine) as peak:
         started = time.perf_counter()
         days = loading.ingest(engine.client, [folder])
@@ -63,7 +63,7 @@ def ingest(data: str, folder: str) -> dict[str, Any]:
 
 def bare(data: str, folder: str) -> dict[str, Any]:
     """The statement that writes the series, alone: no journal, no checks, no copy by day, no sum over all packages."""
-    engine = Embedded(Path(data), DATABASE)
+    engine = EmbeddedEngine(Path(data), DATABASE)
     with engine.client() as client:
         migrate(client)
         found = [(file, shape_of(client, file)) for file in find_files([folder])]
@@ -91,7 +91,7 @@ def bare(data: str, folder: str) -> dict[str, Any]:
 
 def rollup(data: str, rows: int, days: int = DAYS) -> dict[str, Any]:
     """A table of series of that many rows, over so many days."""
-    engine = Embedded(Path(data), DATABASE)
+    engine = EmbeddedEngine(Path(data), DATABASE)
     with engine.client() as client:
         made = make_rollup(client, rows, days)
     engine.close()
@@ -151,7 +151,7 @@ def memory(counts: list[int]) -> dict[str, Any]:
 
 
 @contextmanager
-def _engine_peak(engine: Embedded) -> Iterator[list[int]]:
+def _engine_peak(engine: EmbeddedEngine) -> Iterator[list[int]]:
     """A list that gets the engine's own count of the bytes that the writing statement has taken at most."""
     peaks = [0]
     done = threading.Event()

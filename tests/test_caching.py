@@ -10,7 +10,7 @@ import pytest
 from litestar.testing import TestClient
 
 from app.warehouse.loading.journal import sweep_superseded
-from app.warehouse.reading.batching import Batches
+from app.warehouse.reading.batching import QueryBatcher
 from app.warehouse.reading.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
 from tests.support.client import client_of
@@ -476,7 +476,7 @@ async def test_questions_about_an_unknown_package_at_once(dataset: Dataset) -> N
 
 
 async def test_a_question_that_was_given_up_hinders_no_other() -> None:
-    batches = Batches[tuple[str, str], int]()
+    batches = QueryBatcher[tuple[str, str], int]()
     read: list[list[tuple[str, str]]] = []
 
     async def read_them(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:

@@ -19,9 +19,9 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Secret, Settings
-from app.warehouse.engines.connection import MOST_ROWS
+from app.warehouse.engines.connection import MAX_ROWS
 from app.warehouse.engines.errors import QueryFailedError, WarehouseUnavailableError
-from app.warehouse.engines.server import ANSWER_SECONDS, Server, ServerReader, server_address
+from app.warehouse.engines.server import ANSWER_SECONDS, ServerEngine, ServerReader, server_address
 from tests.support.answers import assert_problem, body, eventually
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import NOON, Dataset
@@ -34,9 +34,11 @@ CERTIFICATE = Path(__file__).parent / "support" / "self_signed.pem"
 ROWS = "SELECT number FROM numbers({n:UInt64})"
 
 
-def server_of(facade: Facade, user: str = "api", password: str | None = None, database: str = "default") -> Server:
+def server_of(
+    facade: Facade, user: str = "api", password: str | None = None, database: str = "default"
+) -> ServerEngine:
     secret = Secret(USERS[user].password if password is None else password)
-    return Server(server_address(facade.url), user, secret, database)
+    return ServerEngine(server_address(facade.url), user, secret, database)
 
 
 @contextmanager
@@ -54,9 +56,9 @@ def variables(dataset: Dataset, user: str = "api", **changes: str) -> Iterator[d
 @pytest.mark.parametrize(
     ("user", "limits"),
     [
-        ("api", {"max_execution_time": "30", "max_result_rows": str(MOST_ROWS), "session_timezone": "UTC"}),
+        ("api", {"max_execution_time": "30", "max_result_rows": str(MAX_ROWS), "session_timezone": "UTC"}),
         # A limit of the user's own that is lower stays.
-        ("hurried", {"max_execution_time": "5", "max_result_rows": str(MOST_ROWS), "session_timezone": "UTC"}),
+        ("hurried", {"max_execution_time": "5", "max_result_rows": str(MAX_ROWS), "session_timezone": "UTC"}),
         # The public data set's user may change nothing, and is sent nothing.
         ("demo", {}),
     ],
@@ -188,21 +190,21 @@ def tls_port() -> Iterator[int]:
 
 
 async def test_certificates_are_verified(tls_port: int) -> None:
-    reader = ServerReader(Server(server_address(f"https://127.0.0.1:{tls_port}"), "demo", Secret(""), "pypi"))
+    reader = ServerReader(ServerEngine(server_address(f"https://127.0.0.1:{tls_port}"), "demo", Secret(""), "pypi"))
     with pytest.raises(WarehouseUnavailableError, match="its certificate cannot be verified"):
         await reader.query("SELECT 1", {})
     await reader.close()
 
 
 async def test_tls_where_there_is_none(facade: Facade) -> None:
-    reader = ServerReader(Server(server_address(f"https://127.0.0.1:{facade.port}"), "demo", Secret(""), "pypi"))
+    reader = ServerReader(ServerEngine(server_address(f"https://127.0.0.1:{facade.port}"), "demo", Secret(""), "pypi"))
     with pytest.raises(WarehouseUnavailableError, match="no TLS where https:// expects it"):
         await reader.query("SELECT 1", {})
     await reader.close()
 
 
 async def test_a_name_that_nobody_has() -> None:
-    reader = ServerReader(Server(server_address("http://nobody.invalid"), "demo", Secret(""), "pypi"))
+    reader = ServerReader(ServerEngine(server_address("http://nobody.invalid"), "demo", Secret(""), "pypi"))
     with pytest.raises(WarehouseUnavailableError, match="its host's name is unknown"):
         await reader.query("SELECT 1", {})
     await reader.close()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.serving.logs import JSONLines, Text, chosen_format, configure, request_id
+from app.serving.logs import JSONFormatter, TextFormatter, chosen_format, configure, request_id
 from app.settings import Secret, Settings
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -58,7 +58,7 @@ def events(log: str) -> list[dict[str, Any]]:
 
 def test_a_line_for_machines() -> None:
     with asked_as("abc"):
-        line = JSONLines().format(record("%s was\nloaded", "x.csv", days=3))
+        line = JSONFormatter().format(record("%s was\nloaded", "x.csv", days=3))
     entry = json.loads(line)
 
     assert "\n" not in line
@@ -74,16 +74,16 @@ def test_a_line_for_machines() -> None:
 
 def test_a_line_for_people() -> None:
     with asked_as("abc"):
-        assert Text().format(record("loaded", days=3)) == "WARNING:  loaded  days=3  request_id=abc"
+        assert TextFormatter().format(record("loaded", days=3)) == "WARNING:  loaded  days=3  request_id=abc"
 
 
 @pytest.mark.parametrize("text", ["a\nERROR: forged", "a\rb", "\x1b[2J", "\x9b2J", "\0"])
 def test_nobody_forges_lines(text: str) -> None:
     """Neither a second line nor what a terminal would obey."""
-    for formatter in (Text(), JSONLines()):
+    for formatter in (TextFormatter(), JSONFormatter()):
         line = formatter.format(record("%s is asked for", text))
         assert not re.search(r"[\x00-\x1f]", line)
-    assert not re.search(r"[\x7f-\x9f]", Text().format(record("%s", text)))
+    assert not re.search(r"[\x7f-\x9f]", TextFormatter().format(record("%s", text)))
 
 
 def test_a_traceback_is_in_its_event() -> None:
@@ -93,11 +93,11 @@ def test_a_traceback_is_in_its_event() -> None:
         failed = logging.getLogger("app.test").makeRecord(
             "app.test", logging.ERROR, __file__, 1, "it failed", (), sys.exc_info()
         )
-    entry = json.loads(JSONLines().format(failed))
+    entry = json.loads(JSONFormatter().format(failed))
 
     assert entry["exception"].startswith("Traceback ")
     assert entry["exception"].endswith("ValueError: what went wrong")
-    assert Text().format(failed).splitlines()[0] == "ERROR:    it failed"
+    assert TextFormatter().format(failed).splitlines()[0] == "ERROR:    it failed"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_failed_query_has_one_line_with_its_name(dataset: Dataset, caplog: pyt
 
     assert line.query == "series"  # type: ignore[attr-defined]
     assert 0 <= line.seconds < 60  # type: ignore[attr-defined]
-    shown = JSONLines().format(line)
+    shown = JSONFormatter().format(line)
     assert not any(part in shown for part in ("SELECT", "3.13", "numpy"))
 
 

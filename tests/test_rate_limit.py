@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.serving import rate_limiter as limiter
-from app.serving.rate_limiter import Limiter, network
+from app.serving.rate_limiter import RateLimiter, network
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
 from tests.support.dataset import Dataset
@@ -34,7 +34,7 @@ def limits(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith(("ratelimit", "retry-after"))}
 
 
-def said(limited: Limiter, address: str = "192.0.2.1") -> tuple[bool, dict[str, str]]:
+def said(limited: RateLimiter, address: str = "192.0.2.1") -> tuple[bool, dict[str, str]]:
     verdict = limited.take(address)
     return verdict.is_accepted, {name.decode(): value.decode() for name, value in verdict.headers}
 
@@ -102,7 +102,7 @@ def test_beyond_the_limit(dataset: Dataset) -> None:
 )
 def test_a_period_s_requests_at_once_then_evenly(rate: str, requests: int, seconds: int) -> None:
     clock = Clock()
-    limited = Limiter(rate, clock)
+    limited = RateLimiter(rate, clock)
 
     assert [limited.take("192.0.2.1").is_accepted for _ in range(requests + 1)] == [True] * requests + [False]
     for _ in range(5):
@@ -116,7 +116,7 @@ def test_a_period_s_requests_at_once_then_evenly(rate: str, requests: int, secon
 def test_no_more_than_twice_the_limit_in_any_period(pauses: list[float], limit: int) -> None:
     """A full bucket, and what runs into it in the meantime; and who waits as long as told is always let in."""
     clock = Clock()
-    limited = Limiter(f"{limit}/second", clock)
+    limited = RateLimiter(f"{limit}/second", clock)
     accepted: list[float] = []
     for pause in pauses:
         clock.time += pause
@@ -133,7 +133,7 @@ def test_no_more_than_twice_the_limit_in_any_period(pauses: list[float], limit: 
 
 def test_what_is_said_is_what_happens() -> None:
     clock = Clock()
-    limited = Limiter("4/minute", clock)
+    limited = RateLimiter("4/minute", clock)
     for left in (3, 2, 1, 0):
         accepted, headers = said(limited)
         assert (accepted, headers["ratelimit-remaining"], headers["ratelimit-reset"]) == (True, str(left), "15")
@@ -145,7 +145,7 @@ def test_what_is_said_is_what_happens() -> None:
 
 
 def test_clients_do_not_disturb_each_other() -> None:
-    limited = Limiter("1/hour", Clock())
+    limited = RateLimiter("1/hour", Clock())
 
     assert [limited.take(address).is_accepted for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")] == [
         True,
@@ -157,7 +157,7 @@ def test_clients_do_not_disturb_each_other() -> None:
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has not asked for longest is forgotten, not who came first."""
     monkeypatch.setattr(limiter, "MOST_CLIENTS", 3)
-    limited = Limiter("5/hour", Clock())
+    limited = RateLimiter("5/hour", Clock())
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.1", "192.0.2.4"):
         limited.take(address)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.serving.logs import JSONLines
+from app.serving.logs import JSONFormatter
 from tests.support.dataset import Dataset
 from tests.support.events import event
 
@@ -51,7 +51,7 @@ def test_log_lines_have_it(dataset: Dataset, caplog: pytest.LogCaptureFixture) -
 
     class Noted(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(json.loads(JSONLines().format(record)))
+            lines.append(json.loads(JSONFormatter().format(record)))
 
     handler = Noted()
     logging.getLogger("app").addHandler(handler)
@@ -82,7 +82,7 @@ def test_the_access_log(dataset: Dataset, caplog: pytest.LogCaptureFixture) -> N
         with caplog.at_level(logging.INFO, logger="app.access"), dataset.client(access_log=access_log) as client:
             for path, _ in asked:
                 client.get(path, headers={"X-Request-ID": "mine"})
-    lines = [json.loads(JSONLines().format(record)) for record in caplog.records if record.name == "app.access"]
+    lines = [json.loads(JSONFormatter().format(record)) for record in caplog.records if record.name == "app.access"]
 
     assert len(lines) == len(asked)
     for line, (path, facts) in zip(lines, asked, strict=True):

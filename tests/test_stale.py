@@ -227,7 +227,7 @@ async def test_slow_questions_slow_no_other(loaded: Dataset, monkeypatch: pytest
 
 
 async def test_the_queue_has_an_end(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.reading.query_limiter.MOST_WAITING", 5)
+    monkeypatch.setattr("app.warehouse.reading.query_limiter.MAX_WAITING", 5)
     async with faulty(loaded.app(max_queries=1)) as (client, clickhouse):
         await client.get(NUMPY)
         clickhouse.slow_seconds = 0.2

@@ -13,8 +13,8 @@ from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
 from app.api.responses import Answers
 from app.api.routes import endpoint
-from app.cache.response import JSON, NO_STORE, Answer, Body
-from app.cache.store import Kept
+from app.cache.response import JSON, NO_STORE, CachedResponse, ResponseContent
+from app.cache.store import CacheEntry
 from app.charts.badge import Badge, Style, downloads_in, shields, svg
 from app.stats.questions import NothingLoadedError, RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.engines.errors import WarehouseUnavailableError
@@ -58,10 +58,10 @@ async def get_badge(
         body = _excuse(question, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
         retry = ("Retry-After", str(RETRY_SECONDS))
         body = msgspec.structs.replace(body, headers=(retry,), cache_control=NO_STORE)
-        return answers.send(request, Kept.until(RETRY_SECONDS, None, Answer(body)))
+        return answers.send(request, CacheEntry.until(RETRY_SECONDS, None, CachedResponse(body)))
 
 
-async def downloads_badge(warehouse: Warehouse, published: Published, question: BadgeQuestion) -> Body:
+async def downloads_badge(warehouse: Warehouse, published: Published, question: BadgeQuestion) -> ResponseContent:
     """The badge, without mirrors."""
     try:
         count = await _count(warehouse, published, question)
@@ -83,13 +83,13 @@ async def _count(warehouse: Warehouse, published: Published, question: BadgeQues
     return {"day": downloads.last_day, "week": downloads.last_week, "month": downloads.last_month}[question.period]
 
 
-def _excuse(question: BadgeQuestion, message: str, status: HTTPStatus) -> Body:
+def _excuse(question: BadgeQuestion, message: str, status: HTTPStatus) -> ResponseContent:
     badge = Badge(question.label, message, PALE, question.style, is_error=True)
     return msgspec.structs.replace(_body(badge, question.format), status=status)
 
 
-def _body(badge: Badge, form: BadgeFormat) -> Body:
+def _body(badge: Badge, form: BadgeFormat) -> ResponseContent:
     if form == "shields":
         seconds = EXCUSE_SECONDS if badge.is_error else KEPT_SECONDS
-        return Body(msgspec.json.encode(shields(badge, seconds)), JSON)
-    return Body(svg(badge), SVG)
+        return ResponseContent(msgspec.json.encode(shields(badge, seconds)), JSON)
+    return ResponseContent(svg(badge), SVG)

@@ -10,10 +10,10 @@ from litestar.params import FromPath
 from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, parse_query
 from app.api.routes import Drawing, endpoint
 from app.api.series import series_question
-from app.cache.response import JSON, Body
+from app.cache.response import JSON, ResponseContent
 from app.charts.chartjs import payload
 from app.charts.colours import Theme
-from app.charts.data import Chart, ChartType, Look, PictureFormat, chart_of
+from app.charts.data import Chart, ChartStyle, ChartType, PictureFormat, chart_of
 from app.charts.render import Renderer
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, series, series_dates
@@ -39,7 +39,7 @@ class PictureQuestion(msgspec.Struct, frozen=True):
 
     about: SeriesQuestion
     chart_type: ChartType
-    look: Look
+    look: ChartStyle
     renderer: Renderer
 
 
@@ -56,7 +56,7 @@ async def get_chart(
         return await answers.respond(
             request, payload_json, PayloadQuestion(about, query.chart, query.theme), fresh=fresh
         )
-    look = Look(query.format, query.theme, query.width, query.height)
+    look = ChartStyle(query.format, query.theme, query.width, query.height)
     return await answers.respond(request, picture, PictureQuestion(about, query.chart, look, renderer), fresh=fresh)
 
 
@@ -80,16 +80,16 @@ def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
             )
 
 
-async def payload_json(warehouse: Warehouse, published: Published, question: PayloadQuestion) -> Body:
+async def payload_json(warehouse: Warehouse, published: Published, question: PayloadQuestion) -> ResponseContent:
     """Labels and datasets with their colours."""
     chart = await drawn_chart(warehouse, published, question.about, question.chart_type)
-    return Body(msgspec.json.encode(payload(chart, question.theme)), JSON)
+    return ResponseContent(msgspec.json.encode(payload(chart, question.theme)), JSON)
 
 
-async def picture(warehouse: Warehouse, published: Published, question: PictureQuestion) -> Body:
+async def picture(warehouse: Warehouse, published: Published, question: PictureQuestion) -> ResponseContent:
     """The picture."""
     chart = await drawn_chart(warehouse, published, question.about, question.chart_type)
-    return Body(await question.renderer.render(chart, question.look), MEDIA_TYPES[question.look.format])
+    return ResponseContent(await question.renderer.render(chart, question.look), MEDIA_TYPES[question.look.format])
 
 
 async def drawn_chart(

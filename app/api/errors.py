@@ -15,13 +15,13 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
-from app.cache.response import NO_STORE, PROBLEM, Body
+from app.cache.response import NO_STORE, PROBLEM, ResponseContent
 from app.charts.render import RenderError
 from app.discovery.lookups import GitHubOffError
 from app.discovery.sources.errors import DiscoveryError
 from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
-from app.warehouse.engines.connection import MOST_ROWS
+from app.warehouse.engines.connection import MAX_ROWS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
 
 RETRY_SECONDS = 5
@@ -65,19 +65,19 @@ def lasting_problem(error: Exception) -> ProblemDetailsException | None:
     return None
 
 
-def lasting_problem_body(error: Exception) -> Body | None:
+def lasting_problem_body(error: Exception) -> ResponseContent | None:
     """The same, ready to be kept as an answer."""
     found = lasting_problem(error)
     if found is None:
         return None
     body = {"status": found.status_code, "title": found.title, "detail": found.detail}
-    return Body(msgspec.json.encode(body), PROBLEM, status=found.status_code, cache_control=NO_STORE)
+    return ResponseContent(msgspec.json.encode(body), PROBLEM, status=found.status_code, cache_control=NO_STORE)
 
 
 def _too_many_rows(_: TooManyRowsError) -> ProblemDetailsException:
     return problem(
         400,
-        f"the answer has more than {MOST_ROWS:,} rows; ask for fewer days, for weeks or months (granularity), "
+        f"the answer has more than {MAX_ROWS:,} rows; ask for fewer days, for weeks or months (granularity), "
         "or for one category",
     )
 

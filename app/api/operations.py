@@ -15,7 +15,7 @@ from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, NoQuery, parse_query
 from app.api.responses import Answers
 from app.api.routes import Services, Watched, endpoint
-from app.cache.response import Body
+from app.cache.response import ResponseContent
 from app.metrics import CONTENT_TYPE
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
 from app.windows import days_behind, missing_days
@@ -87,12 +87,12 @@ async def get_contract(request: Request[Any, Any, Any], answers: NamedDependency
 
 
 @cache
-def contract() -> Body:
+def contract() -> ResponseContent:
     """openapi.yaml: from the package where it is installed, from the top of the repository otherwise."""
     package = Path(__file__).parents[1]
     installed = package / "openapi.yaml"
     path = installed if installed.exists() else package.parent / "openapi.yaml"
-    return Body(path.read_bytes(), "application/yaml")
+    return ResponseContent(path.read_bytes(), "application/yaml")
 
 
 @endpoint("/api/package/{rest:path}")

@@ -17,10 +17,10 @@ from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
 from app.api.responses import Answers
 from app.api.routes import Services, endpoint
 from app.cache.policy import SHORT_SECONDS
-from app.cache.response import JSON, Answer, Body
-from app.cache.store import Kept
+from app.cache.response import JSON, CachedResponse, ResponseContent
+from app.cache.store import CacheEntry
 from app.discovery.index.entries import Entry
-from app.discovery.index.search import Index, Query
+from app.discovery.index.search import Index, IndexQuery
 from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
 from app.discovery.service import WHY_OFF, Discovery
 from app.discovery.sources.github import Document
@@ -33,7 +33,7 @@ FORMATS = {".md": "markdown", ".markdown": "markdown", ".rst": "restructuredtext
 SWITCH = {"true": True, "false": False}
 
 
-class Packages(msgspec.Struct, kw_only=True):
+class PackageList(msgspec.Struct, kw_only=True):
     """One page of the packages that match."""
 
     type: str = "packages"
@@ -56,18 +56,18 @@ async def list_packages(request: Request[Any, Any, Any], services: NamedDependen
     return answers.send(request, keep_with_index(answers, discovery, (list_packages, query), body))
 
 
-def keep_with_index(answers: Answers, discovery: Discovery, key: Hashable, body: Body) -> Kept:
+def keep_with_index(answers: Answers, discovery: Discovery, key: Hashable, body: ResponseContent) -> CacheEntry:
     """Keep an answer from the index, until there is another."""
     # Weak: answers from an old index may stay for long, and it is not to stay with them.
     index = ref(discovery.index)
     seconds = answers.settings.cache_ttl_seconds
-    kept = Kept.until(seconds, key, Answer(body), still=lambda: discovery.index is index())
+    kept = CacheEntry.until(seconds, key, CachedResponse(body), still=lambda: discovery.index is index())
     return answers.finder.keep(kept)
 
 
-def packages_json(index: Index, query: PackagesQuery) -> Body:
+def packages_json(index: Index, query: PackagesQuery) -> ResponseContent:
     """One page, with links to others (RFC 8288)."""
-    asked = Query(
+    asked = IndexQuery(
         q=query.q or "",
         topic=query.topic,
         official=SWITCH.get(query.official or ""),
@@ -78,8 +78,10 @@ def packages_json(index: Index, query: PackagesQuery) -> Body:
     data, total = index.find(asked, (query.page - 1) * query.per_page, query.per_page)
     pages = -(-total // query.per_page)
     links = _links(query, pages)
-    body = msgspec.json.encode(Packages(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages))
-    return Body(body, JSON, (("Link", links),) if links else ())
+    body = msgspec.json.encode(
+        PackageList(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages)
+    )
+    return ResponseContent(body, JSON, (("Link", links),) if links else ())
 
 
 def _links(query: PackagesQuery, pages: int) -> str:
@@ -125,11 +127,11 @@ async def get_package(
             package_json, question, as_body=lasting_problem_body, key=name, seconds=seconds, keep=is_final
         )
     except WarehouseError:
-        kept = Kept.until(SHORT_SECONDS, None, Answer(_package_body(question, None)))
+        kept = CacheEntry.until(SHORT_SECONDS, None, CachedResponse(_package_body(question, None)))
     return answers.send(request, kept)
 
 
-async def package_json(warehouse: Warehouse, published: Published, question: PackageQuestion) -> Body:
+async def package_json(warehouse: Warehouse, published: Published, question: PackageQuestion) -> ResponseContent:
     """A package with its downloads. Where no day is loaded, ClickHouse knows no package."""
     try:
         downloads = await downloads_of(warehouse, published, question)
@@ -138,8 +140,8 @@ async def package_json(warehouse: Warehouse, published: Published, question: Pac
     return _package_body(question, downloads)
 
 
-def _package_body(question: PackageQuestion, downloads: Downloads | None) -> Body:
-    return Body(msgspec.json.encode(known_package(question, downloads)), JSON)
+def _package_body(question: PackageQuestion, downloads: Downloads | None) -> ResponseContent:
+    return ResponseContent(msgspec.json.encode(known_package(question, downloads)), JSON)
 
 
 def known_package(question: PackageQuestion, downloads: Downloads | None) -> Package:
@@ -152,7 +154,7 @@ def known_package(question: PackageQuestion, downloads: Downloads | None) -> Pac
     return package
 
 
-class Text(msgspec.Struct):
+class PackageDocument(msgspec.Struct):
     """A document from a package's repository, as it is."""
 
     package: str
@@ -198,9 +200,9 @@ def _document(
     if document is None:
         raise problem(404, f"package: no {kind} of {package!r} is known")
     suffix = PurePosixPath(document.path.lower()).suffix
-    text = Text(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
+    text = PackageDocument(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
     return answers.keep(
-        request, (kind, package), Body(msgspec.json.encode(text), JSON), answers.settings.cache_ttl_seconds
+        request, (kind, package), ResponseContent(msgspec.json.encode(text), JSON), answers.settings.cache_ttl_seconds
     )
 
 

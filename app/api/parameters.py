@@ -25,7 +25,7 @@ MAX_PER_PAGE = 100
 MAX_PARAMETERS = MAX_BATCH + 100
 """In one request, known or not, each time that one is repeated."""
 
-Text = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+PlainText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Colour = Annotated[str, Meta(pattern=COLOUR_PATTERN)]
 BadgePeriod = Literal["day", "week", "month", "total"]
@@ -67,7 +67,7 @@ class OverallQuery(SeriesQuery, frozen=True):
 class VersionQuery(SeriesQuery, frozen=True):
     """Parameters of a series by a version: of Python, or of the package."""
 
-    version: Text | None = None
+    version: PlainText | None = None
 
 
 class SystemQuery(SeriesQuery, frozen=True):
@@ -79,19 +79,19 @@ class SystemQuery(SeriesQuery, frozen=True):
 class InstallerQuery(SeriesQuery, frozen=True):
     """Parameters of a series by installer."""
 
-    installer: Text | None = None
+    installer: PlainText | None = None
 
 
 class CountryQuery(SeriesQuery, frozen=True):
     """Parameters of a series by country."""
 
-    country: Text | None = None
+    country: PlainText | None = None
 
 
 class FileTypeQuery(SeriesQuery, frozen=True):
     """Parameters of a series by type of file."""
 
-    type: Text | None = None
+    type: PlainText | None = None
 
 
 class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,11 +99,11 @@ class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     chart: ChartType = "line"
     mirrors: Switch | None = None
-    version: Text | None = None
+    version: PlainText | None = None
     os: System | None = None
-    installer: Text | None = None
-    country: Text | None = None
-    type: Text | None = None
+    installer: PlainText | None = None
+    country: PlainText | None = None
+    type: PlainText | None = None
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
@@ -116,8 +116,8 @@ class ChartQuery(ChartedQuery, frozen=True, kw_only=True):
     theme: Theme = "light"
     width: Annotated[int, Meta(ge=320, le=2400)] = 1200
     height: Annotated[int, Meta(ge=240, le=1600)] = 600
-    nocache: Text | None = None
-    cache: Text | None = None
+    nocache: PlainText | None = None
+    cache: PlainText | None = None
 
 
 class BadgeQuery(msgspec.Struct, frozen=True):
@@ -154,8 +154,8 @@ class SearchQuery(msgspec.Struct, frozen=True):
 class PackagesQuery(msgspec.Struct, frozen=True):
     """Parameters of the discovery index."""
 
-    q: Text | None = None
-    topic: Text | None = None
+    q: PlainText | None = None
+    topic: PlainText | None = None
     official: Switch | None = None
     verified: Switch | None = None
     new: Switch | None = None

@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from app.api.parameters import SearchQuery, TopQuery, name_prefix, parse_query
 from app.api.responses import Answers
 from app.api.routes import endpoint
-from app.cache.response import JSON, Body
+from app.cache.response import JSON, ResponseContent
 from app.stats.questions import SearchQuestion, TopQuestion, search, top
 from app.warehouse.reading.layout import Published
 from app.warehouse.reading.warehouse import Warehouse
@@ -22,10 +22,10 @@ async def get_top_packages(request: Request[Any, Any, Any], answers: NamedDepend
     return await answers.respond(request, top_json, TopQuestion(query.period, query.limit, query.offset))
 
 
-async def top_json(warehouse: Warehouse, published: Published, question: TopQuestion) -> Body:
+async def top_json(warehouse: Warehouse, published: Published, question: TopQuestion) -> ResponseContent:
     """Packages with their downloads in the period, without mirrors."""
     data = await top(warehouse, published, question)
-    return Body(msgspec.json.encode({"data": data, "period": question.period, "type": "top_packages"}), JSON)
+    return ResponseContent(msgspec.json.encode({"data": data, "period": question.period, "type": "top_packages"}), JSON)
 
 
 @endpoint("/api/search", SearchQuery)
@@ -36,7 +36,7 @@ async def search_packages(request: Request[Any, Any, Any], answers: NamedDepende
     return await answers.respond(request, search_json, question)
 
 
-async def search_json(warehouse: Warehouse, published: Published, question: SearchQuestion) -> Body:
+async def search_json(warehouse: Warehouse, published: Published, question: SearchQuestion) -> ResponseContent:
     """Packages with their downloads in the last month, without mirrors."""
     data = await search(warehouse, published, question)
-    return Body(msgspec.json.encode({"data": data, "type": "search"}), JSON)
+    return ResponseContent(msgspec.json.encode({"data": data, "type": "search"}), JSON)

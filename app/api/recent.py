@@ -13,8 +13,8 @@ from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, p
 from app.api.responses import Answers
 from app.api.routes import Services, endpoint
 from app.cache.policy import SHORT_SECONDS
-from app.cache.response import JSON, Answer, Body
-from app.cache.store import Kept
+from app.cache.response import JSON, CachedResponse, ResponseContent
+from app.cache.store import CacheEntry
 from app.discovery.metadata import Metadata, metadata_of
 from app.stats.questions import (
     Recent,
@@ -46,7 +46,7 @@ async def get_recent_downloads(
     return await answers.respond(request, recent_json, OneRecentQuestion(about, query.period))
 
 
-async def recent_json(warehouse: Warehouse, published: Published, question: OneRecentQuestion) -> Body:
+async def recent_json(warehouse: Warehouse, published: Published, question: OneRecentQuestion) -> ResponseContent:
     """Upstream's answer: all three periods, or the one asked for alone."""
     found, unknown = await recent(warehouse, published, question.about)
     if unknown:
@@ -55,7 +55,7 @@ async def recent_json(warehouse: Warehouse, published: Published, question: OneR
     data = msgspec.structs.asdict(found[package])
     if question.period:
         data = {f"last_{question.period}": data[f"last_{question.period}"]}
-    return Body(msgspec.json.encode({"data": data, "package": package, "type": "recent_downloads"}), JSON)
+    return ResponseContent(msgspec.json.encode({"data": data, "package": package, "type": "recent_downloads"}), JSON)
 
 
 @endpoint("/api/recent", BatchQuery)
@@ -76,10 +76,10 @@ class RecentOfMany(msgspec.Struct):
     type: str = "recent_downloads"
 
 
-async def recent_of_many_json(warehouse: Warehouse, published: Published, question: RecentQuestion) -> Body:
+async def recent_of_many_json(warehouse: Warehouse, published: Published, question: RecentQuestion) -> ResponseContent:
     """The packages in the order asked."""
     found, unknown = await recent(warehouse, published, question)
-    return Body(msgspec.json.encode(RecentOfMany(found, unknown)), JSON)
+    return ResponseContent(msgspec.json.encode(RecentOfMany(found, unknown)), JSON)
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -109,16 +109,16 @@ async def get_summary(
     summary = Summary(
         package=question.package, totals=msgspec.Raw(totals.answer.body.content), metadata=metadata_of(about)
     )
-    answer = Answer(Body(msgspec.json.encode(summary), JSON))
+    answer = CachedResponse(ResponseContent(msgspec.json.encode(summary), JSON))
     if not discovery.patient.is_final(about):
         # What was not there in time may be there a moment later.
-        return answers.send(request, Kept.until(SHORT_SECONDS, None, answer, totals.version))
+        return answers.send(request, CacheEntry.until(SHORT_SECONDS, None, answer, totals.version))
     seconds = answers.settings.cache_ttl_discovery
     return answers.send(
-        request, answers.finder.keep(Kept.until(seconds, (get_summary, question), answer, totals.version))
+        request, answers.finder.keep(CacheEntry.until(seconds, (get_summary, question), answer, totals.version))
     )
 
 
-async def totals_json(warehouse: Warehouse, published: Published, question: SummaryQuestion) -> Body:
+async def totals_json(warehouse: Warehouse, published: Published, question: SummaryQuestion) -> ResponseContent:
     """Totals; `overall` is without mirrors, as the sum over every dimension but `installer` is."""
-    return Body(msgspec.json.encode(await summary(warehouse, published, question)), JSON)
+    return ResponseContent(msgspec.json.encode(await summary(warehouse, published, question)), JSON)

@@ -9,10 +9,10 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
 from app.api.errors import lasting_problem_body
-from app.cache.answers import AsBody, Finder, Make
-from app.cache.middleware import Asked, operation_of, send_answer
-from app.cache.response import Answer, Body
-from app.cache.store import Kept
+from app.cache.answers import AnswerCache, AsBody, Make
+from app.cache.middleware import RequestHeaders, operation_of, send_answer
+from app.cache.response import CachedResponse, ResponseContent
+from app.cache.store import CacheEntry
 from app.settings import Settings
 from app.warehouse.reading.warehouse import Warehouse
 
@@ -24,7 +24,7 @@ class Answers:
         self.warehouse = warehouse
         self.settings = settings
         self.now = now
-        self.finder = Finder(warehouse, settings, now)
+        self.finder = AnswerCache(warehouse, settings, now)
 
     async def respond(
         self,
@@ -43,13 +43,15 @@ class Answers:
         kept = await self.finder.find(make, question, as_body=as_body, by_accept=by_accept, fresh=fresh)
         return self.send(request, kept, is_named=not fresh)
 
-    def keep(self, request: Request[Any, Any, Any], key: Hashable, body: Body, seconds: float) -> Response[bytes]:
+    def keep(
+        self, request: Request[Any, Any, Any], key: Hashable, body: ResponseContent, seconds: float
+    ) -> Response[bytes]:
         """An answer that has nothing to do with downloads: kept, here and by HTTP caches, for some seconds."""
-        return self.send(request, self.finder.keep(Kept.until(seconds, key, Answer(body))))
+        return self.send(request, self.finder.keep(CacheEntry.until(seconds, key, CachedResponse(body))))
 
-    def send(self, request: Request[Any, Any, Any], kept: Kept, *, is_named: bool = True) -> Response[bytes]:
+    def send(self, request: Request[Any, Any, Any], kept: CacheEntry, *, is_named: bool = True) -> Response[bytes]:
         """An answer, in the form that the request asks for. If it is kept, the next such request need not come here."""
-        asked = Asked(request.scope)
+        asked = RequestHeaders(request.scope)
         kept.operation = operation_of(request.scope)
         if is_named:
             self.finder.name(asked.line, kept)
@@ -59,7 +61,7 @@ class Answers:
 class FinishedResponse(Response[bytes]):
     """A finished answer: Litestar adds nothing to it."""
 
-    def __init__(self, finder: Finder, kept: Kept, asked: Asked) -> None:
+    def __init__(self, finder: AnswerCache, kept: CacheEntry, asked: RequestHeaders) -> None:
         super().__init__(b"")
         self._sender = _Sender(finder, kept, asked)
 
@@ -69,7 +71,7 @@ class FinishedResponse(Response[bytes]):
 
 
 class _Sender(ASGIResponse):
-    def __init__(self, finder: Finder, kept: Kept, asked: Asked) -> None:
+    def __init__(self, finder: AnswerCache, kept: CacheEntry, asked: RequestHeaders) -> None:
         self._finder, self._kept, self._asked = finder, kept, asked
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:

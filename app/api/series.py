@@ -27,7 +27,7 @@ from app.api.parameters import (
 )
 from app.api.responses import Answers
 from app.api.routes import endpoint
-from app.cache.response import CSV, JSON, Body
+from app.cache.response import CSV, JSON, ResponseContent
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
 from app.warehouse.reading.layout import Published
@@ -102,18 +102,18 @@ def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
     return Accept(request.headers.get("accept", "*/*")).best_match(["application/json", "text/csv"]) == "text/csv"
 
 
-async def series_json(warehouse: Warehouse, published: Published, question: FormQuestion) -> Body:
+async def series_json(warehouse: Warehouse, published: Published, question: FormQuestion) -> ResponseContent:
     """A series as upstream has it."""
     rows = await series(warehouse, published, question.about)
     answer = SeriesAnswer(rows, question.about.package, f"{question.about.dimension}_downloads")
-    return Body(msgspec.json.encode(answer), JSON)
+    return ResponseContent(msgspec.json.encode(answer), JSON)
 
 
-async def series_csv(warehouse: Warehouse, published: Published, question: FormQuestion) -> Body:
+async def series_csv(warehouse: Warehouse, published: Published, question: FormQuestion) -> ResponseContent:
     """A series as CSV (RFC 4180): a header, then category, date, downloads."""
     rows = await series(warehouse, published, question.about)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(SeriesRow.__struct_fields__)
     writer.writerows((row.category, row.date, row.downloads) for row in rows)
-    return Body(text.getvalue().encode(), CSV)
+    return ResponseContent(text.getvalue().encode(), CSV)

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.cache.compression import Coding
-from app.cache.data_versions import Version, Versions
-from app.cache.policy import REFRESH_SECONDS, Lifetimes
-from app.cache.response import Answer, Body, Variant
-from app.cache.store import Kept, Line, Store
+from app.cache.data_versions import DataVersion, DataVersions
+from app.cache.policy import REFRESH_SECONDS, CachePolicy
+from app.cache.response import CachedResponse, ResponseContent, Variant
+from app.cache.store import CacheEntry, CacheStore, RequestKey
 from app.settings import Settings
 from app.warehouse.engines.errors import WarehouseBusyError, WarehouseUnavailableError
 from app.warehouse.reading.layout import Published
@@ -21,7 +21,7 @@ from app.warehouse.reading.warehouse import Warehouse
 ERRORS_SHARE = 8
 """One part in so many of the memory is for errors, so that names that somebody thinks up displace no answer."""
 
-AsBody = Callable[[Exception], Body | None]
+AsBody = Callable[[Exception], ResponseContent | None]
 """The body of an error that lasts, and so is an answer as good as any; None for another."""
 
 
@@ -29,7 +29,7 @@ def no_body(_: Exception) -> None:
     """No error is an answer."""
 
 
-Make = Callable[[Warehouse, Published, Any], Awaitable[Body]]
+Make = Callable[[Warehouse, Published, Any], Awaitable[ResponseContent]]
 
 logger = logging.getLogger(__name__)
 
@@ -46,25 +46,25 @@ class Job(NamedTuple):
     keep: bool
 
 
-class Finder:
+class AnswerCache:
     """All answers that are kept, and the work on those that are not."""
 
     def __init__(self, warehouse: Warehouse, settings: Settings, now: Callable[[], datetime]) -> None:
         self.warehouse = warehouse
-        self.versions = Versions(warehouse, self._changed, self._give_up)
-        self.lifetimes = Lifetimes(self.versions, now, settings.cache_ttl_seconds)
+        self.versions = DataVersions(warehouse, self._changed, self._give_up)
+        self.lifetimes = CachePolicy(self.versions, now, settings.cache_ttl_seconds)
         errors = settings.cache_max_bytes // ERRORS_SHARE
-        self.answers = Store(settings.cache_max_bytes - errors, settings.cache_max_entries)
-        self.errors = Store(errors, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
+        self.answers = CacheStore(settings.cache_max_bytes - errors, settings.cache_max_entries)
+        self.errors = CacheStore(errors, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
         self.stale = 0
-        self._flights: dict[Hashable, asyncio.Task[Kept]] = {}
+        self._flights: dict[Hashable, asyncio.Task[CacheEntry]] = {}
         self._refresh: asyncio.Task[None] | None = None
 
-    def by_line(self, line: Line) -> Kept | None:
+    def by_line(self, line: RequestKey) -> CacheEntry | None:
         """The answer to a request that has come in these words before."""
         return self.answers.by_line(line) or self.errors.by_line(line)
 
-    def name(self, line: Line, kept: Kept) -> None:
+    def name(self, line: RequestKey, kept: CacheEntry) -> None:
         """Remember that these words ask for this answer."""
         self._store(kept.answer).name(line, kept)
 
@@ -79,7 +79,7 @@ class Finder:
         key: Hashable = None,
         seconds: float = math.inf,
         keep: bool = True,
-    ) -> Kept:
+    ) -> CacheEntry:
         """The answer that `make` works out from the question and what is published, on which alone it depends.
 
         One that depends on more is kept under a `key`, for some seconds, or not at all. `fresh`: worked out in any
@@ -98,7 +98,7 @@ class Finder:
                 raise
             return kept
 
-    async def _done(self, job: "Job") -> Kept:
+    async def _done(self, job: "Job") -> CacheEntry:
         version = await self.versions.newest()
         flight = self._flights.get(job.key)
         if flight is None:
@@ -106,7 +106,7 @@ class Finder:
             flight.add_done_callback(lambda done: self._land(job.key, done))
         return await asyncio.shield(flight)
 
-    async def _do(self, job: "Job", version: Version) -> Kept:
+    async def _do(self, job: "Job", version: DataVersion) -> CacheEntry:
         try:
             body = await job.make(self.warehouse, version.published, job.question)
         except asyncio.CancelledError:
@@ -118,28 +118,28 @@ class Finder:
                 raise
             body = lasting
         expires = time.monotonic() + job.seconds
-        kept = Kept(job.key, Answer(body, by_accept=job.by_accept), version, expires)
+        kept = CacheEntry(job.key, CachedResponse(body, by_accept=job.by_accept), version, expires)
         return self.keep(kept) if job.keep else kept
 
-    def _land(self, key: Hashable, flight: asyncio.Task[Kept]) -> None:
+    def _land(self, key: Hashable, flight: asyncio.Task[CacheEntry]) -> None:
         del self._flights[key]
         if not flight.cancelled():
             # Looked at, for perhaps nobody waits for it any more.
             flight.exception()
 
-    def keep(self, kept: Kept) -> Kept:
+    def keep(self, kept: CacheEntry) -> CacheEntry:
         """Keep an answer in place of what was kept under its question."""
         other = self.answers if kept.answer.is_error else self.errors
         other.drop(kept.key)
         return self._store(kept.answer).put(kept)
 
-    async def compressed(self, kept: Kept, coding: Coding) -> Variant:
+    async def compressed(self, kept: CacheEntry, coding: Coding) -> Variant:
         """A variant of an answer that has not been asked for yet."""
         variant = await kept.answer.make_variant(coding)
         self._store(kept.answer).weigh(kept)
         return variant
 
-    def _store(self, answer: Answer) -> Store:
+    def _store(self, answer: CachedResponse) -> CacheStore:
         return self.errors if answer.is_error else self.answers
 
     def _changed(self) -> None:

@@ -33,7 +33,7 @@ FAILURES = 2
 logger = logging.getLogger(__name__)
 
 
-class Version:
+class DataVersion:
     """A state of the data, when it was last known to be the newest, and when another took its place.
 
     Times are seconds of the monotonic clock.
@@ -47,11 +47,11 @@ class Version:
         self.superseded_at: float | None = None
 
 
-class Versions:
+class DataVersions:
     """The newest version. `on_change` is called when there is another, `on_away` when ClickHouse stops answering."""
 
     def __init__(self, warehouse: Warehouse, on_change: Callable[[], None], on_away: Callable[[], None]) -> None:
-        self.current: Version | None = None
+        self.current: DataVersion | None = None
         self._why_away: WarehouseUnavailableError | None = None
         self._warehouse = warehouse
         self._on_change = on_change
@@ -65,19 +65,19 @@ class Versions:
         """Whether ClickHouse does not answer."""
         return self._why_away is not None
 
-    async def newest(self) -> Version:
+    async def newest(self) -> DataVersion:
         """The newest version, for a question that has to be asked. Raises WarehouseError, at once while it is away."""
         if self._why_away is not None:
             raise self._why_away.with_traceback(None)
         # In that time the looks have found out whether it is away.
         return await self._known_in(FAILURES * LATE_SECONDS)
 
-    async def look(self) -> Version:
+    async def look(self) -> DataVersion:
         """The newest version as ClickHouse has it now. Raises WarehouseError."""
         self._warehouse.forget_published()
         return await self._known_in(GIVE_UP_SECONDS)
 
-    async def _known_in(self, seconds: float) -> Version:
+    async def _known_in(self, seconds: float) -> DataVersion:
         try:
             async with asyncio.timeout(seconds):
                 return self._seen(await self._warehouse.published())
@@ -124,7 +124,7 @@ class Versions:
                 if look is not asyncio.current_task():
                     look.cancel()
 
-    def _seen(self, published: Published) -> Version:
+    def _seen(self, published: Published) -> DataVersion:
         now = time.monotonic()
         if self.is_away:
             logger.warning("ClickHouse answers again")
@@ -133,7 +133,7 @@ class Versions:
         if before is not None and not before.published.answers_differ(published):
             before.published, before.known_at = published, now
             return before
-        self.current = after = Version(published, now)
+        self.current = after = DataVersion(published, now)
         if before is not None:
             before.superseded_at = now
             self._on_change()

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from app.cache.answers import Finder
+from app.cache.answers import AnswerCache
 from app.cache.compression import Coding, preferred
 from app.cache.response import matches
-from app.cache.store import UNNAMED, Kept, Line
-from app.serving.counters import Cached, Requests
+from app.cache.store import NO_OPERATION, CacheEntry, RequestKey
+from app.serving.counters import Cached, RequestCounters
 from app.serving.headers import COMMON, DEMO, PREFLIGHT, SEND_WHOLE, Head, Headers, head
 from app.serving.logs import request_id
-from app.serving.rate_limiter import Limiter, Verdict
+from app.serving.rate_limiter import RateLimitDecision, RateLimiter
 from app.serving.request_id import accepted, new_id
 from app.settings import Settings
 
@@ -30,21 +30,21 @@ logger = logging.getLogger(__name__)
 access = logging.getLogger("app.access")
 
 
-class Front:
+class CacheMiddleware:
     """Answers from memory what it can, and passes on the rest. It has a `finder` from when the app has started."""
 
-    finder: Finder
+    finder: AnswerCache
 
     def __init__(self, app: App, settings: Settings) -> None:
-        self.requests = Requests()
-        self.limiter = Limiter.of(settings.rate_limit)
+        self.requests = RequestCounters()
+        self.limiter = RateLimiter.of(settings.rate_limit)
         self._app = app
         self._logs_access = settings.access_log
         self._hears_proxies = bool(settings.forwarded_allow_ips)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
-        asked = Asked(scope)
+        asked = RequestHeaders(scope)
         name = asked.request_id or new_id()
         common = DEMO if self.finder.warehouse.is_demo else COMMON
         own = [(b"x-request-id", name)]
@@ -53,7 +53,7 @@ class Front:
             own += verdict.headers
             if not verdict.is_accepted:
                 await self._refuse(scope, verdict, [*common.headers, *own], send)
-                self._note(scope, name, UNNAMED, 429, "miss", began)
+                self._note(scope, name, NO_OPERATION, 429, "miss", began)
                 return
         kept = self.finder.by_line(asked.line) if asked.is_read else None
         if kept is not None and (lifetime := self.finder.lifetimes.of(kept)) is not None:
@@ -62,7 +62,7 @@ class Front:
             self._note(scope, name, kept.operation, status, "hit", began)
             return
         headers = [*common.headers, *own]
-        passed_on = Sending(headers if scope["method"] != "OPTIONS" else headers + PREFLIGHT, send)
+        passed_on = ResponseRecorder(headers if scope["method"] != "OPTIONS" else headers + PREFLIGHT, send)
         request_id.set(name.decode())
         try:
             await self._app(scope, receive, passed_on)
@@ -71,7 +71,7 @@ class Front:
             if passed_on.status:
                 self._note(scope, name, operation_of(scope), passed_on.status, "miss", began)
 
-    async def _refuse(self, scope: Scope, verdict: Verdict, headers: Headers, send: Send) -> None:
+    async def _refuse(self, scope: Scope, verdict: RateLimitDecision, headers: Headers, send: Send) -> None:
         """Say that it is too much, and from when on it is not."""
         self.requests.limited += 1
         if not self._hears_proxies and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
@@ -112,10 +112,10 @@ def _client(scope: Scope) -> str:
 def operation_of(scope: Scope) -> str:
     """The operation that answered, as openapi.yaml calls it."""
     handler = scope.get("route_handler")
-    return getattr(handler, "operation_id", None) or UNNAMED
+    return getattr(handler, "operation_id", None) or NO_OPERATION
 
 
-class Asked:
+class RequestHeaders:
     """What of a request decides which form of an answer it gets."""
 
     __slots__ = ("_condition", "_encoding", "_is_head", "is_read", "line", "request_id")
@@ -132,14 +132,14 @@ class Asked:
                 condition = b"%b,%b" % (condition, value) if condition else value
             elif name == b"x-request-id" and accepted(value):
                 self.request_id = value
-        self.line: Line = (scope["raw_path"], scope["query_string"], accept)
+        self.line: RequestKey = (scope["raw_path"], scope["query_string"], accept)
         self._encoding = encoding
         self._condition = condition
         method = scope["method"]
         self._is_head = method == "HEAD"
         self.is_read = self._is_head or method == "GET"
 
-    async def form(self, finder: Finder, kept: Kept, lifetime: Head) -> tuple[int, Head, bytes]:
+    async def form(self, finder: AnswerCache, kept: CacheEntry, lifetime: Head) -> tuple[int, Head, bytes]:
         """The status, headers and body of an answer: of the variant that the client likes best, or of a 304."""
         answer = kept.answer
         if lifetime.headers[0][0] == b"age":
@@ -167,7 +167,7 @@ async def send_answer(send: Send, status: int, headers: Headers, body: bytes) ->
     await send({"type": "http.response.body", "body": body})
 
 
-class Sending:
+class ResponseRecorder:
     """A `send` that adds headers to the answer that passes through it, and notes its status; 0 where there is none."""
 
     __slots__ = ("_headers", "_send", "status")

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from app.cache.data_versions import Version, Versions
-from app.cache.store import Kept
+from app.cache.data_versions import DataVersion, DataVersions
+from app.cache.store import CacheEntry
 from app.serving.headers import Head, head
 from app.warehouse.reading.layout import Published
 from app.windows import next_day_due
@@ -25,16 +25,16 @@ STALE_SECONDS = 86_400
 ABOUT_TO_CHANGE = head([(b"cache-control", b"public, max-age=%d" % SHORT_SECONDS)])
 
 
-class Lifetimes:
+class CachePolicy:
     """Says of an answer that is kept whether it may be sent, and with which headers."""
 
-    def __init__(self, versions: Versions, now: Callable[[], datetime], overdue_seconds: int) -> None:
+    def __init__(self, versions: DataVersions, now: Callable[[], datetime], overdue_seconds: int) -> None:
         self._versions = versions
         self._now = now
         self._overdue_seconds = overdue_seconds
-        self._until_new_day: tuple[Version | None, float, Head] = (None, 0.0, ABOUT_TO_CHANGE)
+        self._until_new_day: tuple[DataVersion | None, float, Head] = (None, 0.0, ABOUT_TO_CHANGE)
 
-    def of(self, kept: Kept) -> Head | None:
+    def of(self, kept: CacheEntry) -> Head | None:
         """The headers of an answer that may be sent; None where it has to be made anew first."""
         now = time.monotonic()
         if not self._holds(kept, now):
@@ -48,7 +48,7 @@ class Lifetimes:
             return head([(b"cache-control", b"public, max-age=%d" % math.ceil(kept.expires - now))])
         return self._of_downloads(kept, kept.version, now)
 
-    def _holds(self, kept: Kept, now: float) -> bool:
+    def _holds(self, kept: CacheEntry, now: float) -> bool:
         if now >= kept.expires or (kept.still is not None and not kept.still()):
             return False
         superseded_at = kept.version.superseded_at if kept.version else None
@@ -57,7 +57,7 @@ class Lifetimes:
         # What was not there before may be there now.
         return not kept.answer.is_error and (self._versions.is_away or now < superseded_at + REFRESH_SECONDS)
 
-    def _of_downloads(self, kept: Kept, version: Version, now: float) -> Head:
+    def _of_downloads(self, kept: CacheEntry, version: DataVersion, now: float) -> Head:
         if self._versions.is_away:
             return self._stale(version)
         if version.superseded_at is not None:
@@ -68,14 +68,14 @@ class Lifetimes:
             return self._between(min_age, version, FOREVER)
         return self._current(version, now)
 
-    def now(self, kept: Kept) -> Head:
+    def now(self, kept: CacheEntry) -> Head:
         """The headers of an answer that is sent in any case: marked as stale where nothing better could be had."""
         headers = self.of(kept)
         if headers is None:
             headers = ABOUT_TO_CHANGE if kept.version is None else self._stale(kept.version)
         return headers
 
-    def _stale(self, version: Version) -> Head:
+    def _stale(self, version: DataVersion) -> Head:
         """The headers of an answer that may have changed, which nobody can say now."""
         age = int(time.monotonic() - version.known_at)
         return head(
@@ -92,7 +92,7 @@ class Lifetimes:
             until_due = math.ceil((next_day_due(published.newest_day) - self._now().astimezone(UTC)).total_seconds())
         return until_due if until_due > 0 else self._overdue_seconds
 
-    def _current(self, version: Version, now: float) -> Head:
+    def _current(self, version: DataVersion, now: float) -> Head:
         """Worked out once a second: it is the same for all answers about downloads."""
         of, until, headers = self._until_new_day
         if of is not version or now >= until:
@@ -100,6 +100,6 @@ class Lifetimes:
             self._until_new_day = version, now + 1, headers
         return headers
 
-    def _between(self, least: int, version: Version, most: int) -> Head:
+    def _between(self, least: int, version: DataVersion, most: int) -> Head:
         seconds = max(least, min(most, self.seconds_until_new_day(version.published)))
         return head([(b"cache-control", b"public, max-age=%d" % seconds)])

@@ -23,7 +23,7 @@ ERROR = 400
 NO_STORE = "no-store"
 
 
-class Body(msgspec.Struct, frozen=True):
+class ResponseContent(msgspec.Struct, frozen=True):
     """An encoded body, what it is, its status, and further headers that belong to it.
 
     HTTP caches may keep it for at least `min_age` seconds, even where it may change before; or as `cache_control` says.
@@ -44,7 +44,7 @@ class Variant(NamedTuple):
     content: bytes
 
 
-class Answer:
+class CachedResponse:
     """A body ready to be sent in every content coding; `by_accept` says that `Accept` may have chosen it.
 
     What nobody is to keep has no ETag.
@@ -52,7 +52,7 @@ class Answer:
 
     __slots__ = ("_etag", "_etags", "_making", "_unmodified", "_variants", "body", "by_accept", "is_compressible")
 
-    def __init__(self, body: Body, *, by_accept: bool = False) -> None:
+    def __init__(self, body: ResponseContent, *, by_accept: bool = False) -> None:
         self.body = body
         self.is_compressible = is_worth_compressing(body.content, body.media_type)
         self._etag = hashlib.blake2b(body.content, digest_size=16).hexdigest() if body.cache_control != NO_STORE else ""

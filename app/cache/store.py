@@ -8,10 +8,10 @@ from typing import Any, Self
 
 import msgspec
 
-from app.cache.data_versions import Version
-from app.cache.response import Answer
+from app.cache.data_versions import DataVersion
+from app.cache.response import CachedResponse
 
-Line = tuple[bytes, bytes, bytes]
+RequestKey = tuple[bytes, bytes, bytes]
 """A request as it came: path, query, Accept."""
 
 ENTRY_BYTES = 2_000
@@ -30,11 +30,11 @@ SHARE = 8
 """One answer takes at most one part in so many."""
 
 
-UNNAMED = "none"
+NO_OPERATION = "none"
 """The operation of what no operation answers."""
 
 
-class Kept:
+class CacheEntry:
     """An answer, under which question it is kept, and for how long it holds.
 
     `version` is that of the downloads in it, where there are any; `expires` a time of the monotonic clock; `still`
@@ -46,8 +46,8 @@ class Kept:
     def __init__(
         self,
         key: Any,
-        answer: Answer,
-        version: Version | None,
+        answer: CachedResponse,
+        version: DataVersion | None,
         expires: float = inf,
         still: Callable[[], bool] | None = None,
     ) -> None:
@@ -56,23 +56,23 @@ class Kept:
         self.version = version
         self.expires = expires
         self.still = still
-        self.lines: list[Line] = []
+        self.lines: list[RequestKey] = []
         self.bytes = 0
-        self.operation = UNNAMED
+        self.operation = NO_OPERATION
 
     @classmethod
     def until(
         cls,
         seconds: float,
         key: Hashable,
-        answer: Answer,
-        version: Version | None = None,
+        answer: CachedResponse,
+        version: DataVersion | None = None,
         still: Callable[[], bool] | None = None,
     ) -> Self:
         """An answer that expires by itself, in so many seconds."""
         return cls(key, answer, version, time.monotonic() + seconds, still)
 
-    def renew(self, other: "Kept") -> None:
+    def renew(self, other: "CacheEntry") -> None:
         """Take over the answer of another to the same question."""
         self.answer, self.version, self.expires, self.still = other.answer, other.version, other.expires, other.still
 
@@ -82,7 +82,7 @@ class Kept:
         return self.version is not None and self.expires == inf
 
 
-class Store:
+class CacheStore:
     """Entries by question, and by the lines by which they have been asked for."""
 
     def __init__(self, max_bytes: int, max_entries: int) -> None:
@@ -90,32 +90,32 @@ class Store:
         self.max_entries = max_entries
         self.bytes = 0
         self.evictions = 0
-        self._by_line: dict[Line, Kept] = {}
-        self._by_key: dict[Hashable, Kept] = {}
-        self._by_use: OrderedDict[Kept, None] = OrderedDict()
+        self._by_line: dict[RequestKey, CacheEntry] = {}
+        self._by_key: dict[Hashable, CacheEntry] = {}
+        self._by_use: OrderedDict[CacheEntry, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def latest_first(self) -> Iterator[Kept]:
+    def latest_first(self) -> Iterator[CacheEntry]:
         """All entries, the one asked for last first."""
         return reversed(self._by_use)
 
-    def get(self, key: Hashable) -> Kept | None:
+    def get(self, key: Hashable) -> CacheEntry | None:
         """The entry of a question, which has been asked."""
         kept = self._by_key.get(key)
         if kept is not None:
             self._by_use.move_to_end(kept)
         return kept
 
-    def by_line(self, line: Line) -> Kept | None:
+    def by_line(self, line: RequestKey) -> CacheEntry | None:
         """The entry of a line, which has come in."""
         kept = self._by_line.get(line)
         if kept is not None:
             self._by_use.move_to_end(kept)
         return kept
 
-    def put(self, kept: Kept) -> Kept:
+    def put(self, kept: CacheEntry) -> CacheEntry:
         """Keep an entry; one that its question has is renewed, and keeps its lines and its place in the order."""
         there = self._by_key.setdefault(kept.key, kept)
         self._by_use.setdefault(there)
@@ -129,7 +129,7 @@ class Store:
         if key in self._by_key:
             self._remove(self._by_key[key])
 
-    def name(self, line: Line, kept: Kept) -> None:
+    def name(self, line: RequestKey, kept: CacheEntry) -> None:
         """Remember a line for an entry. Nothing happens where the entry is not kept."""
         if line in self._by_line or kept not in self._by_use:
             return
@@ -139,7 +139,7 @@ class Store:
         self._by_line[line] = kept
         self.weigh(kept)
 
-    def weigh(self, kept: Kept) -> None:
+    def weigh(self, kept: CacheEntry) -> None:
         """Count an entry anew, which may have grown, and let go of what is too much."""
         if kept not in self._by_use:
             return
@@ -153,7 +153,7 @@ class Store:
             self._remove(next(iter(self._by_use)))
             self.evictions += 1
 
-    def _remove(self, kept: Kept) -> None:
+    def _remove(self, kept: CacheEntry) -> None:
         del self._by_key[kept.key], self._by_use[kept]
         for line in kept.lines:
             del self._by_line[line]

@@ -67,7 +67,7 @@ class Chart(msgspec.Struct, frozen=True):
         return self.type == "overall"
 
 
-class Look(msgspec.Struct, frozen=True):
+class ChartStyle(msgspec.Struct, frozen=True):
     """How a chart is drawn. Width and height are pixels."""
 
     format: PictureFormat

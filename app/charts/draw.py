@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from app.charts.colours import THEMES, Colours, colours_of
-from app.charts.data import Chart, Look
+from app.charts.data import Chart, ChartStyle
 
 DPI = 100
 LEFT, RIGHT, BOTTOM = 66, 28, 34
@@ -65,7 +65,7 @@ LONG_SPAN = 4 * 366
 UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k"))
 
 
-def draw(chart: Chart, look: Look) -> bytes:
+def draw(chart: Chart, look: ChartStyle) -> bytes:
     """A PNG or an SVG document."""
     mpl.rcdefaults()
     mpl.rcParams.update(SETTINGS)
@@ -93,7 +93,7 @@ def draw(chart: Chart, look: Look) -> bytes:
     return _png(figure, chart) if look.format == "png" else _svg(figure, chart, look)
 
 
-def _heading(figure: Figure, chart: Chart, look: Look, theme: Colours) -> int:
+def _heading(figure: Figure, chart: Chart, look: ChartStyle, theme: Colours) -> int:
     """Draw the heading; return its height in pixels."""
     is_small = look.height < SMALL
     size, above = (9.5 if look.width < SMALL else 11, 14) if is_small else (13, 20)
@@ -117,7 +117,7 @@ def _period(chart: Chart) -> str:
     return f"{each}, {first}" if first == last else f"{each}, {first} to {last}"
 
 
-def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: list[str]) -> float:
+def _legend(figure: Figure, chart: Chart, look: ChartStyle, theme: Colours, colours: list[str]) -> float:
     """Draw the legend at the foot; return its height in pixels."""
     if not chart.datasets:
         return 0
@@ -144,7 +144,7 @@ def _legend(figure: Figure, chart: Chart, look: Look, theme: Colours, colours: l
     return rows * LEGEND_ROW + 14
 
 
-def _legend_labels(chart: Chart, look: Look) -> tuple[list[str], int]:
+def _legend_labels(chart: Chart, look: ChartStyle) -> tuple[list[str], int]:
     """The labels that have room, shortened where that helps, and their rows."""
     most = max(1, int(look.height * LEGEND_PART / LEGEND_ROW))
     room = look.width - 2 * EDGE
@@ -166,7 +166,7 @@ def _legend_rows(labels: list[str], room: int) -> int:
     return len(labels)
 
 
-def _value_axis(axes: Axes, chart: Chart, look: Look, theme: Colours) -> None:
+def _value_axis(axes: Axes, chart: Chart, look: ChartStyle, theme: Colours) -> None:
     values = [dataset.data for dataset in chart.datasets]
     is_stacked = chart.chart_type == "bar" and not chart.is_nested
     highest = max(sum(column) if is_stacked else max(column) for column in zip(*values, strict=True))
@@ -191,7 +191,7 @@ def in_units(value: float) -> str:
     return f"{value:g}"
 
 
-def _date_axis(axes: Axes, chart: Chart, look: Look, theme: Colours) -> None:
+def _date_axis(axes: Axes, chart: Chart, look: ChartStyle, theme: Colours) -> None:
     first, last = chart.dates[0], chart.dates[-1]
     room = _room(chart)
     beside = room * 3 if first == last else room / 2 if chart.chart_type == "bar" else 0
@@ -272,7 +272,7 @@ def _png(figure: Figure, chart: Chart) -> bytes:
     return picture.getvalue()
 
 
-def _svg(figure: Figure, chart: Chart, look: Look) -> bytes:
+def _svg(figure: Figure, chart: Chart, look: ChartStyle) -> bytes:
     picture = io.StringIO()
     figure.savefig(
         picture,

@@ -13,8 +13,8 @@ from typing import Self, cast
 
 import msgspec
 
-from app.charts.data import Chart, Look
-from app.charts.worker import LENGTH_BYTES, Order, framed
+from app.charts.data import Chart, ChartStyle
+from app.charts.worker import LENGTH_BYTES, RenderRequest, framed
 
 MOST_AT_ONCE = os.cpu_count() or 1
 MOST_WAITING = 100
@@ -41,11 +41,11 @@ class Renderer:
         """Charts that are being drawn, or wait for it."""
         return self._accepted
 
-    async def render(self, chart: Chart, look: Look) -> bytes:
+    async def render(self, chart: Chart, look: ChartStyle) -> bytes:
         """The chart as a PNG or SVG document. Raises RenderError."""
         if self._accepted >= MOST_AT_ONCE + MOST_WAITING:
             raise RenderError(f"{MOST_WAITING} charts are waiting to be drawn")
-        order = framed(msgspec.msgpack.encode(Order(chart, look)))
+        order = framed(msgspec.msgpack.encode(RenderRequest(chart, look)))
         self._accepted += 1
         try:
             async with self._turns:

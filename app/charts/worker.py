@@ -8,18 +8,18 @@ import sys
 
 import msgspec
 
-from app.charts.data import Chart, Look
+from app.charts.data import Chart, ChartStyle
 
 LENGTH_BYTES = 4
 NICENESS = 10
 """Whoever waits for numbers goes before whoever waits for a picture."""
 
 
-class Order(msgspec.Struct, frozen=True):
+class RenderRequest(msgspec.Struct, frozen=True):
     """What a worker is asked for."""
 
     chart: Chart
-    look: Look
+    look: ChartStyle
 
 
 def framed(message: bytes) -> bytes:
@@ -36,7 +36,7 @@ def main() -> None:
 
     # What a library prints must not get between the pictures.
     out, sys.stdout = sys.stdout.buffer, sys.stderr
-    orders = msgspec.msgpack.Decoder(Order)
+    orders = msgspec.msgpack.Decoder(RenderRequest)
     while length := sys.stdin.buffer.read(LENGTH_BYTES):
         order = orders.decode(sys.stdin.buffer.read(int.from_bytes(length, "big")))
         out.write(framed(draw(order.chart, order.look)))

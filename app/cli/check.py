@@ -18,7 +18,7 @@ from app.windows import days_behind, missing_days
 MOST_SHOWN = 10
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """One thing that was looked at."""
 
     about: str
@@ -26,29 +26,29 @@ class Finding(msgspec.Struct, frozen=True):
     good: bool = True
 
 
-def check_everything(settings: Settings, now: datetime) -> list[Finding]:
+def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
     """The findings, up to the first that makes the next impossible. Raises SettingError for an unusable URL."""
-    findings = [Finding("settings", _changed(settings))]
+    findings = [CheckResult("settings", _changed(settings))]
     url = settings.clickhouse_url
     if url.startswith("chdb:") and not (folder := embedded_folder(url)).is_dir():
-        return [*findings, Finding("connection", f"there is no folder {folder}; `ingest` makes it", good=False)]
+        return [*findings, CheckResult("connection", f"there is no folder {folder}; `ingest` makes it", good=False)]
     try:
         engine = open_engine(settings)
     except WarehouseError as error:
-        return [*findings, Finding("connection", str(error), good=False)]
+        return [*findings, CheckResult("connection", str(error), good=False)]
     try:
         with engine.client() as client:
-            findings.append(Finding("connection", f"ClickHouse {client.server_version} {engine.where}"))
+            findings.append(CheckResult("connection", f"ClickHouse {client.server_version} {engine.where}"))
         layout, schema, published = asyncio.run(_published(engine))
-        findings.append(Finding("tables", f"all there, of the layout {layout}"))
+        findings.append(CheckResult("tables", f"all there, of the layout {layout}"))
         if schema:
-            findings.append(Finding("schema", schema.advice or schema.state, good=not schema.advice))
+            findings.append(CheckResult("schema", schema.advice or schema.state, good=not schema.advice))
         return findings + _check_days(published, settings, now)
     except NoTablesError as error:
-        return [*findings, Finding("tables", str(error), good=False)]
+        return [*findings, CheckResult("tables", str(error), good=False)]
     except WarehouseError as error:
         about = "data" if findings[1:] else "connection"
-        return [*findings, Finding(about, str(error), good=False)]
+        return [*findings, CheckResult(about, str(error), good=False)]
     finally:
         engine.close()
 
@@ -69,14 +69,14 @@ async def _published(engine: Engine) -> tuple[str, Schema | None, Published]:
         await reader.close()
 
 
-def _check_days(published: Published, settings: Settings, now: datetime) -> list[Finding]:
+def _check_days(published: Published, settings: Settings, now: datetime) -> list[CheckResult]:
     days = published.days
     if not days:
-        return [Finding("newest day", "no day is loaded", good=False)]
+        return [CheckResult("newest day", "no day is loaded", good=False)]
     behind = days_behind(days[-1], now)
-    newest = Finding("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
+    newest = CheckResult("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
     gaps = missing_days(days, settings.window_days)
     shown = ", ".join(map(str, gaps[:MOST_SHOWN])) + (
         f" and {len(gaps) - MOST_SHOWN} more" if gaps[MOST_SHOWN:] else ""
     )
-    return [newest, Finding("days missing in the window", shown or "none", good=not gaps)]
+    return [newest, CheckResult("days missing in the window", shown or "none", good=not gaps)]

@@ -24,7 +24,7 @@ from app.serving.protocol import Protocol
 from app.settings import SettingError, Settings
 from app.warehouse.engines.connect import open_engine
 from app.warehouse.engines.connection import Engine
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import InputError, WarehouseError
 from app.warehouse.loading.demo import DEMO_URL, load_demo
 from app.warehouse.loading.ingest import ingest as load_events
@@ -73,7 +73,7 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
             )
         with engine.client() as client:
             # In an embedded engine nobody else can be reading: its folder is ours.
-            sweep_superseded(client, timedelta(0) if isinstance(engine, Embedded) else SUPERSEDED_FOR)
+            sweep_superseded(client, timedelta(0) if isinstance(engine, EmbeddedEngine) else SUPERSEDED_FOR)
         output.print(loaded_table(days) if days else "no day was missing")
         if days and days[-1].date == today:
             errors.print(f"{today} is not over yet (UTC): load it once more, with --replace, when it is")
@@ -170,7 +170,7 @@ def _engine(settings: Settings) -> Iterator[Engine]:
 
 def _refuse_several(engine: Engine, settings: Settings, watch: Path | None) -> None:
     """Raise a SettingError for what more than one process cannot do."""
-    if isinstance(engine, Embedded):
+    if isinstance(engine, EmbeddedEngine):
         raise SettingError("--workers: an embedded ClickHouse serves one process; more need a ClickHouse server")
     if watch:
         raise SettingError(

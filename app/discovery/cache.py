@@ -16,7 +16,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Key, Value]):
+class LookupCache(Generic[Key, Value]):
     """Values by key, looked up where they are not there. A look-up that fails is never kept."""
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from app.discovery.cache import Kept
+from app.discovery.cache import LookupCache
 from app.discovery.repository_names import RepositoryName
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document, GitHub, Repository
@@ -54,8 +54,8 @@ class Lookups:
     """PyPI's projects by normalised name; GitHub's repositories and their documents by theirs."""
 
     def __init__(self, pypi: PyPI, github: GitHub | None, settings: Settings) -> None:
-        def kept(look_up: Callable[[Key], Awaitable[Value | None]]) -> Kept[Key, Value]:
-            return Kept(
+        def kept(look_up: Callable[[Key], Awaitable[Value | None]]) -> LookupCache[Key, Value]:
+            return LookupCache(
                 look_up,
                 max_entries=MOST_KEPT,
                 max_bytes=MOST_BYTES,
@@ -66,7 +66,7 @@ class Lookups:
 
         def of_github(
             look_up: Callable[[GitHub, RepositoryName], Awaitable[Value | None]],
-        ) -> Kept[RepositoryName, Value]:
+        ) -> LookupCache[RepositoryName, Value]:
             async def ask(name: RepositoryName) -> Value | None:
                 if github is None:
                     raise GitHubOffError("GitHub is not asked without GITHUB_TOKEN")
@@ -75,10 +75,10 @@ class Lookups:
             return kept(ask)
 
         self.has_github = github is not None
-        self.projects: Kept[str, Project] = kept(pypi.project)
-        self.repositories: Kept[RepositoryName, Repository] = of_github(GitHub.repository)
-        self.readmes: Kept[RepositoryName, Document] = of_github(GitHub.readme)
-        self.changelogs: Kept[RepositoryName, Document] = of_github(GitHub.changelog)
+        self.projects: LookupCache[str, Project] = kept(pypi.project)
+        self.repositories: LookupCache[RepositoryName, Repository] = of_github(GitHub.repository)
+        self.readmes: LookupCache[RepositoryName, Document] = of_github(GitHub.readme)
+        self.changelogs: LookupCache[RepositoryName, Document] = of_github(GitHub.changelog)
 
     async def about(self, name: str) -> About:
         """All that can be had of a package, however long it takes."""

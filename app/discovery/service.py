@@ -13,9 +13,9 @@ from typing import Literal
 
 import msgspec
 
-from app.discovery.cache import Kept
+from app.discovery.cache import LookupCache
 from app.discovery.index.build import Plan, find_members, make_index
-from app.discovery.index.file import Scope, Store
+from app.discovery.index.file import IndexFile, Scope
 from app.discovery.index.search import Index
 from app.discovery.lookups import Lookups
 from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName
@@ -23,7 +23,7 @@ from app.discovery.sources.errors import DiscoveryError, QuotaSpentError
 from app.discovery.sources.github import Document, GitHub
 from app.discovery.sources.http import open_session
 from app.discovery.sources.pypi import PyPI
-from app.discovery.timed_lookups import PATIENCE_SECONDS, PatientLookups, at_most
+from app.discovery.timed_lookups import LOOKUP_TIMEOUT_SECONDS, TimedLookups, with_timeout
 from app.settings import SettingError, Settings
 from app.stats.questions import NothingLoadedError, Popularity, popularity
 from app.warehouse.engines.errors import WarehouseError
@@ -62,7 +62,7 @@ class Discovery:
         self._warehouse = warehouse
         self._now = now
         self._plan = make_plan(settings)
-        self._store = Store(Path(settings.local_index_cache_dir), _scope(settings, self._plan))
+        self._store = IndexFile(Path(settings.local_index_cache_dir), _scope(settings, self._plan))
         self._failures = 0
         self._next_build_at: datetime | None = None
         self._last_error: str | None = None
@@ -74,7 +74,7 @@ class Discovery:
         self._github = self._make_github() if settings.github_token else None
         pypi = PyPI(self._session, settings.pypi_api_url, missing_seconds=settings.cache_ttl_seconds, now=self._now)
         self._lookups = Lookups(pypi, self._github, settings)
-        self.patient = PatientLookups(self._lookups)
+        self.patient = TimedLookups(self._lookups)
         if self._github is None:
             logger.info("%s: /api/packages is off; statistics and what PyPI knows are not", WHY_OFF)
             return
@@ -197,13 +197,13 @@ class Discovery:
 
     async def readme(self, package: str) -> Document | None:
         """The README of a package's repository; None where there is none. Raises DiscoveryError."""
-        return await at_most(PATIENCE_SECONDS, self._document(self._lookups.readmes, package))
+        return await with_timeout(LOOKUP_TIMEOUT_SECONDS, self._document(self._lookups.readmes, package))
 
     async def changelog(self, package: str) -> Document | None:
         """The changelog of a package's repository; None where there is none. Raises DiscoveryError."""
-        return await at_most(PATIENCE_SECONDS, self._document(self._lookups.changelogs, package))
+        return await with_timeout(LOOKUP_TIMEOUT_SECONDS, self._document(self._lookups.changelogs, package))
 
-    async def _document(self, documents: Kept[RepositoryName, Document], package: str) -> Document | None:
+    async def _document(self, documents: LookupCache[RepositoryName, Document], package: str) -> Document | None:
         entry = self.index.get(package) if self.index else None
         if entry is not None and entry.github is not None:
             return await documents.get(RepositoryName.parse(entry.github.repository))

@@ -9,10 +9,10 @@ from typing import TypeVar
 from app.discovery.lookups import About, Lookups, Source
 from app.discovery.sources.errors import SourceUnavailableError
 
-PATIENCE_SECONDS = 5.0
+LOOKUP_TIMEOUT_SECONDS = 5.0
 """How long an answer about a package waits for its look-up."""
 
-STATISTICS_PATIENCE_SECONDS = 0.3
+STATISTICS_TIMEOUT_SECONDS = 0.3
 """How long an answer about downloads does, counted from the look-up's beginning."""
 
 PAUSE_SECONDS = 30.0
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 logger = logging.getLogger(__name__)
 
 
-async def at_most(seconds: float, look_up: Awaitable[Value]) -> Value:
+async def with_timeout(seconds: float, look_up: Awaitable[Value]) -> Value:
     """What a look-up finds in time. Raises SourceUnavailableError where it takes longer; its own look-ups go on."""
     try:
         async with asyncio.timeout(seconds):
@@ -35,7 +35,7 @@ async def at_most(seconds: float, look_up: Awaitable[Value]) -> Value:
         raise SourceUnavailableError(f"no answer within {seconds:g} seconds") from None
 
 
-class PatientLookups:
+class TimedLookups:
     """What is known of a package within a given time."""
 
     def __init__(self, lookups: Lookups) -> None:
@@ -50,7 +50,7 @@ class PatientLookups:
         if not about.unavailable:
             return about
         flight, _ = self._flight(name)
-        await asyncio.wait([flight], timeout=PATIENCE_SECONDS)
+        await asyncio.wait([flight], timeout=LOOKUP_TIMEOUT_SECONDS)
         return self._result(flight) or self._lookups.about_now(name)
 
     async def about_for_statistics(self, name: str) -> About:
@@ -61,7 +61,7 @@ class PatientLookups:
         flight, begun = self._flight(name)
         now = time.monotonic()
         if now >= self._no_wait_until:
-            await asyncio.wait([flight], timeout=max(0.0, begun + STATISTICS_PATIENCE_SECONDS - now))
+            await asyncio.wait([flight], timeout=max(0.0, begun + STATISTICS_TIMEOUT_SECONDS - now))
             if not flight.done():
                 self._no_wait_until = time.monotonic() + PAUSE_SECONDS
         return self._lookups.about_now(name)

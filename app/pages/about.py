@@ -13,7 +13,7 @@ from app.api.packages import known_package
 from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.routes import Services
 from app.cache.policy import SHORT_SECONDS
-from app.cache.response import Body
+from app.cache.response import ResponseContent
 from app.discovery.lookups import GitHubOffError
 from app.discovery.package import Downloads, PackageQuestion, downloads_of
 from app.discovery.service import Discovery
@@ -80,7 +80,7 @@ async def _readme(discovery: Discovery, name: str) -> Readme:
         return Readme(None, False)
 
 
-async def about_html(warehouse: Warehouse, published: Published, question: AboutQuestion) -> Body:
+async def about_html(warehouse: Warehouse, published: Published, question: AboutQuestion) -> ResponseContent:
     """The page."""
     try:
         downloads = await downloads_of(warehouse, published, question.package)

@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from app.api.charts import charted_series, drawn_chart
 from app.api.parameters import parse_query
 from app.api.responses import Answers
-from app.cache.response import Body
+from app.cache.response import ResponseContent
 from app.pages.fill import html
 from app.pages.parameters import EmbedQuery
 from app.pages.routes import lasting_framed_error_page, page
@@ -39,7 +39,7 @@ async def get_embed_page(
     return await answers.respond(request, embed_html, EmbedQuestion(about, query), as_body=lasting_framed_error_page)
 
 
-async def embed_html(warehouse: Warehouse, published: Published, question: EmbedQuestion) -> Body:
+async def embed_html(warehouse: Warehouse, published: Published, question: EmbedQuestion) -> ResponseContent:
     """The page. Raises UnknownPackageError."""
     about, query = question.about, question.query
     chart = await drawn_chart(warehouse, published, about, query.chart)

@@ -11,9 +11,9 @@ from app.api.packages import keep_with_index
 from app.api.parameters import parse_query
 from app.api.routes import Services
 from app.cache.policy import SHORT_SECONDS
-from app.cache.response import Answer, Body
-from app.cache.store import Kept
-from app.discovery.index.search import Index, Query, Sort
+from app.cache.response import CachedResponse, ResponseContent
+from app.cache.store import CacheEntry
+from app.discovery.index.search import Index, IndexQuery, Sort
 from app.pages.fill import html
 from app.pages.parameters import ExploreQuery
 from app.pages.routes import page
@@ -29,14 +29,14 @@ async def get_explore_page(request: Request[Any, Any, Any], services: NamedDepen
     is_demo = answers.warehouse.is_demo
     if discovery.index is None:
         body = html("no_index.html", is_off=discovery.is_off, is_demo=is_demo)
-        return answers.send(request, Kept.until(SHORT_SECONDS, None, Answer(body)))
+        return answers.send(request, CacheEntry.until(SHORT_SECONDS, None, CachedResponse(body)))
     body = explore_html(discovery.index, query, is_demo)
     return answers.send(request, keep_with_index(answers, discovery, (get_explore_page, query), body))
 
 
-def explore_html(index: Index, query: ExploreQuery, is_demo: bool) -> Body:
+def explore_html(index: Index, query: ExploreQuery, is_demo: bool) -> ResponseContent:
     """One page of what matches."""
-    asked = Query(
+    asked = IndexQuery(
         q=query.q,
         topic=query.topic.strip() or None,
         official=True if query.official else None,

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.cache.response import Body
+from app.cache.response import ResponseContent
 from app.charts.badge import short
 from app.pages import words
 from app.pages.security import security_headers
@@ -44,6 +44,6 @@ def fill(template: str, **values: Any) -> bytes:
     return _environment().get_template(template).render(values).encode()
 
 
-def html(template: str, *, framed: bool = False, data_images: bool = False, **values: Any) -> Body:
+def html(template: str, *, framed: bool = False, data_images: bool = False, **values: Any) -> ResponseContent:
     """A page with its headers."""
-    return Body(fill(template, **values), HTML, security_headers(framed=framed, data_images=data_images))
+    return ResponseContent(fill(template, **values), HTML, security_headers(framed=framed, data_images=data_images))

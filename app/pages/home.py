@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 
 from app.api.parameters import parse_query
 from app.api.responses import Answers
-from app.cache.response import Body
+from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
 from app.pages.fill import html
 from app.pages.parameters import HomeQuery
@@ -53,7 +53,7 @@ async def get_home_page(request: Request[Any, Any, Any], answers: NamedDependenc
     )
 
 
-async def home_html(warehouse: Warehouse, published: Published, question: HomeQuestion) -> Body:
+async def home_html(warehouse: Warehouse, published: Published, question: HomeQuestion) -> ResponseContent:
     """The page; with a search, its results alone."""
     facts: dict[str, Any] = {
         "newest": newest_day(published),

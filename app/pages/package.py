@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from app.api.parameters import package_name, parse_query
 from app.api.responses import Answers
-from app.cache.response import Body
+from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 from app.pages.figures import figures_of
 from app.pages.fill import html
@@ -62,7 +62,7 @@ async def get_package_page(
     )
 
 
-async def package_html(warehouse: Warehouse, published: Published, question: PackagePageQuestion) -> Body:
+async def package_html(warehouse: Warehouse, published: Published, question: PackagePageQuestion) -> ResponseContent:
     """The page. What it shows of PyPI and GitHub it loads later: downloads wait for nobody."""
     package, form = question.package, question.form
     newest = newest_day(published)

@@ -12,7 +12,7 @@ from litestar.types import ExceptionHandlersMap
 from app.api.errors import PROBLEMS, as_problem, lasting_problem
 from app.api.parameters import NoQuery
 from app.api.routes import endpoint
-from app.cache.response import NO_STORE, Body
+from app.cache.response import NO_STORE, ResponseContent
 from app.pages.fill import HTML, fill
 from app.pages.security import security_headers
 
@@ -33,16 +33,16 @@ def error_page(request: Request[Any, Any, Any], error: Exception, *, framed: boo
     return Response(_words(problem, framed), status_code=problem.status_code, media_type=HTML, headers=headers)
 
 
-def lasting_error_page(error: Exception, *, framed: bool = False) -> Body | None:
+def lasting_error_page(error: Exception, *, framed: bool = False) -> ResponseContent | None:
     """The page of an error that lasts, ready to be kept; None for another."""
     problem = lasting_problem(error)
     if problem is None:
         return None
     headers = security_headers(framed=framed)
-    return Body(_words(problem, framed), HTML, headers, problem.status_code, cache_control=NO_STORE)
+    return ResponseContent(_words(problem, framed), HTML, headers, problem.status_code, cache_control=NO_STORE)
 
 
-def lasting_framed_error_page(error: Exception) -> Body | None:
+def lasting_framed_error_page(error: Exception) -> ResponseContent | None:
     """The same, in an <iframe>."""
     return lasting_error_page(error, framed=True)
 

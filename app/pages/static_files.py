@@ -15,7 +15,7 @@ from litestar.params import FromPath
 
 from app.api.responses import Answers
 from app.api.routes import endpoint
-from app.cache.response import Body
+from app.cache.response import ResponseContent
 
 FOLDER = Path(__file__).parent / "static"
 FOREVER = "public, max-age=31536000, immutable"
@@ -28,7 +28,7 @@ MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+
 class Tree(msgspec.Struct, frozen=True):
     """All files by path; `digest` is of all of them, so that relative links from one to another hold."""
 
-    files: dict[str, Body]
+    files: dict[str, ResponseContent]
     digest: str
 
 
@@ -39,7 +39,9 @@ def tree() -> Tree:
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
             media_type = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
-            files[path.relative_to(FOLDER).as_posix()] = Body(path.read_bytes(), media_type, cache_control=FOREVER)
+            files[path.relative_to(FOLDER).as_posix()] = ResponseContent(
+                path.read_bytes(), media_type, cache_control=FOREVER
+            )
     digest = hashlib.blake2b(digest_size=8)
     for name, body in files.items():
         digest.update(f"{name}\0{len(body.content)}\0".encode() + body.content)

@@ -38,7 +38,7 @@ class Histogram:
         return sum(self.buckets)
 
 
-class Requests:
+class RequestCounters:
     """Requests by the operation that answered, its status, and whether the answer was there already.
 
     An operation is one of openapi.yaml's, or `none`: there are so many, whatever strangers ask for.
@@ -57,7 +57,7 @@ class Requests:
         histogram.observe(seconds)
 
 
-class Queries:
+class QueryCounters:
     """Questions to ClickHouse by their name: how many run, how long those took that have ended, how many failed."""
 
     def __init__(self) -> None:

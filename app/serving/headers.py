@@ -5,8 +5,8 @@ from typing import NamedTuple
 Headers = list[tuple[bytes, bytes]]
 
 SEND_WHOLE = "pypistats-server.send-whole"
-"""An extension of ASGI that our own server has (app/serving/protocol.py): `await extension(status, wire, body)` sends what is
-finished, and nobody between reads its headers again."""
+"""An ASGI extension that app/serving/protocol.py provides: `await extension(status, wire, body)` writes a response
+in one piece, and no layer between reads its headers again."""
 
 
 class Head(NamedTuple):

@@ -54,7 +54,7 @@ def chosen_format(settings: Settings) -> Format:
 
 
 def _configuration(form: Format, level: str) -> dict[str, Any]:
-    formatter = "app.serving.logs.JSONLines" if form == "json" else "app.serving.logs.Text"
+    formatter = "app.serving.logs.JSONFormatter" if form == "json" else "app.serving.logs.TextFormatter"
     # Libraries are heard when they warn; uvicorn also when it starts and stops.
     ours = {"level": level.upper(), "propagate": True}
     # They raise what they log, and that is logged with the query's name, or is what a command ends with.
@@ -76,7 +76,7 @@ def without_secrets(line: str) -> str:
     return line
 
 
-class JSONLines(logging.Formatter):
+class JSONFormatter(logging.Formatter):
     """`time` (RFC 3339, UTC), `level`, `logger`, `message`; `request_id` and `exception` where there is one; extras."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -94,7 +94,7 @@ class JSONLines(logging.Formatter):
         return without_secrets(msgspec.json.encode(event, enc_hook=str).decode())
 
 
-class Text(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """Level, message, extras as `name=value`; then a traceback, on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:

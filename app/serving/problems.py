@@ -12,7 +12,7 @@ RETRY_SECONDS = 5
 
 
 @cache
-def refusal(status: int, detail: str) -> tuple[Headers, bytes]:
+def problem_response(status: int, detail: str) -> tuple[Headers, bytes]:
     """The headers and the body."""
     body = msgspec.json.encode({"status": status, "title": HTTPStatus(status).phrase, "detail": detail})
     headers = [
@@ -26,8 +26,8 @@ def refusal(status: int, detail: str) -> tuple[Headers, bytes]:
     return [*headers, (b"connection", b"close")], body
 
 
-async def send_refusal(send: ASGISendCallable, status: int, detail: str) -> None:
+async def send_problem(send: ASGISendCallable, status: int, detail: str) -> None:
     """Send it as ASGI has it."""
-    headers, body = refusal(status, detail)
+    headers, body = problem_response(status, detail)
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
     await send({"type": "http.response.body", "body": body, "more_body": False})

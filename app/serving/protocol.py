@@ -14,7 +14,7 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.serving.headers import SEND_WHOLE, Headers, head
-from app.serving.problems import refusal, send_refusal
+from app.serving.problems import problem_response, send_problem
 
 REQUEST_SECONDS = 10.0
 """In which a request has to arrive: from its first byte, or the opening of its connection, to its last."""
@@ -196,7 +196,7 @@ class Protocol(HttpToolsProtocol):
     def _say_refused(self) -> None:
         # Where it was its body that is wrong, the request has had its answer by now.
         if not self._in_body and not self.transport.is_closing():
-            headers, body = refusal(self._reason, DETAILS[self._reason])
+            headers, body = problem_response(self._reason, DETAILS[self._reason])
             wire = head([*self.server_state.default_headers, *headers]).wire
             self.transport.write(b"".join([STATUS_LINE[self._reason], wire, b"\r\n", body]))
         self._close_gently()
@@ -204,7 +204,7 @@ class Protocol(HttpToolsProtocol):
     async def _send_failure(self) -> None:
         """What a request gets that the app has not answered: it failed, or was ended with the time for stopping."""
         status = 503 if self._stopping else 500
-        await send_refusal(self._answering.send, status, DETAILS[status])
+        await send_problem(self._answering.send, status, DETAILS[status])
 
     async def _send_whole(self, status: int, wire: bytes, body: bytes) -> None:
         """What uvicorn's `send` does with an answer's two messages, in one piece."""
@@ -291,4 +291,4 @@ def most_connections() -> int:
 
 async def _too_busy(_: Scope, __: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """An app in the place of ours."""
-    await send_refusal(send, 503, DETAILS[503])
+    await send_problem(send, 503, DETAILS[503])

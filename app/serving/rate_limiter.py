@@ -28,7 +28,7 @@ IPV6_PREFIX = 64
 LONGEST_ADDRESS = 45
 
 
-class Verdict(NamedTuple):
+class RateLimitDecision(NamedTuple):
     """What becomes of a request: the headers that say how far the limit is; and beyond it the seconds to wait."""
 
     headers: Headers
@@ -52,7 +52,7 @@ class Verdict(NamedTuple):
         ], body
 
 
-class Limiter:
+class RateLimiter:
     """At most so many requests in a period for each client; `rate` is such as `100/second`."""
 
     def __init__(self, rate: str, now: Callable[[], int] = monotonic_ns) -> None:
@@ -78,7 +78,7 @@ class Limiter:
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def take(self, address: str) -> Verdict:
+    def take(self, address: str) -> RateLimitDecision:
         """Count a request from an address."""
         client, now = network(address), self._now()
         full_at = max(self._full_at.get(client, now), now)
@@ -87,11 +87,11 @@ class Limiter:
             return self._refused(ahead)
         self._remember(client, full_at + self._interval)
         left, more = divmod(self._tolerance - ahead, self._interval)
-        return Verdict(self._headers(left, _seconds(self._interval - more)), 0, self._rate)
+        return RateLimitDecision(self._headers(left, _seconds(self._interval - more)), 0, self._rate)
 
-    def _refused(self, ahead: int) -> Verdict:
+    def _refused(self, ahead: int) -> RateLimitDecision:
         wait = _seconds(ahead - self._tolerance)
-        return Verdict(self._headers(0, wait), wait, self._rate)
+        return RateLimitDecision(self._headers(0, wait), wait, self._rate)
 
     def _remember(self, client: str, full_at: int) -> None:
         self._full_at[client] = full_at

@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from app.discovery.index.entries import Entry, GitHubFacts
-from app.discovery.index.search import Index, Query
+from app.discovery.index.search import Index, IndexQuery
 
 BUILT_AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
 
@@ -57,14 +57,14 @@ INDEX = Index(
 )
 
 
-def names(query: Query, offset: int = 0, limit: int = 10) -> list[str]:
+def names(query: IndexQuery, offset: int = 0, limit: int = 10) -> list[str]:
     found, total = INDEX.find(query, offset, limit)
     assert offset or limit < 10 or total == len(found)
     return [entry.name for entry in found]
 
 
 def test_all_are_found_by_downloads_without_words() -> None:
-    assert names(Query()) == ["flet", "sound", "flet-audio", "zzz", "tunes"]
+    assert names(IndexQuery()) == ["flet", "sound", "flet-audio", "zzz", "tunes"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_all_are_found_by_downloads_without_words() -> None:
     ],
 )
 def test_words(q: str, expected: list[str]) -> None:
-    assert names(Query(q=q)) == expected
+    assert names(IndexQuery(q=q)) == expected
 
 
 @pytest.mark.parametrize(
@@ -107,33 +107,35 @@ def test_words(q: str, expected: list[str]) -> None:
     ],
 )
 def test_orders_have_what_is_not_known_last_and_equals_by_name(sort: Any, expected: list[str]) -> None:
-    assert names(Query(sort=sort)) == expected
-    assert names(Query(q="audio", sort=sort)) == [name for name in expected if name in {"flet-audio", "sound", "tunes"}]
+    assert names(IndexQuery(sort=sort)) == expected
+    assert names(IndexQuery(q="audio", sort=sort)) == [
+        name for name in expected if name in {"flet-audio", "sound", "tunes"}
+    ]
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (Query(official=True), ["flet", "flet-audio"]),
-        (Query(official=False), ["sound", "zzz", "tunes"]),
-        (Query(verified=True, official=False), ["sound"]),
-        (Query(new=True), ["zzz", "tunes"]),
-        (Query(new=True, verified=True), []),
-        (Query(topic="audio"), ["flet-audio"]),
-        (Query(topic="AUDIO"), ["flet-audio"]),
-        (Query(topic="nothing"), []),
-        (Query(q="audio", topic="audio-player", new=True, sort="stars"), ["tunes"]),
+        (IndexQuery(official=True), ["flet", "flet-audio"]),
+        (IndexQuery(official=False), ["sound", "zzz", "tunes"]),
+        (IndexQuery(verified=True, official=False), ["sound"]),
+        (IndexQuery(new=True), ["zzz", "tunes"]),
+        (IndexQuery(new=True, verified=True), []),
+        (IndexQuery(topic="audio"), ["flet-audio"]),
+        (IndexQuery(topic="AUDIO"), ["flet-audio"]),
+        (IndexQuery(topic="nothing"), []),
+        (IndexQuery(q="audio", topic="audio-player", new=True, sort="stars"), ["tunes"]),
     ],
 )
-def test_filters(query: Query, expected: list[str]) -> None:
+def test_filters(query: IndexQuery, expected: list[str]) -> None:
     assert names(query) == expected
 
 
 def test_pages() -> None:
-    assert names(Query(sort="name"), 0, 2) == ["flet", "flet-audio"]
-    assert names(Query(sort="name"), 4, 2) == ["zzz"]
-    assert INDEX.find(Query(q="audio"), 2, 2) == ([INDEX.get("sound")], 3)
-    assert INDEX.find(Query(), 5, 2) == ([], 5)
+    assert names(IndexQuery(sort="name"), 0, 2) == ["flet", "flet-audio"]
+    assert names(IndexQuery(sort="name"), 4, 2) == ["zzz"]
+    assert INDEX.find(IndexQuery(q="audio"), 2, 2) == ([INDEX.get("sound")], 3)
+    assert INDEX.find(IndexQuery(), 5, 2) == ([], 5)
 
 
 def test_many_matches_and_few_are_ordered_alike() -> None:
@@ -141,13 +143,13 @@ def test_many_matches_and_few_are_ordered_alike() -> None:
     index = Index(entries, BUILT_AT)
     by_downloads = sorted(entries, key=lambda e: (-(e.downloads or 0), e.name))
 
-    assert index.find(Query(q="p"), 0, 200)[0] == by_downloads
-    assert index.find(Query(topic="even"), 0, 200)[0] == [e for e in by_downloads if e.topics]
-    assert index.find(Query(q="p-01"), 0, 200)[0] == [e for e in by_downloads if e.name.startswith("p-01")]
+    assert index.find(IndexQuery(q="p"), 0, 200)[0] == by_downloads
+    assert index.find(IndexQuery(topic="even"), 0, 200)[0] == [e for e in by_downloads if e.topics]
+    assert index.find(IndexQuery(q="p-01"), 0, 200)[0] == [e for e in by_downloads if e.name.startswith("p-01")]
 
 
 def test_an_empty_index() -> None:
     index = Index([], BUILT_AT)
 
-    assert index.find(Query(q="x", new=False), 0, 10) == ([], 0)
+    assert index.find(IndexQuery(q="x", new=False), 0, 10) == ([], 0)
     assert index.get("x") is None

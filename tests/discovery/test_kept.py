@@ -1,16 +1,16 @@
 """What was looked up is kept within bounds, the values used last."""
 
-from app.discovery.cache import Kept
+from app.discovery.cache import LookupCache
 
 
-def lookups(max_entries: int, max_bytes: int, asked: list[str]) -> Kept[str, bytes]:
+def lookups(max_entries: int, max_bytes: int, asked: list[str]) -> LookupCache[str, bytes]:
     """Looks up a name's bytes: as many as it says, none for `nothing`."""
 
     async def look_up(name: str) -> bytes | None:
         asked.append(name)
         return None if name == "nothing" else bytes(int(name))
 
-    return Kept(look_up, max_entries=max_entries, max_bytes=max_bytes, size_of=len, seconds=60, none_seconds=60)
+    return LookupCache(look_up, max_entries=max_entries, max_bytes=max_bytes, size_of=len, seconds=60, none_seconds=60)
 
 
 async def test_no_more_bytes_than_so_many() -> None:

@@ -4,17 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 from yarl import URL
 
-from app.discovery.sources.etag_cache import KnownAnswers, Missing
-from app.discovery.sources.http import Answer
+from app.discovery.sources.etag_cache import ETagCache, Missing
+from app.discovery.sources.http import SourceResponse
 
 
-def answer(size: int) -> Answer:
+def answer(size: int) -> SourceResponse:
     """An answer with a body of so many bytes."""
-    return Answer(URL("http://127.0.0.1"), 200, {}, b"x" * size)
+    return SourceResponse(URL("http://127.0.0.1"), 200, {}, b"x" * size)
 
 
 def test_answers_are_bounded_in_bytes() -> None:
-    known = KnownAnswers(10, max_bytes=100)
+    known = ETagCache(10, max_bytes=100)
     for key in "abc":
         known.put(key, answer(40))
     assert [key for key in "abc" if known.get(key)] == ["b", "c"]

@@ -14,7 +14,7 @@ import pytest
 
 from app.discovery.index.build import depends_on
 from app.discovery.index.file import FILE
-from app.discovery.index.search import Query
+from app.discovery.index.search import IndexQuery
 from app.discovery.service import Discovery, make_plan
 from app.settings import Secret, SettingError, Settings
 from app.warehouse.reading.warehouse import Warehouse
@@ -122,7 +122,7 @@ async def test_a_package_belongs_by_its_own_links_or_by_its_dependencies(
     ]
     assert [entry.downloads for entry in index.entries] == [1, 0, 3, 0]
     assert index.entries[2].display_name == "Flet_Map"
-    assert index.find(Query(q="topic:map"), 0, 10) == ([index.entries[2]], 1)
+    assert index.find(IndexQuery(q="topic:map"), 0, 10) == ([index.entries[2]], 1)
 
 
 async def test_a_renamed_repository_is_still_its_package_s(
@@ -353,7 +353,7 @@ async def test_a_rebuild_while_queries_run(ecosystem: Stub, loaded: Dataset, set
         seen = set()
         while len(seen) < 3:
             assert names(discovery) == EVERYTHING
-            found, total = discovery.index.find(Query(q="flet", sort="stars"), 0, 10)  # type: ignore[union-attr]
+            found, total = discovery.index.find(IndexQuery(q="flet", sort="stars"), 0, 10)  # type: ignore[union-attr]
             assert len(found) == total == 4
             seen.add(discovery.index.built_at)  # type: ignore[union-attr]
             await asyncio.sleep(0.001)

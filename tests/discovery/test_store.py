@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from app.discovery.index.entries import Entry, GitHubFacts
-from app.discovery.index.file import FILE, SET_ASIDE, Scope, Store
+from app.discovery.index.file import FILE, SET_ASIDE, IndexFile, Scope
 from app.discovery.index.search import Index
 
 AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -30,8 +30,8 @@ INDEX = Index(ENTRIES, AT, counted_at=AT)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "deep" / "cache", SCOPE)
+def store(tmp_path: Path) -> IndexFile:
+    return IndexFile(tmp_path / "deep" / "cache", SCOPE)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "cache" / FILE
 
 
-def test_what_is_written_is_read(store: Store, file: Path) -> None:
+def test_what_is_written_is_read(store: IndexFile, file: Path) -> None:
     assert store.read() is None
     store.write(INDEX)
     read = store.read()
@@ -66,7 +66,7 @@ def test_what_is_written_is_read(store: Store, file: Path) -> None:
     ],
 )
 def test_a_damaged_file_or_one_of_another_format_is_set_aside(
-    store: Store, file: Path, content: bytes, caplog: pytest.LogCaptureFixture
+    store: IndexFile, file: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
@@ -79,7 +79,7 @@ def test_a_damaged_file_or_one_of_another_format_is_set_aside(
     assert store.read() is not None
 
 
-def test_a_file_cut_anywhere_is_set_aside(store: Store, file: Path) -> None:
+def test_a_file_cut_anywhere_is_set_aside(store: IndexFile, file: Path) -> None:
     store.write(INDEX)
     whole = file.read_bytes()
     for end in range(0, len(whole), 7):
@@ -88,12 +88,12 @@ def test_a_file_cut_anywhere_is_set_aside(store: Store, file: Path) -> None:
 
 
 def test_the_index_of_another_ecosystem_is_not_served(
-    store: Store, file: Path, caplog: pytest.LogCaptureFixture
+    store: IndexFile, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.write(INDEX)
     caplog.set_level(logging.INFO)
 
-    assert Store(file.parent, Scope(("litestar",), "", "", 30)).read() is None
+    assert IndexFile(file.parent, Scope(("litestar",), "", "", 30)).read() is None
     assert "other settings" in caplog.text
     assert file.exists()
 
@@ -101,10 +101,10 @@ def test_the_index_of_another_ecosystem_is_not_served(
 def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        Store(tmp_path / "file", SCOPE).write(INDEX)
+        IndexFile(tmp_path / "file", SCOPE).write(INDEX)
 
 
-def test_a_write_that_fails_leaves_the_old_file(store: Store, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_the_old_file(store: IndexFile, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(INDEX)
     before = file.read_bytes()
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import httpx
 from litestar import Litestar
 
-from app.warehouse.engines.connection import NO_SETTINGS, Columns, Connection, Settings
+from app.warehouse.engines.connection import NO_SETTINGS, Columns, Connection, QuerySettings
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from tests.support.client import client_of
 
@@ -27,7 +27,7 @@ class FaultyConnection:
         self._running = 0
         self._connection = connection
 
-    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What ClickHouse answers, or what its fault makes of that."""
         self.asked += 1
         self._running += 1

@@ -17,8 +17,8 @@ from litestar.testing import TestClient
 
 from app.settings import Secret, Settings
 from app.warehouse.engines.connection import Engine
-from app.warehouse.engines.embedded import Embedded
-from app.warehouse.engines.server import Server, server_address
+from app.warehouse.engines.embedded import EmbeddedEngine
+from app.warehouse.engines.server import ServerEngine, server_address
 from tests.discovery.stub import Stub, running_stub
 from tests.support.clickhouse_users import USERS
 from tests.support.clickpy import DIFFERENCES, PublicDataset
@@ -46,7 +46,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def engine_stays_open(data_folder: Path) -> Iterator[None]:
     """One client that is open throughout: the engine starts once, not once a test."""
-    engine = Embedded(data_folder, "stays_open")
+    engine = EmbeddedEngine(data_folder, "stays_open")
     with engine.client():
         yield
     engine.close()
@@ -99,7 +99,7 @@ def new_engine(backend: Backend, request: pytest.FixtureRequest) -> Callable[[st
     if backend is Backend.EMBEDDED:
         folder = request.getfixturevalue("data_folder")
         request.getfixturevalue("engine_stays_open")
-        return lambda name: (Embedded(folder, name), {"clickhouse_url": f"chdb://{folder}"})
+        return lambda name: (EmbeddedEngine(folder, name), {"clickhouse_url": f"chdb://{folder}"})
     facade = request.getfixturevalue("facade")
     reader = "demo" if backend is Backend.CLICKPY else "api"
     where = {
@@ -109,7 +109,7 @@ def new_engine(backend: Backend, request: pytest.FixtureRequest) -> Callable[[st
     }
 
     def on_server(name: str) -> tuple[Engine, dict[str, Any]]:
-        engine = Server(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), name)
+        engine = ServerEngine(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), name)
         with engine.client(database=None) as client:
             client.command(f"CREATE DATABASE {name}")
         return engine, where

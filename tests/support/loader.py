@@ -19,7 +19,7 @@ from litestar.testing import TestClient
 from app.discovery import timed_lookups as patience
 from app.main import create_app
 from app.settings import Settings
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.loading.ingest import ingest
 from tests.support.server import NOWHERE
 
@@ -72,7 +72,7 @@ def deadly(client: Client, marker: str, delay: str) -> Client:
 
 def load(folder: Path, marker: str, delay: str, *files: str) -> None:
     print(json.dumps(answers(folder)), flush=True)
-    engine = Embedded(folder, "pypi")
+    engine = EmbeddedEngine(folder, "pypi")
     connect = engine.client if marker == "-" else lambda: deadly(engine.client(), marker, delay)
     ingest(connect, files, replace=True)
     if marker != "-":

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from app.cli.commands import main
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from tests.support.loader import answers, load
 from tests.support.server import REPOSITORY, environment
 
@@ -102,7 +102,7 @@ def zygote(folder: Path) -> Iterator[Zygote]:
 
 
 def _look(data: Path) -> None:
-    engine = Embedded(data, "pypi")
+    engine = EmbeddedEngine(data, "pypi")
     with engine.client() as client:
         tables = [name for (name,) in client.query("SHOW TABLES").result_rows]
         # Whoever was killed in the middle of making them has no rows.

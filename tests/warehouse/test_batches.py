@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.warehouse.reading import batching as batches
-from app.warehouse.reading.batching import Batches
+from app.warehouse.reading.batching import QueryBatcher
 from app.warehouse.reading.rollup import DAYS_TOGETHER, TOGETHER
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -90,7 +90,7 @@ async def test_a_query_that_fails_fails_those_that_it_answers_and_no_other(loade
 async def test_slow_queries_do_not_hold_up_those_that_come_after(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many run, a question waits a moment, and no longer."""
     monkeypatch.setattr(batches, "CROWD_SECONDS", 0.05)
-    questions = Batches[Pair, str]()
+    questions = QueryBatcher[Pair, str]()
     slow = asyncio.Event()
 
     async def read_slowly(keys: Sequence[Pair]) -> dict[Pair, str]:
@@ -111,7 +111,7 @@ async def test_slow_queries_do_not_hold_up_those_that_come_after(monkeypatch: py
 
 
 async def test_no_query_answers_more_than_so_many() -> None:
-    questions = Batches[Pair, int]()
+    questions = QueryBatcher[Pair, int]()
     sizes: list[int] = []
 
     async def read(keys: Sequence[Pair]) -> dict[Pair, int]:

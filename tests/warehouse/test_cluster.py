@@ -17,7 +17,7 @@ from litestar.testing import TestClient
 
 from app.main import create_app
 from app.settings import Secret, Settings
-from app.warehouse.engines.server import Server, server_address
+from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.journal import sweep_superseded
 from app.warehouse.loading.migrations import REPLICATED_EVERYWHERE, REPLICATED_SHARD, cluster_of, migrations, rendered
@@ -60,7 +60,7 @@ class Cluster:
     def __init__(self, facade: Facade) -> None:
         self.facade = facade
         self.on_all_nodes: list[str] = []
-        self._server = Server(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), "pypi")
+        self._server = ServerEngine(server_address(facade.url), "ingest", Secret(USERS["ingest"].password), "pypi")
 
     def make_tables(self) -> None:
         with self._server.client(database=None) as client:

@@ -222,9 +222,9 @@ def test_a_day_may_come_in_several_files_of_a_call(dataset: Dataset, tmp_path: P
 LOAD_AND_PRINT = """
 import sys
 from pathlib import Path
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.loading.ingest import ingest
-engine = Embedded(Path(sys.argv[1]), "pypi")
+engine = EmbeddedEngine(Path(sys.argv[1]), "pypi")
 ingest(engine.client, sys.argv[2:])
 with engine.client() as client:
     print(client.query("SELECT project, toString(date) FROM overall_daily ORDER BY project").result_rows)

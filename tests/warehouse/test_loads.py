@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseInUseError
 from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.progress import Progress
@@ -177,8 +177,8 @@ def test_a_second_writer_in_the_process_is_refused_and_the_first_is_none_the_wor
 HOLD = """
 import sys, time
 from pathlib import Path
-from app.warehouse.engines.embedded import Embedded
-engine = Embedded(Path(sys.argv[1]), "pypi")
+from app.warehouse.engines.embedded import EmbeddedEngine
+engine = EmbeddedEngine(Path(sys.argv[1]), "pypi")
 print("ready", flush=True)
 time.sleep(60)
 """
@@ -191,7 +191,7 @@ def test_a_second_process_is_told_who_is_there_and_what_to_do(tmp_path: Path) ->
         assert holder.stdout.readline() == "ready\n"
         try:
             with pytest.raises(WarehouseInUseError) as error:
-                Embedded(folder, "pypi")
+                EmbeddedEngine(folder, "pypi")
         finally:
             holder.kill()
 
@@ -204,10 +204,10 @@ def test_a_second_process_is_told_who_is_there_and_what_to_do(tmp_path: Path) ->
 OPEN = """
 import sys
 from pathlib import Path
-from app.warehouse.engines.embedded import Embedded
+from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseInUseError
 try:
-    Embedded(Path(sys.argv[1]), "pypi").close()
+    EmbeddedEngine(Path(sys.argv[1]), "pypi").close()
     print("opened")
 except WarehouseInUseError as error:
     print(error)

@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 from app.settings import Secret
 from app.stats.questions import Popularity, popularity
 from app.warehouse.engines.errors import QueryFailedError
-from app.warehouse.engines.server import Server, server_address
+from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.reading.warehouse import Warehouse
 from tests.support.answers import body
 from tests.support.clickpy import PublicDataset
@@ -68,14 +68,14 @@ def client(public: Dataset) -> Iterator[TestClient[Any]]:
 
 
 @pytest.fixture
-def role(public: Dataset, facade: Facade) -> Server:
+def role(public: Dataset, facade: Facade) -> ServerEngine:
     settings = public.settings
-    return Server(
+    return ServerEngine(
         server_address(facade.url), settings.clickhouse_user, settings.clickhouse_password, settings.clickhouse_database
     )
 
 
-def test_this_role_cuts_without_a_word(role: Server) -> None:
+def test_this_role_cuts_without_a_word(role: ServerEngine) -> None:
     with role.client() as client:
         rows = client.query("SELECT date, version FROM pypi WHERE project = 'boto3'").result_rows
 
@@ -141,7 +141,7 @@ def test_searches_are_whole(client: TestClient[Any]) -> None:
     assert found == [{"package": name, "downloads": 30} for name in names[:100]]
 
 
-async def test_the_downloads_of_an_index_are_whole(role: Server) -> None:
+async def test_the_downloads_of_an_index_are_whole(role: ServerEngine) -> None:
     """Discovery asks for the downloads of all its packages at once; there may be thousands."""
     packages = [f"package-{number}" for number in range(PACKAGES)]
     reader = role.reader()
@@ -157,7 +157,7 @@ async def test_the_downloads_of_an_index_are_whole(role: Server) -> None:
 async def test_no_answer_comes_from_a_part_of_what_there_is_to_read(public: Dataset, facade: Facade) -> None:
     """Where the user may say so; the role itself is told to break off."""
     count = "SELECT countIf(number >= 0) FROM numbers(10000000)"
-    hasty = Server(server_address(facade.url), "hasty", Secret(""), public.settings.clickhouse_database)
+    hasty = ServerEngine(server_address(facade.url), "hasty", Secret(""), public.settings.clickhouse_database)
     with hasty.client() as client:
         assert client.command(count) < 10_000_000
     reader = hasty.reader()

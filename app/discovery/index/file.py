@@ -42,7 +42,7 @@ class _AnyFile(msgspec.Struct, frozen=True):
     format: int
 
 
-class Store:
+class IndexFile:
     """The file in a folder. Synchronous: call it in a thread."""
 
     def __init__(self, folder: Path, scope: Scope) -> None:

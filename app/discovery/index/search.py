@@ -23,7 +23,7 @@ SORTED_APART = 8
 """Where at most one entry in so many matches, sorting these is faster than going through all in order."""
 
 
-class Query(msgspec.Struct, frozen=True):
+class IndexQuery(msgspec.Struct, frozen=True):
     """What is asked of the index. None: it does not matter."""
 
     q: str = ""
@@ -63,7 +63,7 @@ class Index:
         number = self._numbers.get(name)
         return None if number is None else self.entries[number]
 
-    def find(self, query: Query, offset: int, limit: int) -> tuple[list[Entry], int]:
+    def find(self, query: IndexQuery, offset: int, limit: int) -> tuple[list[Entry], int]:
         """The entries of one page, and how many match in all."""
         words, topics = _parts(query)
         matches = self._matches(query, words, topics)
@@ -74,7 +74,7 @@ class Index:
             numbers = self._in_order("downloads" if query.sort == "relevance" else query.sort, matches)
         return [self.entries[number] for number in islice(numbers, offset, offset + limit)], total
 
-    def _matches(self, query: Query, words: Sequence[str], topics: Sequence[str]) -> Set[int] | None:
+    def _matches(self, query: IndexQuery, words: Sequence[str], topics: Sequence[str]) -> Set[int] | None:
         """The numbers of the entries that match; None for all."""
         found: list[Set[int]] = [self._topics.get(topic, frozenset()) for topic in topics]
         without: list[Set[int]] = []
@@ -120,7 +120,7 @@ class Index:
         return sorted(range(len(self.entries)), key=lambda number: key(self.entries[number]))
 
 
-def _parts(query: Query) -> tuple[list[str], list[str]]:
+def _parts(query: IndexQuery) -> tuple[list[str], list[str]]:
     """The words and the topics that a query asks for."""
     words: list[str] = []
     topics = [query.topic.lower()] if query.topic is not None else []

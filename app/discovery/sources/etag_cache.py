@@ -4,27 +4,27 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 
-from app.discovery.sources.http import Answer
+from app.discovery.sources.http import SourceResponse
 
 MAX_BYTES = 64 * 1024 * 1024
 
 
-class KnownAnswers:
+class ETagCache:
     """Answers that have an ETag, bounded in number and in bytes of their bodies; least recently used out first."""
 
     def __init__(self, max_entries: int, max_bytes: int = MAX_BYTES) -> None:
-        self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._answers: OrderedDict[Hashable, SourceResponse] = OrderedDict()
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._bytes = 0
 
-    def get(self, key: Hashable) -> Answer | None:
+    def get(self, key: Hashable) -> SourceResponse | None:
         """What was put last, unless it had to go."""
         if key in self._answers:
             self._answers.move_to_end(key)
         return self._answers.get(key)
 
-    def put(self, key: Hashable, answer: Answer) -> None:
+    def put(self, key: Hashable, answer: SourceResponse) -> None:
         """Keep an answer, in place of an older one."""
         self.forget(key)
         self._answers[key] = answer

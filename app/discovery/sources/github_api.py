@@ -13,9 +13,9 @@ import aiohttp
 from yarl import URL
 
 from app.discovery.sources.errors import BadTokenError, QuotaSpentError, RefusedError
-from app.discovery.sources.etag_cache import KnownAnswers, Missing
-from app.discovery.sources.github_limits import Limits, Quota
-from app.discovery.sources.http import Answer, Service, Sleep
+from app.discovery.sources.etag_cache import ETagCache, Missing
+from app.discovery.sources.github_limits import GitHubLimits, Quota
+from app.discovery.sources.http import Sleep, SourceClient, SourceResponse
 from app.settings import Secret
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -53,11 +53,11 @@ class GitHubAPI:
         now: Callable[[], datetime],
         sleep: Sleep,
     ) -> None:
-        self.service = Service("GitHub", session, base_url, max_bytes=MAX_BYTES, sleep=sleep)
+        self.service = SourceClient("GitHub", session, base_url, max_bytes=MAX_BYTES, sleep=sleep)
         self._token = token
         self._slots = asyncio.Semaphore(max_concurrent)
-        self._limits = Limits(now)
-        self._known = KnownAnswers(max_entries)
+        self._limits = GitHubLimits(now)
+        self._known = ETagCache(max_entries)
         self._missing = Missing(missing_seconds, max_entries, now)
         self._token_refused_until: datetime | None = None
         self._now = now
@@ -68,7 +68,7 @@ class GitHubAPI:
         """What is left of the quota of requests (searches have another); None before the first answer."""
         return self._limits.quotas.get("core")
 
-    async def get(self, url: URL, *, accept: str = JSON, wait: bool) -> Answer | None:
+    async def get(self, url: URL, *, accept: str = JSON, wait: bool) -> SourceResponse | None:
         """The answer to a URL below the base; None where there is nothing.
 
         Raises QuotaSpentError, BadTokenError and SourceUnavailableError.
@@ -83,16 +83,16 @@ class GitHubAPI:
             raise BadTokenError("GitHub does not accept GITHUB_TOKEN")
         raise RefusedError(f"GitHub answers {answer.status}", answer.status)
 
-    def next_page(self, answer: Answer) -> URL | None:
+    def next_page(self, answer: SourceResponse) -> URL | None:
         """The next page, as the answer's own `Link` header says; None where there is none, or not below the base."""
         match = NEXT_LINK.search(answer.headers.get("Link", ""))
         return self.service.link(answer, match[1]) if match else None
 
-    async def _ask_unless_known(self, url: URL, accept: str, wait: bool) -> Answer:
+    async def _ask_unless_known(self, url: URL, accept: str, wait: bool) -> SourceResponse:
         """An answer, from memory where GitHub says that it has not changed, or said lately that there is none."""
         key = (str(url), accept)
         if key in self._missing:
-            return Answer(url, 404, {}, b"")
+            return SourceResponse(url, 404, {}, b"")
         known = self._known.get(key)
         headers = {"Accept": accept, "X-GitHub-Api-Version": API_VERSION}
         if known:
@@ -107,7 +107,7 @@ class GitHubAPI:
             self._missing.add(key)
         return answer
 
-    async def _ask(self, url: URL, headers: dict[str, str], wait: bool) -> Answer:
+    async def _ask(self, url: URL, headers: dict[str, str], wait: bool) -> SourceResponse:
         """An answer that is no refusal because of a limit. Waits as long as GitHub wants, or raises QuotaSpentError."""
         resource = "search" if url.path.endswith("/search/repositories") else "core"
         refusals = 0

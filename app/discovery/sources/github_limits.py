@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from app.discovery.sources.http import Answer
+from app.discovery.sources.http import SourceResponse
 
 TOO_MANY_REQUESTS = 429
 LIMITED_STATUSES = frozenset({403, TOO_MANY_REQUESTS})
@@ -28,7 +28,7 @@ class Quota(msgspec.Struct, frozen=True):
     reset_at: datetime
 
 
-class Limits:
+class GitHubLimits:
     """The quotas by resource (`core`, `search`), and until when nothing may be asked."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -44,7 +44,7 @@ class Limits:
         reasons = [self._refused_until, quota.reset_at if quota and quota.remaining == 0 else None]
         return max((until for until in reasons if until and until > now), default=None)
 
-    def note(self, resource: str, answer: Answer) -> bool:
+    def note(self, resource: str, answer: SourceResponse) -> bool:
         """Learn from an answer. True: it is a refusal because of a limit, and `blocked_until` says until when."""
         now = self._now()
         quota = _quota(answer.headers, now)
@@ -62,7 +62,7 @@ class Limits:
         self._refused_until = now + min(wait, LONGEST)
         return True
 
-    def _secondary_wait(self, answer: Answer) -> timedelta | None:
+    def _secondary_wait(self, answer: SourceResponse) -> timedelta | None:
         """How long a refusal asks us to ask nothing at all; None: it is no matter of limits."""
         retry_after = _number(answer.headers, "Retry-After")
         if retry_after is not None:

@@ -1,4 +1,4 @@
-"""Outgoing HTTP: one session for all, and `Service`, which asks one base URL and nothing else.
+"""Outgoing HTTP: one session for all, and `SourceClient`, which asks one base URL and nothing else.
 
 The driver's errors become ours here, and are dropped as causes: aiohttp's hold the request's headers, so the token.
 """
@@ -47,7 +47,7 @@ def open_session(
     )
 
 
-class Answer(msgspec.Struct, frozen=True, eq=False):
+class SourceResponse(msgspec.Struct, frozen=True, eq=False):
     """An answer with its whole body. Header names are case-insensitive; `url` is what was asked."""
 
     url: URL
@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True, eq=False):
     body: bytes
 
 
-class Service:
+class SourceClient:
     """A service at a base URL. `name` stands for it in messages; a body beyond `max_bytes` is not read on."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Service:
         """The URL of a path below the base."""
         return self._base.joinpath(*segments)
 
-    def link(self, answer: Answer, link: str) -> URL | None:
+    def link(self, answer: SourceResponse, link: str) -> URL | None:
         """The URL of a link in an answer; None where that is not below the base: its scheme, host, port and path."""
         try:
             url = answer.url.join(URL(link))
@@ -83,7 +83,7 @@ class Service:
             return None
         return url.with_user(self._base.user).with_password(self._base.password)
 
-    async def get(self, url: URL, headers: Mapping[str, str] = {}) -> Answer:
+    async def get(self, url: URL, headers: Mapping[str, str] = {}) -> SourceResponse:
         """The answer, whatever its status below 500. Failures that may pass are tried again, after a pause.
 
         Raises SourceUnavailableError and AnswerTooLargeError.
@@ -107,7 +107,7 @@ class Service:
             failure = f"answers {answer.status}"
         raise SourceUnavailableError(f"{self.name} {failure}") from None
 
-    async def follow(self, url: URL, ask: Callable[[URL], Awaitable[Answer]]) -> Answer:
+    async def follow(self, url: URL, ask: Callable[[URL], Awaitable[SourceResponse]]) -> SourceResponse:
         """What `ask` answers about a URL, or about where it redirects to, as long as that stays below the base.
 
         Raises RedirectedAwayError where it does not.
@@ -122,7 +122,7 @@ class Service:
             url = target
         raise RedirectedAwayError(f"{self.name} redirects more than {MAX_REDIRECTS} times")
 
-    def decode(self, answer: Answer, shape: type[Shape]) -> Shape:
+    def decode(self, answer: SourceResponse, shape: type[Shape]) -> Shape:
         """A JSON body. Raises MalformedAnswerError where it is not of this shape; unknown keys are ignored."""
         try:
             return msgspec.json.decode(answer.body, type=shape)
@@ -130,11 +130,11 @@ class Service:
             reason = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
             raise MalformedAnswerError(f"{self.name} answers not what it should: {reason}") from None
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(self, url: URL, headers: Mapping[str, str]) -> SourceResponse:
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             body = bytearray()
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 body += chunk
                 if len(body) > self._max_bytes:
                     raise AnswerTooLargeError(f"{self.name} answers with more than {self._max_bytes} bytes")
-            return Answer(url, response.status, response.headers, bytes(body))
+            return SourceResponse(url, response.status, response.headers, bytes(body))

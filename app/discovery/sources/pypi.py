@@ -17,7 +17,7 @@ from app.discovery.licenses import license_of
 from app.discovery.repository_names import RepositoryName, repository_in_url
 from app.discovery.sources.errors import MalformedAnswerError, RefusedError, SourceUnavailableError
 from app.discovery.sources.etag_cache import Missing
-from app.discovery.sources.http import Answer, Service, Sleep
+from app.discovery.sources.http import Sleep, SourceClient, SourceResponse
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 
 MAX_BYTES = 32 * 1024 * 1024
@@ -77,7 +77,7 @@ class PyPI:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._service = Service("PyPI", session, base_url or DEFAULT_INDEX, max_bytes=MAX_BYTES, sleep=sleep)
+        self._service = SourceClient("PyPI", session, base_url or DEFAULT_INDEX, max_bytes=MAX_BYTES, sleep=sleep)
         self._slots = asyncio.Semaphore(max_concurrent)
         self._missing = Missing(missing_seconds, MAX_MISSING, now)
 
@@ -106,7 +106,7 @@ class PyPI:
             raise MalformedAnswerError("PyPI answers not what it should: another project")
         return _project(name, raw)
 
-    async def _ask(self, url: URL) -> Answer:
+    async def _ask(self, url: URL) -> SourceResponse:
         async with self._slots:
             return await self._service.get(url, {"Accept": "application/json"})
 

@@ -2,8 +2,8 @@
 
 from app.settings import SettingError, Settings
 from app.warehouse.engines.connection import Engine
-from app.warehouse.engines.embedded import Embedded, embedded_folder
-from app.warehouse.engines.server import Server, server_address
+from app.warehouse.engines.embedded import EmbeddedEngine, embedded_folder
+from app.warehouse.engines.server import ServerEngine, server_address
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -14,9 +14,9 @@ def open_engine(settings: Settings) -> Engine:
     url = settings.clickhouse_url
     match url.partition(":")[0]:
         case "chdb":
-            return Embedded(embedded_folder(url), settings.clickhouse_database)
+            return EmbeddedEngine(embedded_folder(url), settings.clickhouse_database)
         case "http" | "https":
-            return Server(
+            return ServerEngine(
                 server_address(url),
                 settings.clickhouse_user,
                 settings.clickhouse_password,

@@ -14,17 +14,17 @@ they came, and a row would be an object."""
 QUERY_SECONDS = 30
 """How long a reader's query may take."""
 
-MOST_ROWS = 1_000_000
+MAX_ROWS = 1_000_000
 """How many rows a reader's query may have: every release of the largest packages, each day of a year. As JSON they are
 70 MB."""
 
 
-Settings = Mapping[str, int]
+QuerySettings = Mapping[str, int]
 """Of ClickHouse, by name, for one query."""
 
-NO_SETTINGS: Settings = MappingProxyType({})
+NO_SETTINGS: QuerySettings = MappingProxyType({})
 
-BY_KEY: Settings = {"max_threads": 1, "optimize_move_to_prewhere": 0}
+BY_KEY: QuerySettings = {"max_threads": 1, "optimize_move_to_prewhere": 0}
 """For a query that reads a few thousand rows that lie side by side: planning how to read less of them, and a second
 thread, take longer than to read them."""
 
@@ -32,18 +32,18 @@ thread, take longer than to read them."""
 class Connection(Protocol):
     """What readers need."""
 
-    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What a query returns, with those of the settings that the user may change. Raises WarehouseError."""
 
     async def close(self) -> None:
         """Give everything back."""
 
 
-class NamedConnection(Protocol):
+class QueryRunner(Protocol):
     """What layouts need: every query has a name."""
 
     async def query(
-        self, name: str, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS
+        self, name: str, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS
     ) -> Columns:
         """What a query returns. Raises WarehouseError."""
 

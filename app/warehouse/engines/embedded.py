@@ -24,7 +24,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from app.settings import SettingError
-from app.warehouse.engines.connection import MOST_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, Settings
+from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, QuerySettings
 from app.warehouse.engines.errors import WarehouseError, WarehouseInUseError, WarehouseUnavailableError, translated
 from app.warehouse.loading.statements import command, statement
 
@@ -47,7 +47,7 @@ def embedded_folder(url: str) -> Path:
     return Path(folder).absolute()
 
 
-class Embedded:
+class EmbeddedEngine:
     """An embedded engine in a folder. The process that has one open is the only one that can.
 
     Raises WarehouseInUseError where another process has it, SettingError where chDB is not installed.
@@ -109,7 +109,7 @@ def _find_scratch(folder: Path) -> None:
 class EmbeddedReader:
     """Async queries on an embedded engine: as many at once as it has threads, the rest wait their turn."""
 
-    def __init__(self, engine: Embedded) -> None:
+    def __init__(self, engine: EmbeddedEngine) -> None:
         self._engine = engine
         self._clients: list[Client] = []
         self._local = threading.local()
@@ -121,12 +121,12 @@ class EmbeddedReader:
         if client is None:
             client = self._local.client = self._engine.client()
             client.set_client_setting("max_execution_time", QUERY_SECONDS)
-            client.set_client_setting("max_result_rows", MOST_ROWS)
+            client.set_client_setting("max_result_rows", MAX_ROWS)
             client.set_client_setting("log_comment", self._comment)
             self._clients.append(client)
         return client
 
-    def _query(self, sql: str, parameters: Mapping[str, Any], settings: Settings) -> Columns:
+    def _query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings) -> Columns:
         with translated():
             return (
                 self._client()
@@ -134,7 +134,7 @@ class EmbeddedReader:
                 .result_set
             )
 
-    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What a query returns. Raises WarehouseError."""
         loop = asyncio.get_running_loop()
         try:

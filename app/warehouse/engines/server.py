@@ -15,7 +15,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 
 from app.settings import Secret, SettingError
-from app.warehouse.engines.connection import MOST_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, Settings
+from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, QuerySettings
 from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError, translated
 
 CONNECT_SECONDS = 5
@@ -32,14 +32,14 @@ READERS = EVERYBODY | {
     "max_execution_time": QUERY_SECONDS,
     # On a cluster a package lives on one shard, and only that is asked.
     "optimize_skip_unused_shards": 1,
-    "max_result_rows": MOST_ROWS,
+    "max_result_rows": MAX_ROWS,
     # A role may be told to stop reading where it has read enough, and to answer from that (the public data set's is).
     "read_overflow_mode": "throw",
 }
 """What is sent with every query."""
 
 
-class Address(NamedTuple):
+class ServerAddress(NamedTuple):
     """Where a server listens."""
 
     scheme: str
@@ -51,7 +51,7 @@ class Address(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}"
 
 
-def server_address(url: str) -> Address:
+def server_address(url: str) -> ServerAddress:
     """What an http:// or https:// URL names. Without a port it is ClickHouse's own, 8123 or 8443.
 
     Raises SettingError, which does not repeat the URL: there may be a password in it.
@@ -68,13 +68,13 @@ def server_address(url: str) -> Address:
             f"CLICKHOUSE_URL: a server is {scheme}://host:port and no more; "
             "CLICKHOUSE_USER, CLICKHOUSE_PASSWORD and CLICKHOUSE_DATABASE say the rest"
         )
-    return Address(scheme, host, port or (8443 if scheme == "https" else 8123))
+    return ServerAddress(scheme, host, port or (8443 if scheme == "https" else 8123))
 
 
-class Server:
+class ServerEngine:
     """A ClickHouse server. Nothing is asked of it before the first client or query."""
 
-    def __init__(self, address: Address, user: str, password: Secret, database: str) -> None:
+    def __init__(self, address: ServerAddress, user: str, password: Secret, database: str) -> None:
         self.address = address
         self.user = user
         self.database = database
@@ -129,7 +129,7 @@ class Server:
 class ServerReader:
     """Async queries on a server, through pooled connections. The first query connects; after a failure, the next."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ServerEngine) -> None:
         self._server = server
         self._client: AsyncClient | None = None
         self._parsers = ThreadPoolExecutor(PARSERS, thread_name_prefix="parser")
@@ -143,7 +143,7 @@ class ServerReader:
             self._client = await self._server.async_client()
         return self._client
 
-    async def query(self, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+    async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What a query returns. Raises WarehouseError."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -27,7 +27,7 @@ from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.progress import Progress, Report, comment, reported
 from app.warehouse.loading.statements import Connect, ask, command, is_embedded, statement
 from app.warehouse.loading.upload import send
-from app.warehouse.loading.writer_lease import Load, place
+from app.warehouse.loading.writer_lease import Load, writer_lease
 
 SPILL_BYTES = 1_200_000_000
 """Memory that the GROUP BY of a load may take before ClickHouse goes on on disk."""
@@ -57,7 +57,7 @@ def ingest(
     files = find_files(names)
     with connect() as client:
         prepare(client)
-        with place(connect, client, ", ".join(names)) as load:
+        with writer_lease(connect, client, ", ".join(names)) as load:
             report(Progress("looking at the input"))
             found = _within_reach(client, load, [(file, shape_of(client, file)) for file in files], report)
             for file, shape in found:
@@ -79,7 +79,7 @@ def ingest_events(connect: Connect, events: RawEvents, source: str, report: Repo
 
     with connect() as client:
         prepare(client)
-        with place(connect, client, source) as load:
+        with writer_lease(connect, client, source) as load:
             return _load(connect, client, load, events, loaded_days(client), explain, report)
 
 

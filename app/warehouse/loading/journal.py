@@ -78,7 +78,7 @@ def publish(client: Client, load: int, source: str, days: Sequence[LoadedDay]) -
         raise WarehouseError("another writer has taken the place of this load; nothing was published")
 
 
-def sign(client: Client, load: int) -> None:
+def heartbeat(client: Client, load: int) -> None:
     """Give a sign of life."""
     _write(client, [{"load": load, "date": NO_DAY, "state": "alive"}])
 

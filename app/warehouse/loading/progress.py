@@ -41,12 +41,12 @@ def reported(connect: Connect, load: int, report: Report, total: int) -> Iterato
                     rows_read = rows_read if written else read
                     report(Progress("writing" if written else "loading", rows_read, written, days, total))
 
-    with beside("progress", poll):
+    with background_thread("progress", poll):
         yield
 
 
 @contextmanager
-def beside(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
+def background_thread(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
     """Have a thread of that name work while the block runs. The event that it is given says that it is over."""
     done = threading.Event()
     thread = threading.Thread(target=work, args=[done], name=name, daemon=True)

@@ -17,9 +17,9 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import InputError, NoSpaceError, WarehouseError
-from app.warehouse.loading.journal import abandon, announce, sign, sweep_unpublished, synced
+from app.warehouse.loading.journal import abandon, announce, heartbeat, sweep_unpublished, synced
 from app.warehouse.loading.migrations import cluster_of
-from app.warehouse.loading.progress import beside, comment
+from app.warehouse.loading.progress import background_thread, comment
 from app.warehouse.loading.statements import Connect, ask, command, is_embedded, statement
 
 SIGN_SECONDS = 10.0
@@ -42,7 +42,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def place(connect: Connect, client: Client, source: str) -> Iterator[Load]:
+def writer_lease(connect: Connect, client: Client, source: str) -> Iterator[Load]:
     """Have the place while the block lasts. Raises WriterBusyError where another writer has it."""
     if not _one_writer.acquire(blocking=False):
         raise WriterBusyError("another load is running; one at a time")
@@ -103,7 +103,7 @@ def _signs(connect: Connect, client: Client, load: int) -> Iterator[None]:
         while not done.wait(SIGN_SECONDS):
             # One that cannot be given is given the next time, or comes too late; the journal decides then.
             with suppress(WarehouseError), connect() as own:
-                sign(own, load)
+                heartbeat(own, load)
 
-    with beside("signs of life", give):
+    with background_thread("signs of life", give):
         yield

@@ -59,7 +59,7 @@ class _Batch(Generic[Key, Value]):
                 self._task.cancel()
 
 
-class Batches(Generic[Key, Value]):
+class QueryBatcher(Generic[Key, Value]):
     """Questions of one kind."""
 
     def __init__(self) -> None:

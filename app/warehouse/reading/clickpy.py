@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.engines.connection import NamedConnection
+from app.warehouse.engines.connection import QueryRunner
 from app.warehouse.engines.errors import translated
 from app.warehouse.reading.layout import Published, Series, question
 
@@ -53,7 +53,7 @@ class ClickPy:
     refresh_pause = 2.0
     sums_all_packages = False
 
-    def __init__(self, queries: NamedConnection) -> None:
+    def __init__(self, queries: QueryRunner) -> None:
         self._queries = queries
 
     async def published(self) -> Published:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from app.warehouse.engines.connection import NamedConnection
+from app.warehouse.engines.connection import QueryRunner
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ class Layout(Protocol):
     refresh_pause: float
     sums_all_packages: bool
 
-    def __init__(self, queries: NamedConnection) -> None: ...
+    def __init__(self, queries: QueryRunner) -> None: ...
 
     async def published(self) -> Published:
         """What is published at this moment."""

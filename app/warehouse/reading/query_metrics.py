@@ -5,22 +5,22 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from app.serving.counters import Queries
-from app.warehouse.engines.connection import NO_SETTINGS, Columns, Connection, Settings
+from app.serving.counters import QueryCounters
+from app.warehouse.engines.connection import NO_SETTINGS, Columns, Connection, QuerySettings
 from app.warehouse.engines.errors import WarehouseError
 
 logger = logging.getLogger(__name__)
 
 
-class NamedQueries:
+class MeasuredQueries:
     """A connection that has to be told what a query is called."""
 
     def __init__(self, connection: Connection) -> None:
-        self.counts = Queries()
+        self.counts = QueryCounters()
         self._connection = connection
 
     async def query(
-        self, name: str, sql: str, parameters: Mapping[str, Any], settings: Settings = NO_SETTINGS
+        self, name: str, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS
     ) -> Columns:
         """What a query returns. Raises WarehouseError."""
         began = time.monotonic()

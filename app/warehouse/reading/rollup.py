@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, NamedConnection, Settings
-from app.warehouse.reading.batching import Batches
+from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, QueryRunner, QuerySettings
+from app.warehouse.reading.batching import QueryBatcher
 from app.warehouse.reading.layout import NO_SERIES, Published, Series, question
 
 DEMO_SOURCE = "demo"
@@ -31,10 +31,10 @@ class Rollup:
     refresh_pause = 0.0
     sums_all_packages = True
 
-    def __init__(self, queries: NamedConnection) -> None:
+    def __init__(self, queries: QueryRunner) -> None:
         self._queries = queries
-        self._series: Batches[tuple[str, str], Series] = Batches()
-        self._recent: Batches[tuple[str], tuple[str, int, int, int]] = Batches()
+        self._series: QueryBatcher[tuple[str, str], Series] = QueryBatcher()
+        self._recent: QueryBatcher[tuple[str], tuple[str, int, int, int]] = QueryBatcher()
 
     async def published(self) -> Published:
         ((newest_version,), (dead,), (days,), (sources,)) = await self._ask("published", {})
@@ -146,10 +146,12 @@ class Rollup:
             {"prefix": prefix, "start": start, "month": month, "end": end, "limit": limit, **_visible(published)},
         )
 
-    async def _rows(self, name: str, parameters: dict[str, Any], settings: Settings = NO_SETTINGS) -> Sequence[Any]:
+    async def _rows(
+        self, name: str, parameters: dict[str, Any], settings: QuerySettings = NO_SETTINGS
+    ) -> Sequence[Any]:
         return list(zip(*await self._ask(name, parameters, settings), strict=True))
 
-    async def _ask(self, name: str, parameters: dict[str, Any], settings: Settings = NO_SETTINGS) -> Columns:
+    async def _ask(self, name: str, parameters: dict[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         return await self._queries.query(name, question(self.name, name), parameters, settings)
 
 

@@ -6,14 +6,14 @@ from typing import cast
 
 from async_lru import alru_cache
 
-from app.serving.counters import Queries
-from app.warehouse.engines.connection import Connection, NamedConnection
+from app.serving.counters import QueryCounters
+from app.warehouse.engines.connection import Connection, QueryRunner
 from app.warehouse.engines.errors import NoTablesError
 from app.warehouse.loading.migrations import SCHEMA_TABLE, Schema, compared
 from app.warehouse.reading.clickpy import ClickPy
 from app.warehouse.reading.layout import Layout, Published, question
-from app.warehouse.reading.query_limiter import MOST_AT_ONCE, Turns
-from app.warehouse.reading.query_metrics import NamedQueries
+from app.warehouse.reading.query_limiter import DEFAULT_MAX_QUERIES, QueryLimiter
+from app.warehouse.reading.query_metrics import MeasuredQueries
 from app.warehouse.reading.rollup import Rollup
 
 DEFAULT_PUBLISHED_SECONDS = 3.0
@@ -28,10 +28,10 @@ class Warehouse:
     So many questions are asked of that `at_once`, the next in turn. Whoever looks need not wait for one.
     """
 
-    def __init__(self, connection: Connection, at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(self, connection: Connection, at_once: int = DEFAULT_MAX_QUERIES) -> None:
         self._connection = connection
-        self._queries = NamedQueries(connection)
-        self._turns = Turns(self._queries, at_once)
+        self._queries = MeasuredQueries(connection)
+        self._turns = QueryLimiter(self._queries, at_once)
         self._layout: Layout | None = None
         self._last: Published | None = None
         self._choose = alru_cache(maxsize=1)(self._choose_layout)
@@ -56,7 +56,7 @@ class Warehouse:
         return DEFAULT_PUBLISHED_SECONDS if self._layout is None else self._layout.published_seconds
 
     @property
-    def queries(self) -> Queries:
+    def queries(self) -> QueryCounters:
         """How often what was asked of ClickHouse, and how long it took."""
         return self._queries.counts
 
@@ -99,7 +99,7 @@ class Warehouse:
         return self._last
 
 
-async def find_layout(queries: NamedConnection) -> type[Layout]:
+async def find_layout(queries: QueryRunner) -> type[Layout]:
     """The layout whose tables are in the database. Raises NoTablesError where one has not all of its tables."""
     there = await _there(queries, [name for layout in LAYOUTS for name in layout.tables])
     for layout in LAYOUTS:
@@ -111,7 +111,7 @@ async def find_layout(queries: NamedConnection) -> type[Layout]:
     raise NoTablesError
 
 
-async def _there(queries: NamedConnection, names: list[str]) -> Sequence[str]:
+async def _there(queries: QueryRunner, names: list[str]) -> Sequence[str]:
     """Those of the tables that the database has."""
     sql = (files("app.warehouse.reading") / "layouts" / "tables.sql").read_text(encoding="utf-8")
     ((there,),) = await queries.query("tables", sql, {"names": names})
