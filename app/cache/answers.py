@@ -10,7 +10,7 @@ from app.cache.compression import Coding
 from app.cache.data_versions import DataVersion, DataVersions
 from app.cache.entry import CacheEntry, Computation, RequestKey
 from app.cache.policy import CachePolicy
-from app.cache.response import CachedResponse, Variant
+from app.cache.response import CachedResponse, ResponseContent, Variant
 from app.cache.store import CacheStore
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.settings import Settings

@@ -32,7 +32,7 @@ class Computation(NamedTuple):
 
 
 class CacheEntry:
-    """A response under its key, made `now`. `version` is that of the downloads in it, `expires` a time of the same clock."""
+    """A response under its key. `version` is that of the downloads in it; `expires` is a time of the clock of `now`."""
 
     __slots__ = ("bytes", "computation", "expires", "key", "operation", "request_keys", "response", "version")
 
