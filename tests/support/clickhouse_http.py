@@ -141,6 +141,8 @@ class Request(NamedTuple):
     accepts: str
     encoding: str
     sql: str
+    line: int
+    """Bytes of the request line."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -213,7 +215,7 @@ class Facade:
     def _refused(self, request: web.Request) -> web.Response | None:
         """The answer to a request line that is too long: of a proxy, or of ClickHouse's server (without a code)."""
         uri = request.raw_path
-        if 0 < self.limits.request_line < len(f"{request.method} {uri} HTTP/1.1\r\n"):
+        if 0 < self.limits.request_line < _line(request):
             return web.Response(status=414, text="<h1>414 Request-URI Too Large</h1>", content_type="text/html")
         return web.Response(status=400) if len(uri) > MAX_URI_BYTES else None
 
@@ -232,7 +234,7 @@ class Facade:
             await _spool(request, encoding, body)
         sql = _statement(parameters.get("query", ""), body)
         accepts = request.headers.get("Accept-Encoding", "")
-        self.requests.append(Request(request.method, user, parameters, accepts, encoding, sql))
+        self.requests.append(Request(request.method, user, parameters, accepts, encoding, sql, _line(request)))
         at_end = FORMAT_AT_END.search(sql)
         default = parameters.get("default_format") or request.headers.get("X-ClickHouse-Format") or "TabSeparated"
         asked = Asked(
@@ -325,6 +327,11 @@ def _authenticated(request: web.Request) -> str:
             "(AUTHENTICATION_FAILED)",
         )
     return user
+
+
+def _line(request: web.Request) -> int:
+    """Bytes of the request line."""
+    return len(f"{request.method} {request.raw_path} HTTP/1.1\r\n")
 
 
 def _fields_of_url(request: web.Request) -> dict[str, str]:
