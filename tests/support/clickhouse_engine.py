@@ -191,7 +191,7 @@ class Engine:
         for name, value in asked.settings.items():
             if readonly != READ_ONLY and (readonly != CHANGES_SETTINGS or name != "readonly"):
                 continue
-            (current,) = self._values(f"SELECT getSetting('{_quoted(name)}')", connection)
+            (current,) = self._values(f"SELECT getSetting('{quoted(name)}')", connection)
             if value != (readonly if name == "readonly" else current):
                 raise EngineError(164, f"Cannot modify '{name}' setting in readonly mode. (READONLY)")
 
@@ -201,7 +201,7 @@ class Engine:
             if not re.fullmatch(r"\w+", name):
                 raise EngineError(115, f"Unknown setting '{name}'. (UNKNOWN_SETTING)")
         if settings:
-            connection.query("SET " + ", ".join(f"`{name}` = '{_quoted(value)}'" for name, value in settings.items()))
+            connection.query("SET " + ", ".join(f"`{name}` = '{quoted(value)}'" for name, value in settings.items()))
 
 
 def _readonly(asked: Asked) -> str:
@@ -209,7 +209,7 @@ def _readonly(asked: Asked) -> str:
     return USERS[asked.user].settings.get("readonly", CHANGES_SETTINGS if asked.by_get else "0")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 

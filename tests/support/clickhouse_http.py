@@ -8,6 +8,7 @@ ClickHouse documents it. The control port takes faults: see Faults. tests/suppor
 
 import argparse
 import asyncio
+import inspect
 import json
 import os
 import re
@@ -28,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import brotli
+import chdb
 import lz4.frame
 import msgspec
 from aiohttp import web
@@ -39,6 +41,7 @@ else:
     from backports import zstd
 
 from tests.support.clickhouse_engine import Asked, Engine, EngineError, Quota, Result
+from tests.support.clickhouse_old_engine import OldEngine
 from tests.support.clickhouse_users import USERS
 
 # Parameters of a URL that are neither settings nor parameters of the query.
@@ -161,7 +164,7 @@ class Limits(msgspec.Struct, frozen=True):
 class Facade:
     """The HTTP interface."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine | OldEngine) -> None:
         self.engine = engine
         self.fault = Fault()
         self.limits = Limits()
@@ -509,9 +512,16 @@ class Listener:
         return web.Response(body=body, content_type="application/json")
 
 
+def _engine(folder: Path) -> Engine | OldEngine:
+    """The engine in a folder, of whichever version of chDB is found."""
+    if "params" in inspect.signature(chdb.query).parameters:
+        return Engine(folder)
+    return OldEngine(folder)
+
+
 async def serve(folder: Path, port: int, control_port: int) -> None:
     """Serve until the standard input ends."""
-    listener = Listener(Facade(Engine(folder)), port)
+    listener = Listener(Facade(_engine(folder)), port)
     await listener.open()
     control = web.Application()
     control.router.add_post("/fault", listener.set_fault)
