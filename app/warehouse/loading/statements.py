@@ -24,6 +24,7 @@ def statement(name: str, raw: str = "", cluster: str = "") -> str:
         _file(name)
         .replace("{{events}}", _file("events"))
         .replace("{{raw_events}}", raw)
+        .replace("{{loaded_days}}", _file("loaded_days"))
         .replace("{{local}}", "_local" if cluster else "")
         .replace("{{on_cluster}}", f" ON CLUSTER {cluster}" if cluster else "")
     )
