@@ -83,10 +83,9 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
             "compression": compression,
         }
         placeholders = ", ".join(f"{{{name}_{number}:String}}" for name in arguments)
-        selects.append(
-            f"SELECT * FROM (SELECT\n    _path AS source,\n    {shape.columns}\n"
-            f"FROM {function.split()[0]}({placeholders})\nSETTINGS {settings})"
-        )
+        read = f"{function.split()[0]}({placeholders})"
+        select = f"SELECT\n    _path AS source,\n    {shape.columns}\nFROM {read}\nSETTINGS {settings}"
+        selects.append(f"SELECT * FROM ({select})")  # noqa: S608 - constants and placeholders
         parameters |= {f"{name}_{number}": value for name, value in arguments.items()}
     return RawEvents("\nUNION ALL\n".join(selects), parameters)
 

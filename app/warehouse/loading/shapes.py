@@ -6,7 +6,7 @@ ClickHouse's `pypi.pypi` and ClickPy's bucket, where the empty string stands for
 downloads: one of WEIGHTS is their number. SQL is put together here from constants only.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -18,9 +18,11 @@ ANY_TEXT = "Nullable(String)"
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A raw event's column: what BigQuery calls it, what ClickHouse's table does, and what else it may be called."""
+    """A raw event's column, the dimension that it counts in, and its names in exports: BigQuery's, that of ClickHouse's
+    table, and others."""
 
     raw: str
+    dimension: str
     bigquery: str
     clickhouse: str
     others: tuple[str, ...] = ()
@@ -33,18 +35,21 @@ class Field(msgspec.Struct, frozen=True):
 
 
 FIELDS = (
-    Field("raw_project", "project", "project", ("file.project", "file_project"), ANY_TEXT),
-    Field("raw_country", "country_code", "country_code"),
-    Field("raw_version", "file.version", "version", ("file_version",)),
-    Field("raw_file_type", "file.type", "type", ("file_type",)),
+    Field("raw_project", "", "project", "project", ("file.project", "file_project"), ANY_TEXT),
+    Field("raw_country", "country", "country_code", "country_code"),
+    Field("raw_version", "version", "file.version", "version", ("file_version",)),
+    Field("raw_file_type", "file_type", "file.type", "type", ("file_type",)),
     Field(
         "raw_installer",
+        "installer",
         "details.installer.name",
         "installer",
         ("details_installer_name", "installer.name", "installer_name"),
     ),
-    Field("raw_python", "details.python", "python_minor", ("details_python", "python")),
-    Field("raw_system", "details.system.name", "system", ("details_system_name", "system.name", "system_name")),
+    Field("raw_python", "python_minor", "details.python", "python_minor", ("details_python", "python")),
+    Field(
+        "raw_system", "system", "details.system.name", "system", ("details_system_name", "system.name", "system_name")
+    ),
 )
 TIMES = ("timestamp", "date")
 WEIGHTS = ("downloads", "count", "num_downloads", "download_count")
@@ -92,7 +97,7 @@ def shape_of(name: str, format_: str, columns: Mapping[str, str], parts: Collect
         records = {}
     is_clickhouse = time == "date" and not any(n.startswith("details") for n in found.values())
     values = {
-        field: _text(field, _column(n, n in columns), "1" if is_clickhouse or n in CLICKHOUSE_ONLY else "0")
+        field: _text(field, _column(n, is_top=n in columns), "1" if is_clickhouse or n in CLICKHOUSE_ONLY else "0")
         for field, n in found.items()
     }
     return _shape(time, kinds, records, _day(time, kind), values, _number(f"`{weight}`", weight) if weight else ONE)
@@ -111,7 +116,7 @@ def json_shape(name: str, keys: Collection[str]) -> Shape:
     values = {
         field: _text(
             field,
-            f"coalesce({', '.join(_json_column(n, is_record) for n in field.names for is_record in (True, False) if n in records or not is_record)})",
+            f"coalesce({', '.join(_json_columns(field, records))})",
             f"isNull(timestamp) OR isNotNull(coalesce({top}))",
         )
         for field in FIELDS
@@ -137,7 +142,7 @@ def _tuples(columns: dict[str, str]) -> list[str]:
     return [f"{root} {p['']}" if "" in p else f"{root} Tuple({', '.join(_tuples(p))})" for root, p in tree.items()]
 
 
-def _column(name: str, is_top: bool) -> str:
+def _column(name: str, *, is_top: bool) -> str:
     if is_top:
         return f"`{name}`"
     root, *path = name.split(".")
@@ -146,12 +151,16 @@ def _column(name: str, is_top: bool) -> str:
     return root
 
 
-def _json_column(name: str, is_record: bool) -> str:
-    """ClickPy's records have the names of ClickHouse's columns: an object is read as its text."""
-    column = _column(name, not is_record)
-    if name not in {"installer", "system"}:
-        return column
-    return f"if(startsWith({column}, '{{'), JSONExtract(assumeNotNull({column}), 'name', '{ANY_TEXT}'), {column})"
+def _json_columns(field: Field, records: Collection[str]) -> Iterator[str]:
+    """Each place in which JSON may have a value."""
+    for name in field.names:
+        if name in records:
+            yield _column(name, is_top=False)
+        column = _column(name, is_top=True)
+        # ClickPy's records have the names of ClickHouse's columns. An object is read as its text.
+        is_object = f"startsWith({column}, '{{')"
+        part = f"JSONExtract(assumeNotNull({column}), 'name', '{ANY_TEXT}')"
+        yield f"if({is_object}, {part}, {column})" if name in {"installer", "system"} else column
 
 
 def _text(field: Field, value: str, is_clickhouse: str) -> str:

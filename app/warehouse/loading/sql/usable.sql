@@ -1,2 +1,2 @@
--- A row if there is an event that counts anywhere. The placeholder is events.sql over one file.
-SELECT 1 FROM ({{events}}) WHERE usable LIMIT 1
+-- The files that have an event which counts anywhere; read until that many were found. The placeholder is events.sql.
+SELECT DISTINCT source FROM ({{events}}) WHERE usable LIMIT {wanted:UInt32}
