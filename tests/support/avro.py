@@ -9,7 +9,7 @@ TEXT = ["null", "string"]
 MARK = bytes(range(16))
 
 
-def record(name: str, **fields: Any) -> dict[str, Any]:
+def record(name: str, /, **fields: Any) -> dict[str, Any]:
     return {"type": "record", "name": name, "fields": [{"name": n, "type": kind} for n, kind in fields.items()]}
 
 

@@ -61,23 +61,22 @@ def require_usable(client: Client, files: Files, note: Note) -> list[tuple[File,
 
 def _batches(files: Files) -> Iterator[Files]:
     """Files that are searched by one query: those received, those that are small, and each other by itself."""
-    received = [(file, shape) for file, shape in files if isinstance(file, Received)]
-    others = [(file, shape) for file, shape in files if not isinstance(file, Received)]
-    small = [(f, shape) for f, shape in others if f.is_local and Path(f.name).stat().st_size <= SMALL_BYTES]
-    yield from (batch for batch in (received, small) if batch)
-    yield from ([file] for file in others if file not in small)
+    together: dict[str, list[tuple[File, Shape]]] = {}
+    for file, shape in files:
+        if isinstance(file, Received):
+            together.setdefault("received", []).append((file, shape))
+        elif file.is_local and Path(file.name).stat().st_size <= SMALL_BYTES:
+            together.setdefault("small", []).append((file, shape))
+        else:
+            yield [(file, shape)]
+    yield from together.values()
 
 
 def _usable_sources(client: Client, files: Files) -> set[str]:
-    if len(files) > 1:
-        try:
-            return {source for (source,) in _ask(client, "usable", files, wanted=len(files))}
-        except QueryFailedError:
-            files = [_first_unreadable(client, files)]
     try:
-        return {_source(files[0][0])} if _ask(client, "usable", files, wanted=1) else set()
+        return {source for (source,) in _ask(client, "usable", files, wanted=len(files))}
     except QueryFailedError as error:
-        raise InputError(f"{files[0][0].name}: {reason(error)}") from None
+        raise _unreadable(client, files, error) from None
 
 
 def _source(file: File) -> str:
@@ -124,13 +123,8 @@ def explain_refusal(client: Client, files: Files, replace: bool, error: QueryFai
     parameters = {"oldest": OLDEST_DAY, "replace": replace, "today": today}
     try:
         rows = {source: row for source, *row in _ask(client, "bad_days", files, **parameters)}
-    except QueryFailedError:
-        (file, shape) = _first_unreadable(client, files)
-        try:
-            _ask(client, "bad_days", [(file, shape)], **parameters)
-        except QueryFailedError as file_error:
-            return InputError(f"{file.name}: {reason(file_error)}")
-        return InputError(reason(error))
+    except QueryFailedError as read_error:
+        return _unreadable(client, files, read_error)
     for file, shape in files:
         if found := rows.get(_source(file)):
             unreadable, last, loaded = found
@@ -151,14 +145,21 @@ def explain_refusal(client: Client, files: Files, replace: bool, error: QueryFai
     return InputError(reason(error))
 
 
-def _first_unreadable(client: Client, files: Files) -> tuple[File, Shape]:
-    """A file that ClickHouse cannot read to its end, of several of which one cannot be: found by halves."""
+def _unreadable(client: Client, files: Files, error: QueryFailedError) -> InputError:
+    """Which of several files it is that ClickHouse cannot read to its end: it is found by halves."""
     while len(files) > 1:
         half = files[: len(files) // 2]
-        try:
-            _ask(client, "bad_days", half, oldest=OLDEST_DAY, replace=True, today=OLDEST_DAY)
-        except QueryFailedError:
-            files = half
+        if half_error := _read_error(client, half):
+            files, error = half, half_error
         else:
             files = files[len(files) // 2 :]
-    return files[0]
+            error = _read_error(client, files) or error
+    return InputError(f"{files[0][0].name}: {reason(error)}")
+
+
+def _read_error(client: Client, files: Files) -> QueryFailedError | None:
+    try:
+        _ask(client, "read_all", files)
+    except QueryFailedError as error:
+        return error
+    return None
