@@ -17,8 +17,8 @@ from litestar.types import ExceptionHandlersMap
 from app.api.parameters import BadParameterError
 from app.cache.response import NO_STORE, PROBLEM, ResponseContent
 from app.charts.render import RenderError
-from app.discovery.lookups import GitHubOffError
 from app.discovery.sources.errors import DiscoveryError
+from app.discovery.sources.lookups import GitHubOffError
 from app.names import ALL_PACKAGES
 from app.stats.questions import NothingLoadedError, UnknownPackageError
 from app.warehouse.engines.connection import MAX_ROWS

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from app.discovery.index.entries import licence_of
-from app.discovery.lookups import About
+from app.discovery.sources.lookups import About
 
 
 class Metadata(msgspec.Struct, frozen=True):

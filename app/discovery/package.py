@@ -8,7 +8,7 @@ import msgspec
 
 from app.discovery.index.entries import Entry, make_entry, with_counts_of
 from app.discovery.index.search import Index
-from app.discovery.lookups import About
+from app.discovery.sources.lookups import About
 from app.discovery.sources.pypi import Release
 from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
 from app.warehouse.reading.layout import Published

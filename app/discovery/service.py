@@ -13,17 +13,17 @@ from typing import Literal
 
 import msgspec
 
-from app.discovery.cache import LookupCache
 from app.discovery.index.build import Plan, find_members, make_index
 from app.discovery.index.file import IndexFile, Scope
 from app.discovery.index.search import Index
-from app.discovery.lookups import Lookups
-from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName
 from app.discovery.sources.errors import DiscoveryError, QuotaSpentError
 from app.discovery.sources.github import Document, GitHub
 from app.discovery.sources.http import open_session
+from app.discovery.sources.lookup_cache import LookupCache
+from app.discovery.sources.lookups import Lookups
 from app.discovery.sources.pypi import PyPI
-from app.discovery.timed_lookups import LOOKUP_TIMEOUT_SECONDS, TimedLookups, with_timeout
+from app.discovery.sources.repository_names import ImpossibleRepositoryError, RepositoryName
+from app.discovery.sources.timed_lookups import LOOKUP_TIMEOUT_SECONDS, TimedLookups, with_timeout
 from app.settings import SettingError, Settings
 from app.stats.questions import NothingLoadedError, Popularity, popularity
 from app.warehouse.engines.errors import WarehouseError

@@ -14,11 +14,11 @@ from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.routes import Services
 from app.cache.policy import SHORT_SECONDS
 from app.cache.response import ResponseContent
-from app.discovery.lookups import GitHubOffError
 from app.discovery.package import Downloads, PackageQuestion, downloads_of
 from app.discovery.service import Discovery
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document
+from app.discovery.sources.lookups import GitHubOffError
 from app.pages.fill import html
 from app.pages.readme import is_markdown, readme_html
 from app.pages.routes import lasting_error_page, page

@@ -179,7 +179,7 @@ def test_clickhouse_away(client: Client, loaded: Dataset) -> None:
 
 @OF_OTHERS
 def test_a_source_that_is_slow_is_not_waited_for(client: Client, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.discovery.timed_lookups.LOOKUP_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("app.discovery.sources.timed_lookups.LOOKUP_TIMEOUT_SECONDS", 0.2)
     stub.slow_next("github", 60)
     started = time.monotonic()
     data, unavailable = package(client, "lonely")

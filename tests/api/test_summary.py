@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.discovery.timed_lookups import LOOKUP_TIMEOUT_SECONDS
+from app.discovery.sources.timed_lookups import LOOKUP_TIMEOUT_SECONDS
 from tests.discovery.stub import Stub
 from tests.support.answers import assert_unknown, body
 from tests.support.dataset import Dataset

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.discovery.repository_names import RepositoryName
 from app.discovery.sources.errors import MalformedAnswerError
 from app.discovery.sources.github import Document, GitHub, Repository
 from app.discovery.sources.http import USER_AGENT
+from app.discovery.sources.repository_names import RepositoryName
 from tests.discovery.conftest import TOKEN
 from tests.discovery.shapes import BASE64_LIMIT
 from tests.discovery.stub import Stub

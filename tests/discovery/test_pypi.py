@@ -10,11 +10,11 @@ from distlib.index import DEFAULT_INDEX
 from packaging.licenses import canonicalize_license_expression
 from trove_classifiers import classifiers as trove_classifiers
 
-from app.discovery.licenses import SPDX_BY_CLASSIFIER, license_of
-from app.discovery.repository_names import RepositoryName
 from app.discovery.sources.errors import MalformedAnswerError, RedirectedAwayError, RefusedError, SourceUnavailableError
 from app.discovery.sources.http import USER_AGENT
+from app.discovery.sources.licenses import SPDX_BY_CLASSIFIER, license_of
 from app.discovery.sources.pypi import Project, PyPI, Release
+from app.discovery.sources.repository_names import RepositoryName
 from tests.discovery.conftest import Clock
 from tests.discovery.stub import Stub
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName, repository_in_url
+from app.discovery.sources.repository_names import ImpossibleRepositoryError, RepositoryName, repository_in_url
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from packaging.utils import canonicalize_name
 
 from app.discovery.index.entries import make_entry, with_counts_of
 from app.discovery.index.search import Index
-from app.discovery.lookups import Lookups
-from app.discovery.repository_names import RepositoryName, repository_in_url
 from app.discovery.sources.errors import BadTokenError, DiscoveryError, QuotaSpentError, SourceUnavailableError
 from app.discovery.sources.github import GitHub, Repository
+from app.discovery.sources.lookups import Lookups
 from app.discovery.sources.pypi import Project
+from app.discovery.sources.repository_names import RepositoryName, repository_in_url
 from app.names import ImpossibleNameError, normalise
 from app.stats.questions import Popularity
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from app.discovery.index.entries import Entry
-from app.discovery.index.words import Words, words_of
+from app.discovery.index.prefix_index import Words, words_of
 
 Sort = Literal["relevance", "stars", "downloads", "trending", "updated", "newest", "name"]
 

@@ -13,11 +13,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName, repository_in_url
 from app.discovery.sources.errors import MalformedAnswerError
 from app.discovery.sources.github_api import RAW, GitHubAPI
 from app.discovery.sources.github_limits import Quota
 from app.discovery.sources.http import Sleep
+from app.discovery.sources.repository_names import ImpossibleRepositoryError, RepositoryName, repository_in_url
 from app.settings import Secret
 
 __all__ = ["Document", "GitHub", "Quota", "Repository", "RepositoryName", "repository_in_url"]

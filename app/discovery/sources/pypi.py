@@ -13,11 +13,11 @@ from distlib.index import DEFAULT_INDEX
 from packaging.requirements import InvalidRequirement, Requirement
 from yarl import URL
 
-from app.discovery.licenses import license_of
-from app.discovery.repository_names import RepositoryName, repository_in_url
 from app.discovery.sources.errors import MalformedAnswerError, RefusedError, SourceUnavailableError
 from app.discovery.sources.etag_cache import Missing
 from app.discovery.sources.http import Sleep, SourceClient, SourceResponse
+from app.discovery.sources.licenses import license_of
+from app.discovery.sources.repository_names import RepositoryName, repository_in_url
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 
 MAX_BYTES = 32 * 1024 * 1024

@@ -9,11 +9,11 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from app.discovery.cache import LookupCache
-from app.discovery.repository_names import RepositoryName
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document, GitHub, Repository
+from app.discovery.sources.lookup_cache import LookupCache
 from app.discovery.sources.pypi import Project, PyPI
+from app.discovery.sources.repository_names import RepositoryName
 from app.names import ALL_PACKAGES
 from app.settings import Settings
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from app.discovery.repository_names import RepositoryName
 from app.discovery.sources.errors import (
     AnswerTooLargeError,
     BadTokenError,
@@ -20,6 +19,7 @@ from app.discovery.sources.errors import (
 )
 from app.discovery.sources.github import GitHub, Quota
 from app.discovery.sources.http import open_session
+from app.discovery.sources.repository_names import RepositoryName
 from app.settings import Secret
 from tests.discovery.conftest import TOKEN, Clock
 from tests.discovery.stub import Stub

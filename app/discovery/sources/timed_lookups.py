@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
-from app.discovery.lookups import About, Lookups, Source
 from app.discovery.sources.errors import SourceUnavailableError
+from app.discovery.sources.lookups import About, Lookups, Source
 
 LOOKUP_TIMEOUT_SECONDS = 5.0
 """How long an answer about a package waits for its look-up."""

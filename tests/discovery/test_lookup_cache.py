@@ -1,6 +1,6 @@
 """What was looked up is kept within bounds, the values used last."""
 
-from app.discovery.cache import LookupCache
+from app.discovery.sources.lookup_cache import LookupCache
 
 
 def lookups(max_entries: int, max_bytes: int, asked: list[str]) -> LookupCache[str, bytes]:
