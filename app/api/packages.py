@@ -21,8 +21,8 @@ from app.cache.response import JSON, CachedResponse, ResponseContent
 from app.cache.store import CacheEntry
 from app.discovery.index.entries import Entry
 from app.discovery.index.search import Index, IndexQuery
-from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
-from app.discovery.service import WHY_OFF, Discovery
+from app.discovery.package import Package, PackageDownloads, PackageQuestion, make_package, package_downloads
+from app.discovery.service import OFF_REASON, Discovery
 from app.discovery.sources.github import Document
 from app.stats.questions import NothingLoadedError
 from app.warehouse.engines.errors import WarehouseError
@@ -51,7 +51,7 @@ async def list_packages(request: Request[Any, Any, Any], services: NamedDependen
     _refuse_empty_segments(request)
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
-        raise unavailable(f"there is no index: {WHY_OFF}" if discovery.is_off else "the index is being built")
+        raise unavailable(f"there is no index: {OFF_REASON}" if discovery.is_off else "the index is being built")
     body = packages_json(discovery.index, query)
     return answers.send(request, keep_with_index(answers, discovery, (list_packages, query), body))
 
@@ -134,19 +134,19 @@ async def get_package(
 async def package_json(warehouse: Warehouse, published: Published, question: PackageQuestion) -> ResponseContent:
     """A package with its downloads. Where no day is loaded, ClickHouse knows no package."""
     try:
-        downloads = await downloads_of(warehouse, published, question)
+        downloads = await package_downloads(warehouse, published, question)
     except NothingLoadedError:
-        downloads = Downloads()
+        downloads = PackageDownloads()
     return _package_body(question, downloads)
 
 
-def _package_body(question: PackageQuestion, downloads: Downloads | None) -> ResponseContent:
+def _package_body(question: PackageQuestion, downloads: PackageDownloads | None) -> ResponseContent:
     return ResponseContent(msgspec.json.encode(known_package(question, downloads)), JSON)
 
 
-def known_package(question: PackageQuestion, downloads: Downloads | None) -> Package:
+def known_package(question: PackageQuestion, downloads: PackageDownloads | None) -> Package:
     """All that is known of a package. Raises a 404 where nobody knows it, and a 503 where that cannot be told."""
-    package = package_of(question, downloads)
+    package = make_package(question, downloads)
     if package is None:
         if downloads is None or "pypi" in question.about.unavailable:
             raise unavailable("neither PyPI nor the statistics can say at the moment whether there is this package")

@@ -15,7 +15,7 @@ from app.api.routes import Services, endpoint
 from app.cache.policy import SHORT_SECONDS
 from app.cache.response import JSON, CachedResponse, ResponseContent
 from app.cache.store import CacheEntry
-from app.discovery.metadata import Metadata, metadata_of
+from app.discovery.metadata import SummaryMetadata, summary_metadata
 from app.stats.questions import (
     Recent,
     RecentQuestion,
@@ -88,7 +88,7 @@ class Summary(msgspec.Struct, kw_only=True):
     package: str
     type: str = "summary"
     totals: msgspec.Raw
-    metadata: Metadata | None
+    metadata: SummaryMetadata | None
 
 
 @endpoint("/api/packages/{package:str}/summary")
@@ -107,7 +107,7 @@ async def get_summary(
         return answers.send(request, totals)
     about = await discovery.patient.about_for_statistics(question.package)
     summary = Summary(
-        package=question.package, totals=msgspec.Raw(totals.answer.body.content), metadata=metadata_of(about)
+        package=question.package, totals=msgspec.Raw(totals.answer.body.content), metadata=summary_metadata(about)
     )
     answer = CachedResponse(ResponseContent(msgspec.json.encode(summary), JSON))
     if not discovery.patient.is_final(about):

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from app.discovery.index.entries import licence_of
-from app.discovery.sources.lookups import About
+from app.discovery.index.entries import package_license
+from app.discovery.sources.lookups import PackageMetadata
 
 
-class Metadata(msgspec.Struct, frozen=True):
+class SummaryMetadata(msgspec.Struct, frozen=True):
     """A project on PyPI; `github_stars` is None where it names no repository, or GitHub could not say."""
 
     version: str | None
@@ -19,15 +19,15 @@ class Metadata(msgspec.Struct, frozen=True):
     github_stars: int | None
 
 
-def metadata_of(about: About) -> Metadata | None:
+def summary_metadata(about: PackageMetadata) -> SummaryMetadata | None:
     """The metadata of a package; None where it is not on PyPI, or PyPI could not say."""
     project, repository = about.project, about.repository
     if project is None:
         return None
-    return Metadata(
+    return SummaryMetadata(
         version=project.version,
         summary=project.summary,
-        license=licence_of(project, repository),
+        license=package_license(project, repository),
         requires_python=project.requires_python,
         links=project.links,
         github_stars=repository.stars if repository else None,

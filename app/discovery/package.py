@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from app.discovery.index.entries import Entry, make_entry, with_counts_of
+from app.discovery.index.entries import Entry, copy_downloads, make_entry
 from app.discovery.index.search import Index
-from app.discovery.sources.lookups import About
+from app.discovery.sources.lookups import PackageMetadata
 from app.discovery.sources.pypi import Release
 from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
 from app.warehouse.reading.layout import Published
@@ -21,13 +21,13 @@ class PackageQuestion(msgspec.Struct, frozen=True):
     """What is known of a package from PyPI, GitHub and the index, and when that is; its downloads are still to ask."""
 
     name: str
-    about: About
+    about: PackageMetadata
     index: Index | None
     download_days: int
     now: datetime
 
 
-class Downloads(msgspec.Struct, frozen=True):
+class PackageDownloads(msgspec.Struct, frozen=True):
     """What ClickHouse says of a package; `recent` None: it does not know it."""
 
     recent: Recent | None = None
@@ -50,16 +50,16 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: Sequence[Unavailable]
 
 
-async def downloads_of(warehouse: Warehouse, published: Published, question: PackageQuestion) -> Downloads:
+async def package_downloads(warehouse: Warehouse, published: Published, question: PackageQuestion) -> PackageDownloads:
     """A package's downloads. Raises WarehouseError and NothingLoadedError."""
     found, unknown = await recent(warehouse, published, RecentQuestion((question.name,), mirrors=False))
     if unknown:
-        return Downloads()
+        return PackageDownloads()
     counts = await popularity(warehouse, published, [question.name], question.download_days)
-    return Downloads(found[question.name], counts[question.name])
+    return PackageDownloads(found[question.name], counts[question.name])
 
 
-def package_of(question: PackageQuestion, downloads: Downloads | None) -> Package | None:
+def make_package(question: PackageQuestion, downloads: PackageDownloads | None) -> Package | None:
     """The package; None where no source that could be asked knows it. `downloads` None: ClickHouse could not be."""
     about, name = question.about, question.name
     indexed = question.index.get(name) if question.index else None
@@ -72,7 +72,7 @@ def package_of(question: PackageQuestion, downloads: Downloads | None) -> Packag
     if indexed is not None:
         entry, missing = _completed(entry, indexed, about, missing)
         if downloads is None:
-            entry = with_counts_of(indexed, entry)
+            entry = copy_downloads(indexed, entry)
     if downloads is None:
         missing.append("clickhouse")
     entry = PackageEntry(
@@ -84,7 +84,7 @@ def package_of(question: PackageQuestion, downloads: Downloads | None) -> Packag
 
 
 def _completed(
-    entry: Entry, indexed: Entry, about: About, missing: Sequence[Unavailable]
+    entry: Entry, indexed: Entry, about: PackageMetadata, missing: Sequence[Unavailable]
 ) -> tuple[Entry, list[Unavailable]]:
     """The entry with what the index remembers of sources that could not be asked; and what is missing all the same."""
     if about.project is None and "pypi" in missing:

@@ -13,10 +13,10 @@ from typing import Literal
 
 import msgspec
 
-from app.discovery.index.build import Plan, find_members, make_index
-from app.discovery.index.file import IndexFile, Scope
+from app.discovery.index.build import BuildConfig, discover_packages, make_index
+from app.discovery.index.file import IndexFile, IndexScope
 from app.discovery.index.search import Index
-from app.discovery.sources.errors import DiscoveryError, QuotaSpentError
+from app.discovery.sources.errors import DiscoveryError, RateLimitedError
 from app.discovery.sources.github import Document, GitHub
 from app.discovery.sources.http import open_session
 from app.discovery.sources.lookup_cache import LookupCache
@@ -35,7 +35,7 @@ FIRST_RETRY_SECONDS = 60
 TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
 """https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/classifying-your-repository-with-topics"""
 
-WHY_OFF = "GITHUB_TOKEN is not set"
+OFF_REASON = "GITHUB_TOKEN is not set"
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Discovery:
         self._lookups = Lookups(pypi, self._github, settings)
         self.patient = TimedLookups(self._lookups)
         if self._github is None:
-            logger.info("%s: /api/packages is off; statistics and what PyPI knows are not", WHY_OFF)
+            logger.info("%s: /api/packages is off; statistics and what PyPI knows are not", OFF_REASON)
             return
         self.index = await asyncio.to_thread(self._store.read)
 
@@ -125,7 +125,7 @@ class Discovery:
         """Build the index, or leave the one that is there; how many seconds to wait until the next time."""
         try:
             complete = await self._build(github)
-        except QuotaSpentError as error:
+        except RateLimitedError as error:
             self._last_error = str(error)
             logger.warning("the index was not built: %s", error)
             # Not to the very second: GitHub's clock is not ours.
@@ -148,7 +148,7 @@ class Discovery:
 
     async def _build(self, github: GitHub) -> bool:
         """Swap in a new index. False: it lacks something that is worth another try soon; `last_error` says what."""
-        found = await find_members(self._plan, github, self._lookups)
+        found = await discover_packages(self._plan, github, self._lookups)
         downloads = await self._downloads([member.name for member in found.members])
         # In a thread: words and orders of thousands of packages take longer than a request may wait.
         self.index = await asyncio.to_thread(
@@ -183,7 +183,7 @@ class Discovery:
     def status(self) -> IndexStatus:
         """How the index is now."""
         if self._github is None:
-            return IndexStatus("off", reason=WHY_OFF)
+            return IndexStatus("off", reason=OFF_REASON)
         index, quota = self.index, self._github.quota
         return IndexStatus(
             "building" if index is None else "ready",
@@ -211,7 +211,7 @@ class Discovery:
         return await documents.get(project.repository) if project and project.repository else None
 
 
-def make_plan(settings: Settings) -> Plan:
+def make_plan(settings: Settings) -> BuildConfig:
     """What the settings say is to be looked for. Raises SettingError."""
     topics = tuple(dict.fromkeys(filter(None, (t.strip().lower() for t in settings.discovery_topics.split(",")))))
     for topic in topics:
@@ -222,7 +222,7 @@ def make_plan(settings: Settings) -> Plan:
         name = RepositoryName.parse(official) if official else None
     except ImpossibleRepositoryError as error:
         raise SettingError(f"DISCOVERY_OFFICIAL_REPO={official!r} is not accepted: {error}") from None
-    return Plan(
+    return BuildConfig(
         topics=topics,
         pages=settings.index_max_github_pages,
         per_page=settings.index_github_per_page,
@@ -231,8 +231,8 @@ def make_plan(settings: Settings) -> Plan:
     )
 
 
-def _scope(settings: Settings, plan: Plan) -> Scope:
-    return Scope(
+def _scope(settings: Settings, plan: BuildConfig) -> IndexScope:
+    return IndexScope(
         topics=tuple(plan.topics),
         official_repo=str(plan.official or ""),
         official_path=plan.official_path,

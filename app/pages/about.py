@@ -14,7 +14,7 @@ from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.routes import Services
 from app.cache.policy import SHORT_SECONDS
 from app.cache.response import ResponseContent
-from app.discovery.package import Downloads, PackageQuestion, downloads_of
+from app.discovery.package import PackageDownloads, PackageQuestion, package_downloads
 from app.discovery.service import Discovery
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document
@@ -83,9 +83,9 @@ async def _readme(discovery: Discovery, name: str) -> Readme:
 async def about_html(warehouse: Warehouse, published: Published, question: AboutQuestion) -> ResponseContent:
     """The page."""
     try:
-        downloads = await downloads_of(warehouse, published, question.package)
+        downloads = await package_downloads(warehouse, published, question.package)
     except NothingLoadedError:
-        downloads = Downloads()
+        downloads = PackageDownloads()
     package = known_package(question.package, downloads)
     readme = question.readme
     text = None

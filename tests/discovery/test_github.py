@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.discovery.sources.errors import MalformedAnswerError
+from app.discovery.sources.errors import MalformedResponseError
 from app.discovery.sources.github import Document, GitHub, Repository
 from app.discovery.sources.http import USER_AGENT
 from app.discovery.sources.repository_names import RepositoryName
@@ -209,7 +209,7 @@ async def test_folders(stub: Stub, github: GitHub) -> None:
 )
 async def test_a_malformed_repository_is_an_error(stub: Stub, github: GitHub, changes: dict[str, object]) -> None:
     stub.add_repository("owner/name", topics=["flet"]).json |= changes
-    with pytest.raises(MalformedAnswerError, match="GitHub answers not what it should"):
+    with pytest.raises(MalformedResponseError, match="GitHub answers not what it should"):
         await github.repository(NAME)
 
 
@@ -222,7 +222,7 @@ async def test_a_malformed_body_is_an_error(stub: Stub, github: GitHub, body: by
         if body == b"[]" and ask == github.readme:
             assert await ask(NAME) is None  # a folder
             continue
-        with pytest.raises(MalformedAnswerError, match="GitHub answers not what it should"):
+        with pytest.raises(MalformedResponseError, match="GitHub answers not what it should"):
             await ask(NAME)
 
 
@@ -230,5 +230,5 @@ async def test_content_that_is_not_base64_is_an_error(stub: Stub, github: GitHub
     stub.malform_next(
         "github", body=b'{"type":"file","name":"R","path":"R","encoding":"base64","size":1,"content":"x"}'
     )
-    with pytest.raises(MalformedAnswerError, match="no base64"):
+    with pytest.raises(MalformedResponseError, match="no base64"):
         await github.readme(NAME)

@@ -9,13 +9,13 @@ from datetime import timedelta
 import pytest
 
 from app.discovery.sources.errors import (
-    AnswerTooLargeError,
     BadTokenError,
     DiscoveryError,
-    QuotaSpentError,
-    RedirectedAwayError,
-    RefusedError,
+    RateLimitedError,
+    RedirectError,
+    ResponseTooLargeError,
     SourceUnavailableError,
+    UnexpectedStatusError,
 )
 from app.discovery.sources.github import GitHub, Quota
 from app.discovery.sources.http import open_session
@@ -122,18 +122,18 @@ async def test_redirects_elsewhere_are_not_followed(
     ]
     for location in elsewhere:
         stub.redirect_next("github", location)
-        with pytest.raises(RedirectedAwayError):
+        with pytest.raises(RedirectError):
             await github.repository(NAME)
     enterprise = make_github(base_url=f"{stub.github_url}/api/v3")
     for location in ("/", "/api/v4", "/api/v3/../..", "/api/v33/x"):
         stub.redirect_next("github", location)
-        with pytest.raises(RedirectedAwayError):
+        with pytest.raises(RedirectError):
             await enterprise.repository(NAME)
 
 
 async def test_redirects_do_not_go_on_for_ever(stub: Stub, github: GitHub) -> None:
     stub.redirect_next("github", "/repos/owner/name", times=4)
-    with pytest.raises(RedirectedAwayError, match="more than 3 times"):
+    with pytest.raises(RedirectError, match="more than 3 times"):
         await github.repository(NAME)
     assert len(stub.requests) == 4
 
@@ -167,7 +167,7 @@ async def test_a_spent_quota_is_said_at_once(stub: Stub, github: GitHub, clock: 
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=600)
     for _ in range(3):
-        with pytest.raises(QuotaSpentError, match="limit of requests") as caught:
+        with pytest.raises(RateLimitedError, match="limit of requests") as caught:
             await github.repository(NAME)
         assert caught.value.reset_at == clock() + timedelta(seconds=600)
     assert (len(stub.requests), clock.naps) == (1, [])
@@ -198,7 +198,7 @@ async def test_who_waits_keeps_nobody_else_out(stub: Stub, make_github: Callable
     github = make_github(max_concurrent=1, sleep=sleep)
     waiting = asyncio.create_task(github.repository(NAME, wait=True))
     await asleep.wait()
-    with pytest.raises(QuotaSpentError):
+    with pytest.raises(RateLimitedError):
         await github.repository(NAME)
     waiting.cancel()
 
@@ -206,7 +206,7 @@ async def test_who_waits_keeps_nobody_else_out(stub: Stub, make_github: Callable
 async def test_the_quota_of_searches_is_another(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=30, resource="search")
-    with pytest.raises(QuotaSpentError):
+    with pytest.raises(RateLimitedError):
         await github.search("flet", 1, 10)
     assert await github.repository(NAME) is not None
     assert github.quota is not None
@@ -228,10 +228,10 @@ async def test_a_reset_far_away_or_long_ago(stub: Stub, github: GitHub, clock: C
 async def test_a_secondary_limit_with_a_time(stub: Stub, github: GitHub, clock: Clock, status: int) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.limit_next(status=status, retry_after=30)
-    with pytest.raises(QuotaSpentError) as caught:
+    with pytest.raises(RateLimitedError) as caught:
         await github.repository(NAME)
     assert caught.value.reset_at == clock() + timedelta(seconds=30)
-    with pytest.raises(QuotaSpentError):
+    with pytest.raises(RateLimitedError):
         await github.search("flet", 1, 10)
     assert len(stub.requests) == 1
     assert await github.repository(NAME, wait=True) is not None
@@ -247,14 +247,14 @@ async def test_a_secondary_limit_without_a_time(stub: Stub, github: GitHub, cloc
 
 async def test_a_limit_without_end_is_an_error(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.limit_next(times=100, retry_after=10**9)
-    with pytest.raises(QuotaSpentError):
+    with pytest.raises(RateLimitedError):
         await github.repository(NAME, wait=True)
     assert clock.naps == [3601] * 4
 
 
 async def test_a_403_that_is_no_limit_is_an_error(stub: Stub, github: GitHub) -> None:
     stub.fail_next("github", status=403, body=b'{"message": "Repository access blocked"}')
-    with pytest.raises(RefusedError, match="GitHub answers 403") as caught:
+    with pytest.raises(UnexpectedStatusError, match="GitHub answers 403") as caught:
         await github.repository(NAME)
     assert caught.value.status == 403
 
@@ -327,7 +327,7 @@ async def test_nobody_there(make_github: Callable[..., GitHub]) -> None:
 
 async def test_an_endless_body_is_not_read_on(stub: Stub, github: GitHub) -> None:
     stub.malform_next("github", body=b" " * (5 * 1024 * 1024 + 1))
-    with pytest.raises(AnswerTooLargeError, match="5242880 bytes"):
+    with pytest.raises(ResponseTooLargeError, match="5242880 bytes"):
         await github.repository(NAME)
 
 

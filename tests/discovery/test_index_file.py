@@ -8,18 +8,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.discovery.index.entries import Entry, GitHubFacts
-from app.discovery.index.file import FILE, SET_ASIDE, IndexFile, Scope
+from app.discovery.index.entries import Entry, GitHubMetadata
+from app.discovery.index.file import FILE_NAME, UNREADABLE_FILE_NAME, IndexFile, IndexScope
 from app.discovery.index.search import Index
 
 AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
-SCOPE = Scope(("flet",), "flet-dev/flet", "packages", 30)
+SCOPE = IndexScope(("flet",), "flet-dev/flet", "packages", 30)
 ENTRIES = (
     Entry(
         name="flet",
         display_name="Flet",
         links={"Source": "https://github.com/flet-dev/flet"},
-        github=GitHubFacts("flet-dev/flet", 1, 2, 3, archived=True, pushed_at=AT),
+        github=GitHubMetadata("flet-dev/flet", 1, 2, 3, archived=True, pushed_at=AT),
         downloads=5,
         trend=1.5,
         created_at=AT,
@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> IndexFile:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "cache" / FILE
+    return tmp_path / "deep" / "cache" / FILE_NAME
 
 
 def test_what_is_written_is_read(store: IndexFile, file: Path) -> None:
@@ -48,7 +48,7 @@ def test_what_is_written_is_read(store: IndexFile, file: Path) -> None:
     assert (read.built_at, read.counted_at) == (AT, AT)
     assert msgspec.json.encode(read.entries) == msgspec.json.encode(ENTRIES)
     assert json.loads(file.read_bytes())["format"] == 1
-    assert [path.name for path in file.parent.iterdir()] == [FILE]
+    assert [path.name for path in file.parent.iterdir()] == [FILE_NAME]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_damaged_file_or_one_of_another_format_is_set_aside(
     file.write_bytes(content)
 
     assert store.read() is None
-    assert [path.name for path in file.parent.iterdir()] == [SET_ASIDE]
-    assert (file.parent / SET_ASIDE).read_bytes() == content
+    assert [path.name for path in file.parent.iterdir()] == [UNREADABLE_FILE_NAME]
+    assert (file.parent / UNREADABLE_FILE_NAME).read_bytes() == content
     assert "cannot be used" in caplog.text
     store.write(INDEX)
     assert store.read() is not None
@@ -93,7 +93,7 @@ def test_the_index_of_another_ecosystem_is_not_served(
     store.write(INDEX)
     caplog.set_level(logging.INFO)
 
-    assert IndexFile(file.parent, Scope(("litestar",), "", "", 30)).read() is None
+    assert IndexFile(file.parent, IndexScope(("litestar",), "", "", 30)).read() is None
     assert "other settings" in caplog.text
     assert file.exists()
 
@@ -115,4 +115,4 @@ def test_a_write_that_fails_leaves_the_old_file(store: IndexFile, file: Path, mo
     with pytest.raises(OSError, match="No space"):
         store.write(Index([], AT))
     assert file.read_bytes() == before
-    assert [path.name for path in file.parent.iterdir()] == [FILE]
+    assert [path.name for path in file.parent.iterdir()] == [FILE_NAME]

@@ -10,9 +10,14 @@ from distlib.index import DEFAULT_INDEX
 from packaging.licenses import canonicalize_license_expression
 from trove_classifiers import classifiers as trove_classifiers
 
-from app.discovery.sources.errors import MalformedAnswerError, RedirectedAwayError, RefusedError, SourceUnavailableError
+from app.discovery.sources.errors import (
+    MalformedResponseError,
+    RedirectError,
+    SourceUnavailableError,
+    UnexpectedStatusError,
+)
 from app.discovery.sources.http import USER_AGENT
-from app.discovery.sources.licenses import SPDX_BY_CLASSIFIER, license_of
+from app.discovery.sources.licenses import SPDX_BY_CLASSIFIER, normalise_license
 from app.discovery.sources.pypi import Project, PyPI, Release
 from app.discovery.sources.repository_names import RepositoryName
 from tests.discovery.conftest import Clock
@@ -198,7 +203,7 @@ async def test_dependencies_that_nobody_can_read_are_left_out(stub: Stub, pypi: 
     ],
 )
 def test_licences(expression: str | None, classifiers: list[str], text: str | None, licence: str | None) -> None:
-    assert license_of(expression, classifiers, text) == licence
+    assert normalise_license(expression, classifiers, text) == licence
 
 
 def test_classifiers_are_mapped_to_licences_that_there_are() -> None:
@@ -246,7 +251,7 @@ async def test_failures_that_stay_are_errors(stub: Stub, pypi: PyPI) -> None:
     with pytest.raises(SourceUnavailableError, match=r"^PyPI has had too many requests$"):
         await pypi.project("name")
     stub.fail_next("pypi", status=403)
-    with pytest.raises(RefusedError, match=r"^PyPI answers 403$"):
+    with pytest.raises(UnexpectedStatusError, match=r"^PyPI answers 403$"):
         await pypi.project("name")
     stub.unplug("pypi")
     with pytest.raises(SourceUnavailableError, match=r"^PyPI does not answer"):
@@ -273,7 +278,7 @@ async def test_failures_that_stay_are_errors(stub: Stub, pypi: PyPI) -> None:
 )
 async def test_a_malformed_answer_is_an_error(stub: Stub, pypi: PyPI, body: bytes) -> None:
     stub.malform_next("pypi", body=body)
-    with pytest.raises(MalformedAnswerError, match="PyPI answers not what it should"):
+    with pytest.raises(MalformedResponseError, match="PyPI answers not what it should"):
         await pypi.project("name")
 
 
@@ -283,7 +288,7 @@ async def test_redirects(stub: Stub, pypi: PyPI) -> None:
     await project_of(pypi)
     for location in (f"{stub.elsewhere_url}/pypi/name/json", "/simple/name", "http://example.org/pypi/name/json"):
         stub.redirect_next("pypi", location)
-        with pytest.raises(RedirectedAwayError, match=r"^PyPI redirects to another place$"):
+        with pytest.raises(RedirectError, match=r"^PyPI redirects to another place$"):
             await pypi.project("name")
 
 

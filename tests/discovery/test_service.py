@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from app.discovery.index.build import depends_on
-from app.discovery.index.file import FILE
+from app.discovery.index.file import FILE_NAME
 from app.discovery.index.search import IndexQuery
 from app.discovery.service import Discovery, make_plan
 from app.settings import Secret, SettingError, Settings
@@ -301,7 +301,7 @@ async def test_start_from_disk_with_everything_unreachable(
 ) -> None:
     async with discovering(loaded, settings) as discovery:
         await built(discovery)
-        await until((Path(settings.local_index_cache_dir) / FILE).exists)
+        await until((Path(settings.local_index_cache_dir) / FILE_NAME).exists)
         before = msgspec.json.encode(discovery.index.entries)  # type: ignore[union-attr]
     ecosystem.unplug("github")
     ecosystem.unplug("pypi")
@@ -319,7 +319,7 @@ async def test_start_from_disk_with_everything_unreachable(
 async def test_a_fresh_index_on_disk_is_not_built_at_once(ecosystem: Stub, loaded: Dataset, settings: Settings) -> None:
     async with discovering(loaded, settings) as discovery:
         await built(discovery)
-        await until((Path(settings.local_index_cache_dir) / FILE).exists)
+        await until((Path(settings.local_index_cache_dir) / FILE_NAME).exists)
     ecosystem.requests.clear()
 
     settings = msgspec.structs.replace(settings, index_reindex_interval=3600)

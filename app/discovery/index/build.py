@@ -13,9 +13,9 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from app.discovery.index.entries import make_entry, with_counts_of
+from app.discovery.index.entries import copy_downloads, make_entry
 from app.discovery.index.search import Index
-from app.discovery.sources.errors import BadTokenError, DiscoveryError, QuotaSpentError, SourceUnavailableError
+from app.discovery.sources.errors import BadTokenError, DiscoveryError, RateLimitedError, SourceUnavailableError
 from app.discovery.sources.github import GitHub, Repository
 from app.discovery.sources.lookups import Lookups
 from app.discovery.sources.pypi import Project
@@ -23,13 +23,13 @@ from app.discovery.sources.repository_names import RepositoryName, repository_in
 from app.names import ImpossibleNameError, normalise
 from app.stats.questions import Popularity
 
-NOTHING_MORE = (QuotaSpentError, BadTokenError)
+NOTHING_MORE = (RateLimitedError, BadTokenError)
 """Errors after which asking for the next package is of no use."""
 
 logger = logging.getLogger(__name__)
 
 
-class Plan(msgspec.Struct, frozen=True):
+class BuildConfig(msgspec.Struct, frozen=True):
     """What to look for."""
 
     topics: Sequence[str]
@@ -52,7 +52,7 @@ class Candidate(msgspec.Struct):
     official: bool = False
 
 
-class Member(msgspec.Struct, frozen=True):
+class DiscoveredPackage(msgspec.Struct, frozen=True):
     """A package of the ecosystem."""
 
     name: str
@@ -61,14 +61,14 @@ class Member(msgspec.Struct, frozen=True):
     official: bool
 
 
-class Found(msgspec.Struct, frozen=True):
+class DiscoveryResult(msgspec.Struct, frozen=True):
     """The packages of the ecosystem; and the names of which it could not be said."""
 
-    members: Sequence[Member]
+    members: Sequence[DiscoveredPackage]
     unknown: Sequence[str]
 
 
-async def find_members(plan: Plan, github: GitHub, lookups: Lookups) -> Found:
+async def discover_packages(plan: BuildConfig, github: GitHub, lookups: Lookups) -> DiscoveryResult:
     """The packages of the ecosystem. Raises DiscoveryError where too little could be asked."""
     candidates = await _candidates(plan, github, lookups)
     results = await asyncio.gather(
@@ -84,10 +84,10 @@ async def find_members(plan: Plan, github: GitHub, lookups: Lookups) -> Found:
             members.append(result)
     if len(unknown) * 2 > len(candidates):
         raise SourceUnavailableError(f"{len(unknown)} of {len(candidates)} packages could not be looked up")
-    return Found(members, unknown)
+    return DiscoveryResult(members, unknown)
 
 
-async def _candidates(plan: Plan, github: GitHub, lookups: Lookups) -> list[Candidate]:
+async def _candidates(plan: BuildConfig, github: GitHub, lookups: Lookups) -> list[Candidate]:
     """What the search finds, and the folders of the official repository."""
     found: dict[str, Candidate] = {}
     for topic in plan.topics:
@@ -120,17 +120,17 @@ def _package_name(text: str) -> str | None:
         return None
 
 
-async def _member(candidate: Candidate, plan: Plan, lookups: Lookups) -> Member | None:
+async def _member(candidate: Candidate, plan: BuildConfig, lookups: Lookups) -> DiscoveredPackage | None:
     """The candidate as a package of the ecosystem; None if it is none."""
     project = await lookups.projects.get(candidate.name)
     if project is None:
         return None
     linked = _linked(project)
     if candidate.official and plan.official and plan.official.owner.lower() in {name.owner.lower() for name in linked}:
-        return Member(candidate.name, project, candidate.repositories[0], official=True)
+        return DiscoveredPackage(candidate.name, project, candidate.repositories[0], official=True)
     own = await _own_repository(candidate, project, linked, lookups)
     if own in candidate.repositories or depends_on(project.dependencies, plan.roots):
-        return Member(candidate.name, project, own, official=False)
+        return DiscoveredPackage(candidate.name, project, own, official=False)
     return None
 
 
@@ -174,7 +174,11 @@ def depends_on(requirements: Iterable[str], packages: frozenset[str]) -> bool:
 
 
 def make_index(
-    found: Found, downloads: Mapping[str, Popularity] | None, previous: Index | None, now: datetime, keep_counts: bool
+    found: DiscoveryResult,
+    downloads: Mapping[str, Popularity] | None,
+    previous: Index | None,
+    now: datetime,
+    keep_counts: bool,
 ) -> Index:
     """The new index. What could not be asked this time is as in the previous one.
 
@@ -191,7 +195,7 @@ def make_index(
             now=now,
         )
         before = previous.get(member.name) if previous and keep_counts and downloads is None else None
-        entries.append(with_counts_of(before, entry) if before else entry)
+        entries.append(copy_downloads(before, entry) if before else entry)
     if previous is not None:
         entries += [entry for entry in map(previous.get, found.unknown) if entry is not None]
     counted_at = now if downloads is not None else previous.counted_at if previous and keep_counts else None

@@ -18,7 +18,7 @@ VERIFIED_SUMMARY = 30
 TREND_DOWNLOADS = 100
 
 
-class GitHubFacts(msgspec.Struct, frozen=True):
+class GitHubMetadata(msgspec.Struct, frozen=True):
     """What GitHub knows of a package's repository."""
 
     repository: str
@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     keywords: Sequence[str] = ()
     topics: Sequence[str] = ()
     links: Mapping[str, str] = {}
-    github: GitHubFacts | None = None
+    github: GitHubMetadata | None = None
     downloads: int | None = None
     trend: float | UnsetType = UNSET
     created_at: datetime | None = None
@@ -69,7 +69,7 @@ def make_entry(
         return Entry(
             name=name, display_name=name, downloads=downloads, trend=trending, official=official, verified=official
         )
-    licence = licence_of(project, repository)
+    licence = package_license(project, repository)
     return Entry(
         name=name,
         display_name=project.display_name,
@@ -92,14 +92,14 @@ def make_entry(
     )
 
 
-def with_counts_of(older: Entry, entry: Entry) -> Entry:
+def copy_downloads(older: Entry, entry: Entry) -> Entry:
     """An entry without downloads, with those that an older one of the same package has."""
     return msgspec.structs.replace(
         entry, downloads=older.downloads, trend=older.trend, verified=entry.verified or older.verified
     )
 
 
-def licence_of(project: Project, repository: Repository | None) -> str | None:
+def package_license(project: Project, repository: Repository | None) -> str | None:
     """What PyPI says, or else what GitHub has made out."""
     return project.license or (repository.license if repository else None)
 
@@ -135,11 +135,11 @@ def trend(popularity: Popularity) -> float | UnsetType:
     return round(popularity.last_week * TREND_WEEKS / popularity.before, 2)
 
 
-def _of_repository(repository: Repository | None) -> tuple[GitHubFacts | None, Sequence[str]]:
+def _of_repository(repository: Repository | None) -> tuple[GitHubMetadata | None, Sequence[str]]:
     if repository is None:
         return None, ()
     return (
-        GitHubFacts(
+        GitHubMetadata(
             repository=repository.full_name,
             stars=repository.stars,
             forks=repository.forks,

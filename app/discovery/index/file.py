@@ -15,13 +15,13 @@ from app.discovery.index.search import Index
 FORMAT = 1
 """Goes up when files of before cannot be read any more."""
 
-FILE = "discovery-index.json"
-SET_ASIDE = "discovery-index.json.unreadable"
+FILE_NAME = "discovery-index.json"
+UNREADABLE_FILE_NAME = "discovery-index.json.unreadable"
 
 logger = logging.getLogger(__name__)
 
 
-class Scope(msgspec.Struct, frozen=True):
+class IndexScope(msgspec.Struct, frozen=True):
     """Which ecosystem an index is of, and how many days of downloads it has: an index of another one is not served."""
 
     topics: tuple[str, ...]
@@ -32,7 +32,7 @@ class Scope(msgspec.Struct, frozen=True):
 
 class _File(msgspec.Struct, frozen=True):
     format: int
-    scope: Scope
+    scope: IndexScope
     built_at: datetime
     counted_at: datetime | None
     entries: Sequence[Entry]
@@ -45,13 +45,13 @@ class _AnyFile(msgspec.Struct, frozen=True):
 class IndexFile:
     """The file in a folder. Synchronous: call it in a thread."""
 
-    def __init__(self, folder: Path, scope: Scope) -> None:
+    def __init__(self, folder: Path, scope: IndexScope) -> None:
         self._folder = folder
         self._scope = scope
 
     def read(self) -> Index | None:
         """The index that was written last; None where there is none that can be used."""
-        path = self._folder / FILE
+        path = self._folder / FILE_NAME
         try:
             text = path.read_bytes()
         except FileNotFoundError:
@@ -78,14 +78,14 @@ class IndexFile:
         text = msgspec.json.encode(_File(FORMAT, self._scope, index.built_at, index.counted_at, index.entries))
         self._folder.mkdir(parents=True, exist_ok=True)
         # Next to where it goes, because only then renaming is atomic; by a name that no other process uses.
-        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f"{FILE}.")
+        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f"{FILE_NAME}.")
         new = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            new.replace(self._folder / FILE)
+            new.replace(self._folder / FILE_NAME)
         except BaseException:
             new.unlink(missing_ok=True)
             raise
@@ -100,7 +100,7 @@ class IndexFile:
             os.close(descriptor)
 
     def _set_aside(self, why: str) -> None:
-        path, aside = self._folder / FILE, self._folder / SET_ASIDE
+        path, aside = self._folder / FILE_NAME, self._folder / UNREADABLE_FILE_NAME
         logger.warning("%s cannot be used, %s; it is now %s, and the index is built anew", path, why, aside.name)
         try:
             path.replace(aside)

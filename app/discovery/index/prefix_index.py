@@ -8,17 +8,17 @@ _WORD = re.compile(r"[^\W_]+")
 _AFTER_ALL = "\U0010ffff"
 
 
-def words_of(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The words of a text, in lower case: runs of letters and digits, so `flet-audio` is two."""
     return _WORD.findall(text.lower())
 
 
-class Words:
+class PrefixIndex:
     """The words of numbered texts: all (word, number) pairs side by side, so that a prefix is one slice of them."""
 
     def __init__(self, texts: Sequence[Iterable[str]]) -> None:
         pairs = sorted(
-            {(word, number) for number, parts in enumerate(texts) for part in parts for word in words_of(part)}
+            {(word, number) for number, parts in enumerate(texts) for part in parts for word in tokenize(part)}
         )
         self._words = [word for word, _ in pairs]
         self._numbers = [number for _, number in pairs]

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from app.discovery.index.entries import Entry
-from app.discovery.index.prefix_index import Words, words_of
+from app.discovery.index.prefix_index import PrefixIndex, tokenize
 
 Sort = Literal["relevance", "stars", "downloads", "trending", "updated", "newest", "name"]
 
@@ -54,9 +54,9 @@ class Index:
                 self._topics.setdefault(topic.lower(), set()).add(number)
         names = [(entry.name, entry.display_name) for entry in self.entries]
         tags = [(*name, *entry.topics, *entry.keywords) for name, entry in zip(names, self.entries, strict=True)]
-        self._names = Words(names)
-        self._tags = Words(tags)
-        self._words = Words([(*tag, entry.summary or "") for tag, entry in zip(tags, self.entries, strict=True)])
+        self._names = PrefixIndex(names)
+        self._tags = PrefixIndex(tags)
+        self._words = PrefixIndex([(*tag, entry.summary or "") for tag, entry in zip(tags, self.entries, strict=True)])
 
     def get(self, name: str) -> Entry | None:
         """The entry of a package, by its normalised name."""
@@ -97,7 +97,7 @@ class Index:
 
     def _by_relevance(self, q: str, words: Sequence[str], matches: Set[int]) -> Iterator[int]:
         """The package of that very name; those with all words in their name; in name, topics and keywords; the rest."""
-        exact = self._numbers.get("-".join(words_of(q)))
+        exact = self._numbers.get("-".join(tokenize(q)))
         if exact is not None and exact in matches:
             yield exact
             matches = matches - {exact}
@@ -129,7 +129,7 @@ def _parts(query: IndexQuery) -> tuple[list[str], list[str]]:
             topics.append(part.removeprefix(TOPIC))
         else:
             # What has no letter or digit is a word that no entry has.
-            words += words_of(part) or [part]
+            words += tokenize(part) or [part]
     return words, topics
 
 

@@ -21,7 +21,7 @@ class SourceUnavailableError(DiscoveryError):
     """One answer could not be had; others may be."""
 
 
-class RefusedError(SourceUnavailableError):
+class UnexpectedStatusError(SourceUnavailableError):
     """A source answered with a status that is neither an answer nor a passing failure."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -29,19 +29,19 @@ class RefusedError(SourceUnavailableError):
         self.status = status
 
 
-class RedirectedAwayError(SourceUnavailableError):
+class RedirectError(SourceUnavailableError):
     """A source sends us where we do not go."""
 
 
-class AnswerTooLargeError(SourceUnavailableError):
+class ResponseTooLargeError(SourceUnavailableError):
     """A body is larger than we take."""
 
 
-class MalformedAnswerError(SourceUnavailableError):
+class MalformedResponseError(SourceUnavailableError):
     """A body is not what the source's documentation says."""
 
 
-class QuotaSpentError(DiscoveryError):
+class RateLimitedError(DiscoveryError):
     """A source asks us to wait. `reset_at` (UTC) is until when."""
 
     def __init__(self, message: str, reset_at: datetime) -> None:

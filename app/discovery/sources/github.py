@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from app.discovery.sources.errors import MalformedAnswerError
+from app.discovery.sources.errors import MalformedResponseError
 from app.discovery.sources.github_api import RAW, GitHubAPI
 from app.discovery.sources.github_limits import Quota
 from app.discovery.sources.http import Sleep
@@ -127,7 +127,7 @@ class GitHub:
         try:
             return await self._repository(self._api.service.decode(answer, _Repository), wait)
         except ImpossibleRepositoryError:
-            raise MalformedAnswerError("GitHub answers not what it should: an impossible `full_name`") from None
+            raise MalformedResponseError("GitHub answers not what it should: an impossible `full_name`") from None
 
     async def readme(self, name: RepositoryName, *, wait: bool = False) -> Document | None:
         """What GitHub takes for the README; None where there is none."""
@@ -188,7 +188,7 @@ class GitHub:
             try:
                 body = b64decode(content.content)
             except Base64Error:
-                raise MalformedAnswerError("GitHub answers not what it should: no base64") from None
+                raise MalformedResponseError("GitHub answers not what it should: no base64") from None
         else:
             # Beyond 1 MB it has no content: https://docs.github.com/en/rest/repos/contents#get-repository-content
             raw = await self._api.get(answer.url, accept=RAW, wait=wait)

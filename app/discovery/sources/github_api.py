@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import aiohttp
 from yarl import URL
 
-from app.discovery.sources.errors import BadTokenError, QuotaSpentError, RefusedError
+from app.discovery.sources.errors import BadTokenError, RateLimitedError, UnexpectedStatusError
 from app.discovery.sources.etag_cache import ETagCache, Missing
 from app.discovery.sources.github_limits import GitHubLimits, Quota
 from app.discovery.sources.http import Sleep, SourceClient, SourceResponse
@@ -81,7 +81,7 @@ class GitHubAPI:
         if answer.status == UNAUTHORIZED:
             self._token_refused_until = self._now() + TOKEN_REFUSED_FOR
             raise BadTokenError("GitHub does not accept GITHUB_TOKEN")
-        raise RefusedError(f"GitHub answers {answer.status}", answer.status)
+        raise UnexpectedStatusError(f"GitHub answers {answer.status}", answer.status)
 
     def next_page(self, answer: SourceResponse) -> URL | None:
         """The next page, as the answer's own `Link` header says; None where there is none, or not below the base."""
@@ -122,7 +122,7 @@ class GitHubAPI:
                     refusals += 1
                     until = self._limits.blocked_until(resource) or self._now()
             if not wait or refusals >= MAX_REFUSALS:
-                raise QuotaSpentError("GitHub's limit of requests is reached", until)
+                raise RateLimitedError("GitHub's limit of requests is reached", until)
             seconds = max(0.0, (until - self._now()).total_seconds()) + 1
             logger.info("GitHub's limit of requests is reached; going on in %d seconds", seconds)
             await self._sleep(seconds)

@@ -14,10 +14,10 @@ from yarl import URL
 
 from app import __version__
 from app.discovery.sources.errors import (
-    AnswerTooLargeError,
     DiscoveryError,
-    MalformedAnswerError,
-    RedirectedAwayError,
+    MalformedResponseError,
+    RedirectError,
+    ResponseTooLargeError,
     SourceUnavailableError,
 )
 
@@ -118,9 +118,9 @@ class SourceClient:
                 return answer
             target = self.link(answer, answer.headers.get("Location", ""))
             if target is None:
-                raise RedirectedAwayError(f"{self.name} redirects to another place")
+                raise RedirectError(f"{self.name} redirects to another place")
             url = target
-        raise RedirectedAwayError(f"{self.name} redirects more than {MAX_REDIRECTS} times")
+        raise RedirectError(f"{self.name} redirects more than {MAX_REDIRECTS} times")
 
     def decode(self, answer: SourceResponse, shape: type[Shape]) -> Shape:
         """A JSON body. Raises MalformedAnswerError where it is not of this shape; unknown keys are ignored."""
@@ -128,7 +128,7 @@ class SourceClient:
             return msgspec.json.decode(answer.body, type=shape)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             reason = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
-            raise MalformedAnswerError(f"{self.name} answers not what it should: {reason}") from None
+            raise MalformedResponseError(f"{self.name} answers not what it should: {reason}") from None
 
     async def _exchange(self, url: URL, headers: Mapping[str, str]) -> SourceResponse:
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
@@ -136,5 +136,5 @@ class SourceClient:
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 body += chunk
                 if len(body) > self._max_bytes:
-                    raise AnswerTooLargeError(f"{self.name} answers with more than {self._max_bytes} bytes")
+                    raise ResponseTooLargeError(f"{self.name} answers with more than {self._max_bytes} bytes")
             return SourceResponse(url, response.status, response.headers, bytes(body))

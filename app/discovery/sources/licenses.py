@@ -55,7 +55,7 @@ SPDX_BY_CLASSIFIER = {
 UNTOLD = frozenset({"", "unknown", "none", "n/a"})
 
 
-def license_of(expression: str | None, classifiers: Sequence[str], text: str | None) -> str | None:
+def normalise_license(expression: str | None, classifiers: Sequence[str], text: str | None) -> str | None:
     """The SPDX expression of a project; else its own short text; None where it says nothing short.
 
     Its `License-Expression` first, then the one classifier that stands for one licence, then its `License`.

@@ -26,7 +26,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class About(msgspec.Struct, frozen=True, eq=False):
+class PackageMetadata(msgspec.Struct, frozen=True, eq=False):
     """What is known of a package. A source that could not be asked is in `unavailable`, and has nothing here.
 
     Equal where it is made of the very same finds, so that answers can be kept by it.
@@ -40,7 +40,7 @@ class About(msgspec.Struct, frozen=True, eq=False):
         return id(self.project), id(self.repository), self.unavailable
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, About) and self._parts() == other._parts()
+        return isinstance(other, PackageMetadata) and self._parts() == other._parts()
 
     def __hash__(self) -> int:
         return hash(self._parts())
@@ -80,32 +80,32 @@ class Lookups:
         self.readmes: LookupCache[RepositoryName, Document] = of_github(GitHub.readme)
         self.changelogs: LookupCache[RepositoryName, Document] = of_github(GitHub.changelog)
 
-    async def about(self, name: str) -> About:
+    async def about(self, name: str) -> PackageMetadata:
         """All that can be had of a package, however long it takes."""
         if name == ALL_PACKAGES:
-            return About()
+            return PackageMetadata()
         try:
             project = await self.projects.get(name)
         except DiscoveryError:
-            return About(unavailable=("pypi", "github"))
+            return PackageMetadata(unavailable=("pypi", "github"))
         if project is None or project.repository is None:
-            return About(project)
+            return PackageMetadata(project)
         try:
-            return About(project, await self.repositories.get(project.repository))
+            return PackageMetadata(project, await self.repositories.get(project.repository))
         except DiscoveryError:
-            return About(project, unavailable=("github",))
+            return PackageMetadata(project, unavailable=("github",))
 
-    def about_now(self, name: str) -> About:
+    def about_now(self, name: str) -> PackageMetadata:
         """What is there of a package without asking anybody. What is missing or old is in `unavailable`."""
         if name == ALL_PACKAGES:
-            return About()
+            return PackageMetadata()
         project = self.projects.peek(name)
         missing: tuple[Source, ...] = () if self.projects.has(name) else ("pypi",)
         if project is None or project.repository is None:
-            return About(project, unavailable=missing)
+            return PackageMetadata(project, unavailable=missing)
         if not self.repositories.has(project.repository):
             missing = (*missing, "github")
-        return About(project, self.repositories.peek(project.repository), missing)
+        return PackageMetadata(project, self.repositories.peek(project.repository), missing)
 
     async def close(self) -> None:
         """End the look-ups that are under way."""

@@ -13,10 +13,10 @@ from distlib.index import DEFAULT_INDEX
 from packaging.requirements import InvalidRequirement, Requirement
 from yarl import URL
 
-from app.discovery.sources.errors import MalformedAnswerError, RefusedError, SourceUnavailableError
+from app.discovery.sources.errors import MalformedResponseError, SourceUnavailableError, UnexpectedStatusError
 from app.discovery.sources.etag_cache import Missing
 from app.discovery.sources.http import Sleep, SourceClient, SourceResponse
-from app.discovery.sources.licenses import license_of
+from app.discovery.sources.licenses import normalise_license
 from app.discovery.sources.repository_names import RepositoryName, repository_in_url
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 
@@ -96,14 +96,14 @@ class PyPI:
         if answer.status == TOO_MANY_REQUESTS:
             raise SourceUnavailableError("PyPI has had too many requests")
         if answer.status != OK:
-            raise RefusedError(f"PyPI answers {answer.status}", answer.status)
+            raise UnexpectedStatusError(f"PyPI answers {answer.status}", answer.status)
         raw = self._service.decode(answer, _Answer)
         try:
             about = normalise(raw.info.name)
         except ImpossibleNameError:
             about = ""
         if about != name:
-            raise MalformedAnswerError("PyPI answers not what it should: another project")
+            raise MalformedResponseError("PyPI answers not what it should: another project")
         return _project(name, raw)
 
     async def _ask(self, url: URL) -> SourceResponse:
@@ -157,7 +157,7 @@ def _project(name: str, raw: _Answer) -> Project:
         display_name=info.name,
         version=info.version,
         summary=_text(info.summary),
-        license=license_of(info.license_expression, info.classifiers, info.license),
+        license=normalise_license(info.license_expression, info.classifiers, info.license),
         requires_python=_text(info.requires_python),
         keywords=_keywords(info.keywords or ""),
         links={label: url for label, url in urls.items() if _is_web(url)},

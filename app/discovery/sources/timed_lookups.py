@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from app.discovery.sources.errors import SourceUnavailableError
-from app.discovery.sources.lookups import About, Lookups, Source
+from app.discovery.sources.lookups import Lookups, PackageMetadata, Source
 
 LOOKUP_TIMEOUT_SECONDS = 5.0
 """How long an answer about a package waits for its look-up."""
@@ -40,11 +40,11 @@ class TimedLookups:
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
-        self._flights: dict[str, tuple[asyncio.Task[About], float]] = {}
+        self._flights: dict[str, tuple[asyncio.Task[PackageMetadata], float]] = {}
         self._no_wait_until = -float("inf")
         self._no_ask_until: dict[Source, float] = {}
 
-    async def about(self, name: str) -> About:
+    async def about(self, name: str) -> PackageMetadata:
         """What is known of a package after at most PATIENCE_SECONDS. A source that took longer is `unavailable`."""
         about = self._lookups.about_now(name)
         if not about.unavailable:
@@ -53,7 +53,7 @@ class TimedLookups:
         await asyncio.wait([flight], timeout=LOOKUP_TIMEOUT_SECONDS)
         return self._result(flight) or self._lookups.about_now(name)
 
-    async def about_for_statistics(self, name: str) -> About:
+    async def about_for_statistics(self, name: str) -> PackageMetadata:
         """What is known of a package, at once if that is all or if waiting has lately been in vain."""
         about = self._lookups.about_now(name)
         if not self._worth_asking(about) or (name not in self._flights and len(self._flights) >= MAX_FLIGHTS):
@@ -66,19 +66,19 @@ class TimedLookups:
                 self._no_wait_until = time.monotonic() + PAUSE_SECONDS
         return self._lookups.about_now(name)
 
-    def is_final(self, about: About) -> bool:
+    def is_final(self, about: PackageMetadata) -> bool:
         """Whether asking again soon would bring no more."""
         return not any(self._is_asked(source) for source in about.unavailable)
 
     def _is_asked(self, source: Source) -> bool:
         return source != "github" or self._lookups.has_github
 
-    def _worth_asking(self, about: About) -> bool:
+    def _worth_asking(self, about: PackageMetadata) -> bool:
         """Whether a source that has not just failed could tell more."""
         now = time.monotonic()
         return any(now >= self._no_ask_until.get(source, now) for source in about.unavailable if self._is_asked(source))
 
-    def _flight(self, name: str) -> tuple[asyncio.Task[About], float]:
+    def _flight(self, name: str) -> tuple[asyncio.Task[PackageMetadata], float]:
         """The look-up of a package that is under way, and when it began; begun now if there is none."""
         if name not in self._flights:
             task = asyncio.create_task(self._lookups.about(name))
@@ -86,7 +86,7 @@ class TimedLookups:
             task.add_done_callback(lambda done: self._land(name, done))
         return self._flights[name]
 
-    def _land(self, name: str, done: asyncio.Task[About]) -> None:
+    def _land(self, name: str, done: asyncio.Task[PackageMetadata]) -> None:
         del self._flights[name]
         failed: Sequence[Source] = ("pypi",)
         if not done.cancelled() and (error := done.exception()):
@@ -98,7 +98,7 @@ class TimedLookups:
             self._no_ask_until[source] = time.monotonic() + PAUSE_SECONDS
 
     @staticmethod
-    def _result(flight: asyncio.Task[About]) -> About | None:
+    def _result(flight: asyncio.Task[PackageMetadata]) -> PackageMetadata | None:
         return flight.result() if flight.done() and not flight.cancelled() and not flight.exception() else None
 
     async def close(self) -> None:
