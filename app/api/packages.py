@@ -114,13 +114,13 @@ async def get_package(
     name = package_name(package)
     question = PackageQuestion(
         name=name,
-        about=await discovery.patient.about(name),
+        metadata=await discovery.lookups.metadata(name),
         index=discovery.index,
         download_days=answers.settings.index_download_days,
         # An answer that is kept goes by the day, and so do its flags.
         now=answers.now().replace(hour=0, minute=0, second=0, microsecond=0),
     )
-    is_final = discovery.patient.is_final(question.about)
+    is_final = discovery.lookups.is_complete(question.metadata)
     seconds = answers.settings.cache_ttl_seconds if is_final else SHORT_SECONDS
     try:
         kept = await answers.finder.find(
@@ -148,7 +148,7 @@ def known_package(question: PackageQuestion, downloads: PackageDownloads | None)
     """All that is known of a package. Raises a 404 where nobody knows it, and a 503 where that cannot be told."""
     package = make_package(question, downloads)
     if package is None:
-        if downloads is None or "pypi" in question.about.unavailable:
+        if downloads is None or "pypi" in question.metadata.unavailable:
             raise unavailable("neither PyPI nor the statistics can say at the moment whether there is this package")
         raise problem(404, f"package: neither PyPI nor any download that has been loaded knows {question.name!r}")
     return package

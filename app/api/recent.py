@@ -15,7 +15,7 @@ from app.api.routes import Services, endpoint
 from app.cache.policy import SHORT_SECONDS
 from app.cache.response import JSON, CachedResponse, ResponseContent
 from app.cache.store import CacheEntry
-from app.discovery.metadata import SummaryMetadata, summary_metadata
+from app.discovery.package import SummaryMetadata, summary_metadata
 from app.stats.questions import (
     Recent,
     RecentQuestion,
@@ -105,12 +105,12 @@ async def get_summary(
     totals = await answers.finder.find(totals_json, question, as_body=lasting_problem_body)
     if totals.answer.status == HTTPStatus.NOT_FOUND:
         return answers.send(request, totals)
-    about = await discovery.patient.about_for_statistics(question.package)
+    metadata = await discovery.lookups.metadata_for_statistics(question.package)
     summary = Summary(
-        package=question.package, totals=msgspec.Raw(totals.answer.body.content), metadata=summary_metadata(about)
+        package=question.package, totals=msgspec.Raw(totals.answer.body.content), metadata=summary_metadata(metadata)
     )
     answer = CachedResponse(ResponseContent(msgspec.json.encode(summary), JSON))
-    if not discovery.patient.is_final(about):
+    if not discovery.lookups.is_complete(metadata):
         # What was not there in time may be there a moment later.
         return answers.send(request, CacheEntry.until(SHORT_SECONDS, None, answer, totals.version))
     seconds = answers.settings.cache_ttl_discovery

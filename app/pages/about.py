@@ -52,18 +52,18 @@ async def get_about_page(
     answers, discovery = services
     parse_query(request, NoQuery)
     name = package_name(package)
-    about, readme = await asyncio.gather(discovery.patient.about(name), _readme(discovery, name))
+    metadata, readme = await asyncio.gather(discovery.lookups.metadata(name), _readme(discovery, name))
     question = AboutQuestion(
         PackageQuestion(
             name=name,
-            about=about,
+            metadata=metadata,
             index=discovery.index,
             download_days=answers.settings.index_download_days,
             now=answers.now().replace(hour=0, minute=0, second=0, microsecond=0),
         ),
         readme.document,
     )
-    is_final = readme.is_final and discovery.patient.is_final(about)
+    is_final = readme.is_final and discovery.lookups.is_complete(metadata)
     seconds = answers.settings.cache_ttl_seconds if is_final else SHORT_SECONDS
     kept = await answers.finder.find(
         about_html, question, as_body=lasting_error_page, key=name, seconds=seconds, keep=is_final

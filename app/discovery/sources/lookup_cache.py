@@ -1,14 +1,10 @@
-"""What was looked up elsewhere, kept for a while: least recently used out first, one look-up at a time for a key.
-
-async-lru keeps finished answers for app/api; here a look-up must outlive whoever asked, "no such thing" is kept for a
-shorter time, and while a source is away the last good value is better than none.
-"""
+"""A cache of look-ups at other services."""
 
 import asyncio
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Generic, NamedTuple, TypeVar
 
 from app.discovery.sources.errors import DiscoveryError
 
@@ -16,86 +12,94 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
+class _Cached(NamedTuple, Generic[Value]):
+    value: Value | None
+    expires: datetime
+    size: int
+
+
 class LookupCache(Generic[Key, Value]):
-    """Values by key, looked up where they are not there. A look-up that fails is never kept."""
+    """Values by key, bounded in number and bytes; the least recently used one is evicted first.
+
+    A value is fresh for `lifetime`; None, which stands for "does not exist", for `negative_lifetime`. An expired value
+    stays: it is what `get` returns while the source fails, and what a conditional request validates. `async_lru`, which
+    the warehouse uses, has one lifetime, a bound in number only, and drops expired values.
+    """
 
     def __init__(
         self,
-        look_up: Callable[[Key], Awaitable[Value | None]],
         *,
+        lifetime: timedelta,
+        negative_lifetime: timedelta,
         max_entries: int,
         max_bytes: int,
         size_of: Callable[[Value], int],
-        seconds: float,
-        none_seconds: float,
+        now: Callable[[], datetime],
     ) -> None:
-        self._look_up = look_up
+        self._lifetime = lifetime
+        self._negative_lifetime = negative_lifetime
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._size_of = size_of
+        self._now = now
         self._bytes = 0
-        self._seconds = seconds
-        self._none_seconds = none_seconds
-        self._values: OrderedDict[Key, tuple[Value | None, float, int]] = OrderedDict()
+        self._values: OrderedDict[Key, _Cached[Value]] = OrderedDict()
         self._flights: dict[Key, asyncio.Task[Value | None]] = {}
 
-    def has(self, key: Key) -> bool:
-        """Whether a value is there that is not too old."""
-        return key in self._values and self._values[key][1] > time.monotonic()
+    def is_fresh(self, key: Key) -> bool:
+        """Whether the key has a value that has not expired."""
+        return key in self._values and self._values[key].expires > self._now()
 
     def peek(self, key: Key) -> Value | None:
-        """The value that is there, however old."""
-        return self._values[key][0] if key in self._values else None
+        """The value of the key, fresh or expired; None if there is none."""
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key].value
 
     def put(self, key: Key, value: Value | None) -> None:
-        """Keep a value that came by another way."""
-        seconds = self._none_seconds if value is None else self._seconds
-        self._forget(key)
-        size = 0 if value is None else self._size_of(value)
-        self._values[key] = (value, time.monotonic() + seconds, size)
+        """Store a value in place of the key's older one."""
+        self._remove(key)
+        lifetime, size = (self._negative_lifetime, 0) if value is None else (self._lifetime, self._size_of(value))
+        self._values[key] = _Cached(value, self._now() + lifetime, size)
         self._bytes += size
         while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
-            self._forget(next(iter(self._values)))
+            self._remove(next(iter(self._values)))
 
-    def _forget(self, key: Key) -> None:
+    def _remove(self, key: Key) -> None:
         if key in self._values:
-            self._bytes -= self._values.pop(key)[2]
+            self._bytes -= self._values.pop(key).size
 
-    async def get(self, key: Key) -> Value | None:
-        """The value, looked up where need be; None where there is no such thing.
+    async def get(self, key: Key, look_up: Callable[[Key], Awaitable[Value | None]]) -> Value | None:
+        """The fresh value; otherwise what `look_up` returns, called once for all that ask at the same time.
 
-        Raises DiscoveryError where that cannot be said: the look-up fails, and nothing is there, however old.
+        A failed look-up is not cached: it gives the expired value, or raises its DiscoveryError if there is none.
         """
-        if self.has(key):
-            self._values.move_to_end(key)
-            return self._values[key][0]
+        if self.is_fresh(key):
+            return self.peek(key)
+        if key not in self._flights:
+            self._flights[key] = asyncio.create_task(self._look_up(key, look_up))
+            self._flights[key].add_done_callback(lambda done: self._end_flight(key, done))
         try:
-            # Shielded: others may wait for the same, and its result is wanted later in any case.
-            return await asyncio.shield(self.flight(key))
+            # Shielded: the look-up goes on for others, and for the cache, if this caller is cancelled.
+            return await asyncio.shield(self._flights[key])
         except DiscoveryError:
             if key in self._values:
-                return self._values[key][0]
+                return self.peek(key)
             raise
 
-    def flight(self, key: Key) -> asyncio.Task[Value | None]:
-        """The look-up of a key that is under way, begun if there is none."""
-        if key not in self._flights:
-            task = self._flights[key] = asyncio.create_task(self._fly(key))
-            task.add_done_callback(lambda done: self._land(key, done))
-        return self._flights[key]
-
-    async def _fly(self, key: Key) -> Value | None:
-        value = await self._look_up(key)
+    async def _look_up(self, key: Key, look_up: Callable[[Key], Awaitable[Value | None]]) -> Value | None:
+        value = await look_up(key)
         self.put(key, value)
         return value
 
-    def _land(self, key: Key, done: asyncio.Task[Value | None]) -> None:
+    def _end_flight(self, key: Key, done: asyncio.Task[Value | None]) -> None:
         del self._flights[key]
         if not done.cancelled():
-            done.exception()  # seen, so that asyncio does not complain where nobody waited
+            done.exception()  # retrieved, because asyncio logs an exception that no caller retrieves
 
     async def close(self) -> None:
-        """End the look-ups that are under way."""
+        """Cancel the look-ups in flight."""
         flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()

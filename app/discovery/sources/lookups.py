@@ -1,10 +1,8 @@
-"""What PyPI and GitHub say of one package, looked up once in a while.
-
-What one source has is answered while the other is away; what could not be had is named.
-"""
+"""Cached look-ups of one package at PyPI and GitHub. A source that cannot be asked does not hide what the other has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 import msgspec
@@ -15,11 +13,10 @@ from app.discovery.sources.lookup_cache import LookupCache
 from app.discovery.sources.pypi import Project, PyPI
 from app.discovery.sources.repository_names import RepositoryName
 from app.names import ALL_PACKAGES
-from app.settings import Settings
 
-MOST_KEPT = 10_000
-MOST_BYTES = 16 << 20
-"""Finds of each kind at most, and what they may take as JSON: strangers think up names, and a README may be long."""
+MAX_ENTRIES = 10_000
+MAX_BYTES = 16 << 20
+"""Limits of each cache, in values and in bytes of their JSON: clients choose the names, and a README may be long."""
 
 Source = Literal["pypi", "github"]
 Key = TypeVar("Key", bound=Hashable)
@@ -27,23 +24,23 @@ Value = TypeVar("Value")
 
 
 class PackageMetadata(msgspec.Struct, frozen=True, eq=False):
-    """What is known of a package. A source that could not be asked is in `unavailable`, and has nothing here.
+    """A package's project on PyPI and its repository. `unavailable` names the sources without a current value here.
 
-    Equal where it is made of the very same finds, so that answers can be kept by it.
+    Equal if it holds the same objects, so that answers can be cached by it.
     """
 
     project: Project | None = None
     repository: Repository | None = None
     unavailable: tuple[Source, ...] = ()
 
-    def _parts(self) -> tuple[int, int, tuple[Source, ...]]:
+    def _identity(self) -> tuple[int, int, tuple[Source, ...]]:
         return id(self.project), id(self.repository), self.unavailable
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PackageMetadata) and self._parts() == other._parts()
+        return isinstance(other, PackageMetadata) and self._identity() == other._identity()
 
     def __hash__(self) -> int:
-        return hash(self._parts())
+        return hash(self._identity())
 
 
 class GitHubOffError(DiscoveryError):
@@ -51,64 +48,91 @@ class GitHubOffError(DiscoveryError):
 
 
 class Lookups:
-    """PyPI's projects by normalised name; GitHub's repositories and their documents by theirs."""
+    """PyPI's projects, GitHub's repositories and their documents, each cached for `lifetime`.
 
-    def __init__(self, pypi: PyPI, github: GitHub | None, settings: Settings) -> None:
-        def kept(look_up: Callable[[Key], Awaitable[Value | None]]) -> LookupCache[Key, Value]:
+    That something does not exist is cached for `negative_lifetime`. All look-ups raise DiscoveryError.
+    """
+
+    def __init__(
+        self,
+        pypi: PyPI,
+        github: GitHub | None,
+        *,
+        lifetime: timedelta,
+        negative_lifetime: timedelta,
+        now: Callable[[], datetime],
+    ) -> None:
+        def cache() -> LookupCache[Key, Value]:
             return LookupCache(
-                look_up,
-                max_entries=MOST_KEPT,
-                max_bytes=MOST_BYTES,
+                lifetime=lifetime,
+                negative_lifetime=negative_lifetime,
+                max_entries=MAX_ENTRIES,
+                max_bytes=MAX_BYTES,
                 size_of=lambda value: len(msgspec.json.encode(value)),
-                seconds=settings.cache_ttl_discovery,
-                none_seconds=settings.cache_ttl_seconds,
+                now=now,
             )
 
-        def of_github(
-            look_up: Callable[[GitHub, RepositoryName], Awaitable[Value | None]],
-        ) -> LookupCache[RepositoryName, Value]:
-            async def ask(name: RepositoryName) -> Value | None:
-                if github is None:
-                    raise GitHubOffError("GitHub is not asked without GITHUB_TOKEN")
-                return await look_up(github, name)
+        self.github = github
+        self._pypi = pypi
+        self._projects: LookupCache[str, Project] = cache()
+        self._repositories: LookupCache[RepositoryName, Repository] = cache()
+        self._readmes: LookupCache[RepositoryName, Document] = cache()
+        self._changelogs: LookupCache[RepositoryName, Document] = cache()
 
-            return kept(ask)
+    def _required_github(self) -> GitHub:
+        if self.github is None:
+            raise GitHubOffError("GitHub is not asked without GITHUB_TOKEN")
+        return self.github
 
-        self.has_github = github is not None
-        self.projects: LookupCache[str, Project] = kept(pypi.project)
-        self.repositories: LookupCache[RepositoryName, Repository] = of_github(GitHub.repository)
-        self.readmes: LookupCache[RepositoryName, Document] = of_github(GitHub.readme)
-        self.changelogs: LookupCache[RepositoryName, Document] = of_github(GitHub.changelog)
+    async def project(self, name: str) -> Project | None:
+        """The project of a normalised name; None if it does not exist."""
+        return await self._projects.get(name, self._pypi.project)
 
-    async def about(self, name: str) -> PackageMetadata:
-        """All that can be had of a package, however long it takes."""
+    async def repository(self, name: RepositoryName) -> Repository | None:
+        """A repository; None if it does not exist."""
+        return await self._repositories.get(name, self._required_github().repository)
+
+    def add_repository(self, repository: Repository) -> None:
+        """Cache a repository that a search returned."""
+        self._repositories.put(repository.name, repository)
+
+    async def readme(self, name: RepositoryName) -> Document | None:
+        """The README of a repository; None if there is none."""
+        return await self._readmes.get(name, self._required_github().readme)
+
+    async def changelog(self, name: RepositoryName) -> Document | None:
+        """The changelog of a repository; None if there is none."""
+        return await self._changelogs.get(name, self._required_github().changelog)
+
+    async def metadata(self, name: str) -> PackageMetadata:
+        """The metadata of a package, however long the look-ups take."""
         if name == ALL_PACKAGES:
             return PackageMetadata()
         try:
-            project = await self.projects.get(name)
+            project = await self.project(name)
         except DiscoveryError:
             return PackageMetadata(unavailable=("pypi", "github"))
         if project is None or project.repository is None:
             return PackageMetadata(project)
         try:
-            return PackageMetadata(project, await self.repositories.get(project.repository))
+            return PackageMetadata(project, await self.repository(project.repository))
         except DiscoveryError:
             return PackageMetadata(project, unavailable=("github",))
 
-    def about_now(self, name: str) -> PackageMetadata:
-        """What is there of a package without asking anybody. What is missing or old is in `unavailable`."""
+    def cached_metadata(self, name: str) -> PackageMetadata:
+        """The metadata in the cache, without a look-up. Sources whose value is missing or expired are `unavailable`."""
         if name == ALL_PACKAGES:
             return PackageMetadata()
-        project = self.projects.peek(name)
-        missing: tuple[Source, ...] = () if self.projects.has(name) else ("pypi",)
+        project = self._projects.peek(name)
+        unavailable: tuple[Source, ...] = () if self._projects.is_fresh(name) else ("pypi",)
         if project is None or project.repository is None:
-            return PackageMetadata(project, unavailable=missing)
-        if not self.repositories.has(project.repository):
-            missing = (*missing, "github")
-        return PackageMetadata(project, self.repositories.peek(project.repository), missing)
+            return PackageMetadata(project, unavailable=unavailable)
+        if not self._repositories.is_fresh(project.repository):
+            unavailable = (*unavailable, "github")
+        return PackageMetadata(project, self._repositories.peek(project.repository), unavailable)
 
     async def close(self) -> None:
-        """End the look-ups that are under way."""
+        """Cancel the look-ups in flight."""
         await asyncio.gather(
-            self.projects.close(), self.repositories.close(), self.readmes.close(), self.changelogs.close()
+            self._projects.close(), self._repositories.close(), self._readmes.close(), self._changelogs.close()
         )
