@@ -24,6 +24,7 @@ from app.cache.data_versions import DataVersions
 from app.cache.middleware import CacheMiddleware
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
@@ -100,6 +101,7 @@ def create_app(
     watch: Path | None = None,
     now: Callable[[], datetime] = utc_now,
     is_one_of_several: bool = False,
+    lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
@@ -119,7 +121,7 @@ def create_app(
         front.finder = finder = answers.finder
         await _look(finder.versions, warehouse)
         app.state.renderer = renderer = Renderer()
-        app.state.discovery = discovery = Discovery(settings, warehouse, now)
+        app.state.discovery = discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
         # Discovery asks the network in the background: statistics do not wait for it.
         background = [asyncio.create_task(discovery.run()), asyncio.create_task(finder.versions.run())]

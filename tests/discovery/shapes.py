@@ -50,7 +50,7 @@ def repository_json(full_name: str, number: int, api: str) -> dict[str, Any]:
 
 
 def license_json(spdx_id: str | None) -> dict[str, Any] | None:
-    """A licence; GitHub's `NOASSERTION` is one that it could not tell."""
+    """A license; `NOASSERTION` is one that GitHub does not recognise."""
     if spdx_id is None:
         return None
     return {"key": spdx_id.lower(), "name": f"{spdx_id} License", "spdx_id": spdx_id, "url": None, "node_id": "MDc="}

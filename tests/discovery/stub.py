@@ -83,6 +83,9 @@ class Stub:
         self._numbers: dict[str, int] = {}
         self._unplugged: set[Source] = set()
         self._faults: dict[Source, list[Fault]] = {"github": [], "pypi": [], "elsewhere": []}
+        self.most_in_flight: dict[Source, int] = dict.fromkeys(self._faults, 0)
+        self._in_flight: dict[Source, int] = dict.fromkeys(self._faults, 0)
+        self._holds: dict[Source, tuple[int, asyncio.Event]] = {}
         self._spent: dict[str, int] = {}
         self._resets: dict[str, float] = {}
 
@@ -177,6 +180,14 @@ class Stub:
         """Answer the next requests late."""
         self._faults[source] += [Fault(delay=seconds)] * times
 
+    def clear_faults(self, source: Source) -> None:
+        """Answer the next requests without a fault."""
+        self._faults[source].clear()
+
+    def hold(self, source: Source, until_in_flight: int) -> None:
+        """Answer no request until so many are in flight at once."""
+        self._holds[source] = until_in_flight, asyncio.Event()
+
     def unplug(self, source: Source) -> None:
         """Break every connection to a service without an answer, until `plug_in`."""
         self._unplugged.add(source)
@@ -211,6 +222,19 @@ class Stub:
         self.requests.append(
             Request(source, request.host, request.method, request.path, dict(request.query), dict(request.headers))
         )
+        self._in_flight[source] += 1
+        self.most_in_flight[source] = max(self.most_in_flight[source], self._in_flight[source])
+        try:
+            if hold := self._holds.get(source):
+                until_in_flight, reached = hold
+                if self._in_flight[source] >= until_in_flight:
+                    reached.set()
+                await reached.wait()
+            return await self._answer(source, request)
+        finally:
+            self._in_flight[source] -= 1
+
+    async def _answer(self, source: Source, request: web.Request) -> web.StreamResponse:
         if source in self._unplugged:
             return _broken(request)
         fault = self._faults[source].pop(0) if self._faults[source] else Fault()

@@ -102,7 +102,7 @@ def test_what_no_source_says_is_null_and_not_0() -> None:
     assert (body["downloads"], body["github"], "trend" in body) == (None, None, False)
 
 
-def test_the_licence_is_pypi_s_or_else_github_s() -> None:
+def test_the_license_is_pypi_s_or_else_github_s() -> None:
     assert entry(project(license=None), repository()).license == "Apache-2.0"
     assert entry(project(license=None)).license is None
 

@@ -68,7 +68,7 @@ async def test_a_homepage_that_is_not_of_the_web_is_none(stub: Stub, github: Git
     assert repository.homepage is None
 
 
-async def test_a_licence_that_github_cannot_tell_is_none(stub: Stub, github: GitHub) -> None:
+async def test_a_license_that_github_does_not_recognise_is_none(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", license="NOASSERTION")
     repository = await github.repository(NAME)
     assert repository is not None
@@ -209,7 +209,7 @@ async def test_folders(stub: Stub, github: GitHub) -> None:
 )
 async def test_a_malformed_repository_is_an_error(stub: Stub, github: GitHub, changes: dict[str, object]) -> None:
     stub.add_repository("owner/name", topics=["flet"]).json |= changes
-    with pytest.raises(MalformedResponseError, match="GitHub answers not what it should"):
+    with pytest.raises(MalformedResponseError, match="GitHub gave a malformed response"):
         await github.repository(NAME)
 
 
@@ -222,7 +222,7 @@ async def test_a_malformed_body_is_an_error(stub: Stub, github: GitHub, body: by
         if body == b"[]" and ask == github.readme:
             assert await ask(NAME) is None  # a folder
             continue
-        with pytest.raises(MalformedResponseError, match="GitHub answers not what it should"):
+        with pytest.raises(MalformedResponseError, match="GitHub gave a malformed response"):
             await ask(NAME)
 
 

@@ -1,10 +1,10 @@
-"""The client that GitHub asks for: conditional, patient, and never to be sent elsewhere."""
+"""Requests to GitHub: conditional, within limits, retried, and never redirected elsewhere."""
 
 import asyncio
 import logging
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -21,7 +21,7 @@ from app.discovery.sources.github import GitHub, Quota
 from app.discovery.sources.http import open_session
 from app.discovery.sources.repository_names import RepositoryName
 from app.settings import Secret
-from tests.discovery.conftest import TOKEN, Clock
+from tests.discovery.conftest import TEST_SECONDS, TOKEN, Clock
 from tests.discovery.stub import Stub
 
 NAME = RepositoryName("owner", "name")
@@ -59,16 +59,6 @@ async def test_what_is_remembered_is_bounded(stub: Stub, make_github: Callable[.
         await github.repository(name)
     conditional = [request.path[-1] for request in stub.requests if "If-None-Match" in request.headers]
     assert conditional == ["0", "0"]
-
-
-async def test_a_404_is_remembered_for_a_while(stub: Stub, make_github: Callable[..., GitHub], clock: Clock) -> None:
-    github = make_github(missing_seconds=60)
-    assert await github.repository(NAME) is None
-    stub.add_repository("owner/name", topics=["flet"])
-    assert await github.repository(NAME) is None
-    assert len(stub.requests) == 1
-    await clock.sleep(60)
-    assert await github.repository(NAME) is not None
 
 
 async def test_a_repository_that_vanishes(stub: Stub, github: GitHub) -> None:
@@ -167,7 +157,7 @@ async def test_a_spent_quota_is_said_at_once(stub: Stub, github: GitHub, clock: 
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=600)
     for _ in range(3):
-        with pytest.raises(RateLimitedError, match="limit of requests") as caught:
+        with pytest.raises(RateLimitedError, match="rate limit is reached") as caught:
             await github.repository(NAME)
         assert caught.value.reset_at == clock() + timedelta(seconds=600)
     assert (len(stub.requests), clock.naps) == (1, [])
@@ -177,42 +167,38 @@ async def test_a_spent_quota_is_said_at_once(stub: Stub, github: GitHub, clock: 
     assert await github.repository(NAME) is not None
 
 
-async def test_whoever_waits_waits_for_the_reset(stub: Stub, github: GitHub, clock: Clock) -> None:
+async def limited_until(github: GitHub) -> datetime:
+    """When GitHub may be asked for the repository again."""
+    with pytest.raises(RateLimitedError) as caught:
+        await github.repository(NAME)
+    return caught.value.reset_at
+
+
+async def test_the_last_request_of_a_quota(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=600, remaining=1)
-    assert await github.repository(NAME, wait=True) is not None
-    assert await github.readme(NAME, wait=True) is None
-    assert clock.naps == [601]
-    # The last one of the quota says that it is the last one, so nothing is asked only to be refused.
+    assert await github.repository(NAME) is not None
+    with pytest.raises(RateLimitedError) as caught:
+        await github.readme(NAME)
+    assert caught.value.reset_at == clock() + timedelta(seconds=600)
+    # The last response of the quota says that it is the last one, so no request is sent only to be refused.
+    assert len(stub.requests) == 1
+    await clock.sleep(600)
+    assert await github.readme(NAME) is None
     assert len(stub.requests) == 2
-
-
-async def test_who_waits_keeps_nobody_else_out(stub: Stub, make_github: Callable[..., GitHub]) -> None:
-    stub.spend_quota(reset_in=600)
-    asleep, awake = asyncio.Event(), asyncio.Event()
-
-    async def sleep(seconds: float) -> None:
-        asleep.set()
-        await awake.wait()
-
-    github = make_github(max_concurrent=1, sleep=sleep)
-    waiting = asyncio.create_task(github.repository(NAME, wait=True))
-    await asleep.wait()
-    with pytest.raises(RateLimitedError):
-        await github.repository(NAME)
-    waiting.cancel()
 
 
 async def test_the_quota_of_searches_is_another(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=30, resource="search")
-    with pytest.raises(RateLimitedError):
+    with pytest.raises(RateLimitedError) as caught:
         await github.search("flet", 1, 10)
+    assert caught.value.reset_at == clock() + timedelta(seconds=30)
     assert await github.repository(NAME) is not None
     assert github.quota is not None
     assert github.quota.limit == 5000
-    assert len(await github.search("flet", 1, 10, wait=True)) == 1
-    assert clock.naps == [31]
+    await clock.sleep(30)
+    assert len(await github.search("flet", 1, 10)) == 1
 
 
 async def test_a_reset_far_away_or_long_ago(stub: Stub, github: GitHub, clock: Clock) -> None:
@@ -220,36 +206,39 @@ async def test_a_reset_far_away_or_long_ago(stub: Stub, github: GitHub, clock: C
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Limit": "60", "X-RateLimit-Reset": "99999999999999"}
     stub.fail_next("github", status=403, headers=headers)
     stub.fail_next("github", status=403, headers=headers | {"X-RateLimit-Reset": "1"})
-    assert await github.repository(NAME, wait=True) is not None
-    assert clock.naps == [3601, 61]
+    for seconds in (3600, 60):
+        assert await limited_until(github) == clock() + timedelta(seconds=seconds)
+        await clock.sleep(seconds)
+    assert await github.repository(NAME) is not None
 
 
 @pytest.mark.parametrize("status", [403, 429])
 async def test_a_secondary_limit_with_a_time(stub: Stub, github: GitHub, clock: Clock, status: int) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.limit_next(status=status, retry_after=30)
-    with pytest.raises(RateLimitedError) as caught:
-        await github.repository(NAME)
-    assert caught.value.reset_at == clock() + timedelta(seconds=30)
+    assert await limited_until(github) == clock() + timedelta(seconds=30)
     with pytest.raises(RateLimitedError):
         await github.search("flet", 1, 10)
     assert len(stub.requests) == 1
-    assert await github.repository(NAME, wait=True) is not None
-    assert clock.naps == [31]
+    await clock.sleep(30)
+    assert await github.repository(NAME) is not None
 
 
 async def test_a_secondary_limit_without_a_time(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.limit_next(times=3)
-    assert await github.repository(NAME, wait=True) is not None
-    assert clock.naps == [61, 121, 241]
+    for seconds in (60, 120, 240):
+        assert await limited_until(github) == clock() + timedelta(seconds=seconds)
+        await clock.sleep(seconds)
+    assert await github.repository(NAME) is not None
 
 
-async def test_a_limit_without_end_is_an_error(stub: Stub, github: GitHub, clock: Clock) -> None:
-    stub.limit_next(times=100, retry_after=10**9)
-    with pytest.raises(RateLimitedError):
-        await github.repository(NAME, wait=True)
-    assert clock.naps == [3601] * 4
+async def test_a_wait_is_an_hour_at_most(stub: Stub, github: GitHub, clock: Clock) -> None:
+    stub.limit_next(times=5, retry_after=10**9)
+    for _ in range(5):
+        assert await limited_until(github) == clock() + timedelta(hours=1)
+        await clock.sleep(3600)
+    assert len(stub.requests) == 5
 
 
 async def test_a_403_that_is_no_limit_is_an_error(stub: Stub, github: GitHub) -> None:
@@ -333,25 +322,15 @@ async def test_an_endless_body_is_not_read_on(stub: Stub, github: GitHub) -> Non
 
 async def test_so_many_at_once_and_no_more(stub: Stub, make_github: Callable[..., GitHub]) -> None:
     github = make_github(max_concurrent=3)
-    under_way, most = 0, 0
-    answer = stub.answer
-
-    async def count(source: str, request: object) -> object:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await asyncio.sleep(0.01)
-        under_way -= 1
-        return await answer(source, request)  # type: ignore[arg-type]
-
-    stub.answer = count  # type: ignore[assignment, method-assign]
-    await asyncio.gather(*(github.repository(RepositoryName("owner", f"name-{number}")) for number in range(20)))
-    assert most == 3
+    stub.hold("github", until_in_flight=3)
+    async with asyncio.timeout(TEST_SECONDS):
+        await asyncio.gather(*(github.repository(RepositoryName("owner", f"name-{number}")) for number in range(20)))
+    assert stub.most_in_flight["github"] == 3
     assert len(stub.requests) == 20
 
 
 async def test_the_token_is_shown_nowhere(
-    stub: Stub, make_github: Callable[..., GitHub], caplog: pytest.LogCaptureFixture
+    stub: Stub, make_github: Callable[..., GitHub], clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
@@ -380,10 +359,12 @@ async def test_the_token_is_shown_nowhere(
     await fail(make_github(token=f"{TOKEN}\r\nX: y"))
     stub.spend_quota()
     await fail()
-    await github.search("flet", 1, 1, wait=True)
+    await clock.sleep(3600)
+    await github.search("flet", 1, 1)
     stub.token = "another"
     await fail(make_github())
-    shown = [caplog.text, repr(github), repr(Secret(TOKEN)), str(vars(github)), str(vars(github._api))]
+    shown = [caplog.text, repr(github), repr(Secret(TOKEN)), str(vars(github))]
+    shown += [str(vars(part)) for part in vars(github).values()]
     shown += ["".join(traceback.format_exception(error)) + repr(error) for error in errors]
     assert len(errors) == 10
     assert all(TOKEN not in text for text in shown)

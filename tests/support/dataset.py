@@ -1,7 +1,7 @@
 """A data set: a database, what fills it, and apps that answer from it."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.engines.connection import Engine
@@ -24,6 +25,9 @@ from tests.support.events import write_jsonl
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
+
+Now = datetime | Callable[[], datetime]
+"""A fixed time, or a clock."""
 
 _numbers = itertools.count()
 
@@ -65,12 +69,14 @@ class Dataset:
         with self.engine.client() as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
-    def app(self, *, now: datetime = NOON, **changes: Any) -> Litestar:
+    def app(self, *, now: Now = NOON, lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS, **changes: Any) -> Litestar:
         """An app on this database, not yet started; `changes` are of its settings."""
-        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
+        settings = msgspec.structs.replace(self.settings, **changes)
+        clock = (lambda: now) if isinstance(now, datetime) else now
+        return create_app(settings, now=clock, lookup_timeouts=lookup_timeouts)
 
     @contextmanager
-    def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
+    def client(self, *, now: Now = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
         """A client of an app on this database. Each of its answers is held against openapi.yaml."""
         with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
             client.event_hooks = {"response": [validate_answer]}
