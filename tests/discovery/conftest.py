@@ -87,7 +87,7 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    """GitHub and PyPI on loopback; no test may send a request to the stranger."""
+    """GitHub and PyPI on loopback; no test may send a request to the other host."""
     with running_stub() as stub:
         yield stub
     assert stub.asked("elsewhere") == []

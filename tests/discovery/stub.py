@@ -1,8 +1,8 @@
 """GitHub and PyPI on loopback, over real HTTP, with state and faults to order.
 
 `with running_stub() as stub:` starts three servers in a thread of their own, so that tests with and without an event
-loop can use them: GitHub at `stub.github_url`, PyPI at `stub.pypi_url`, and a stranger at `stub.elsewhere_url` that
-nobody may ask. Every request is in `stub.requests`. Change the state at any time, before or after a request.
+loop can use them: GitHub at `stub.github_url`, PyPI at `stub.pypi_url`, and another host at `stub.elsewhere_url`, which
+must get no request. Every request is in `stub.requests`. Change the state at any time, before or after a request.
 """
 
 import asyncio
@@ -243,7 +243,7 @@ class Stub:
             return await _endless(request, fault)
         if fault.status is not None:
             return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
-        response = {"github": self._github, "pypi": self._pypi, "elsewhere": _stranger}[source](request)
+        response = {"github": self._github, "pypi": self._pypi, "elsewhere": _other_host}[source](request)
         return await _cut(request, response) if fault.cut else response
 
     def _github(self, request: web.Request) -> web.Response:
@@ -408,8 +408,8 @@ def _body(response: web.Response) -> bytes:
     return response.body
 
 
-def _stranger(_: web.Request) -> web.Response:
-    return web.json_response({"message": "nobody should have asked"})
+def _other_host(_: web.Request) -> web.Response:
+    return web.json_response({"message": "this host must get no request"})
 
 
 def _broken(request: web.BaseRequest) -> web.Response:

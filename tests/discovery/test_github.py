@@ -1,4 +1,4 @@
-"""What GitHub says, as its documentation has it: searches, repositories, documents, folders."""
+"""GitHub's documented responses: searches, repositories, documents, folders."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -61,7 +61,7 @@ async def test_what_a_repository_does_not_have_is_none(stub: Stub, github: GitHu
 
 
 @pytest.mark.parametrize("homepage", ["javascript:alert(1)", "ftp://example.org", "example.org"])
-async def test_a_homepage_that_is_not_of_the_web_is_none(stub: Stub, github: GitHub, homepage: str) -> None:
+async def test_a_homepage_that_is_not_http_is_none(stub: Stub, github: GitHub, homepage: str) -> None:
     stub.add_repository("owner/name", homepage=homepage, topics=["flet"])
     repository = await github.repository(NAME)
     assert repository is not None
@@ -75,7 +75,7 @@ async def test_a_license_that_github_does_not_recognise_is_none(stub: Stub, gith
     assert repository.license is None
 
 
-async def test_topics_are_asked_for_where_the_answer_has_none(stub: Stub, github: GitHub) -> None:
+async def test_topics_are_requested_if_the_response_has_none(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", topics=["flet"]).json.pop("topics")
     repository = await github.repository(NAME)
     assert repository is not None
@@ -94,7 +94,7 @@ async def test_a_search_goes_from_page_to_page(stub: Stub, github: GitHub) -> No
     assert {(r.query["q"], r.query["per_page"]) for r in stub.requests} == {("topic:flet", "2")}
 
 
-async def test_a_search_ends_with_the_pages_that_one_wants(stub: Stub, github: GitHub) -> None:
+async def test_a_search_ends_after_so_many_pages(stub: Stub, github: GitHub) -> None:
     for number in range(5):
         stub.add_repository(f"owner/name-{number}", topics=["flet"])
     assert len(await github.search("flet", pages=2, per_page=2)) == 4
@@ -102,7 +102,7 @@ async def test_a_search_ends_with_the_pages_that_one_wants(stub: Stub, github: G
     assert len(stub.requests) == 3
 
 
-async def test_a_search_leaves_out_twins_and_names_that_nobody_can_have(stub: Stub, github: GitHub) -> None:
+async def test_a_search_leaves_out_duplicates_and_impossible_names(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", topics=["flet"], stars=3)
     stub.add_repository("Owner/Name", topics=["flet"], stars=2)
     stub.add_repository("owner-/name", topics=["flet"], stars=1)

@@ -17,7 +17,8 @@ from app.discovery.sources.errors import (
     SourceUnavailableError,
     UnexpectedStatusError,
 )
-from app.discovery.sources.github import GitHub, Quota
+from app.discovery.sources.github import GitHub
+from app.discovery.sources.github_limits import Quota
 from app.discovery.sources.http import open_session
 from app.discovery.sources.repository_names import RepositoryName
 from app.settings import Secret
@@ -69,7 +70,7 @@ async def test_a_repository_that_vanishes(stub: Stub, github: GitHub) -> None:
 
 
 @pytest.mark.parametrize("status", [410, 451])
-async def test_what_was_taken_down_is_not_there(stub: Stub, github: GitHub, status: int) -> None:
+async def test_what_was_taken_down_does_not_exist(stub: Stub, github: GitHub, status: int) -> None:
     stub.fail_next("github", status=status)
     assert await github.repository(NAME) is None
 
@@ -128,7 +129,7 @@ async def test_redirects_do_not_go_on_for_ever(stub: Stub, github: GitHub) -> No
     assert len(stub.requests) == 4
 
 
-async def test_a_user_in_a_redirect_does_not_matter(stub: Stub, github: GitHub) -> None:
+async def test_a_user_in_a_redirect_is_ignored(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.redirect_next("github", f"http://user:secret@{stub.github_url.removeprefix('http://')}/repos/owner/name")
     assert await github.repository(NAME) is not None
@@ -143,7 +144,7 @@ async def test_a_next_page_elsewhere_is_not_asked_for(stub: Stub, github: GitHub
     assert len(stub.requests) == 1
 
 
-async def test_addresses_in_the_answers_are_never_asked(stub: Stub, github: GitHub) -> None:
+async def test_urls_in_responses_are_never_requested(stub: Stub, github: GitHub) -> None:
     urls = {key: f"{stub.elsewhere_url}/{key}" for key in ("url", "html_url", "contents_url", "homepage", "git_url")}
     stub.add_repository("owner/name", readme="x", files={"a/b": ""}, **urls)
     await github.repository(NAME)
@@ -153,7 +154,7 @@ async def test_addresses_in_the_answers_are_never_asked(stub: Stub, github: GitH
     assert {request.host for request in stub.requests} == {stub.github_url.removeprefix("http://")}
 
 
-async def test_a_spent_quota_is_said_at_once(stub: Stub, github: GitHub, clock: Clock) -> None:
+async def test_a_spent_quota_is_an_error_at_once(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=600)
     for _ in range(3):
@@ -301,7 +302,7 @@ async def test_failures_that_stay_are_errors(stub: Stub, github: GitHub) -> None
     assert await github.repository(NAME) is not None
 
 
-async def test_who_is_too_late_is_left(stub: Stub, clock: Clock) -> None:
+async def test_a_response_that_takes_too_long(stub: Stub, clock: Clock) -> None:
     stub.slow_next("github", 5, times=3)
     async with open_session(total_seconds=0.1) as session:
         github = GitHub(session, stub.github_url, Secret(TOKEN), now=clock, sleep=clock.sleep)
@@ -309,7 +310,7 @@ async def test_who_is_too_late_is_left(stub: Stub, clock: Clock) -> None:
             await github.repository(NAME)
 
 
-async def test_nobody_there(make_github: Callable[..., GitHub]) -> None:
+async def test_no_server(make_github: Callable[..., GitHub]) -> None:
     with pytest.raises(SourceUnavailableError, match=r"^GitHub does not answer \(ClientConnectorError\)$"):
         await make_github(base_url="http://127.0.0.1:1").repository(NAME)
 

@@ -1,4 +1,4 @@
-"""What PyPI says of a project, as its documentation has it, and as projects of all ages write it."""
+"""Projects in PyPI's documented format, and as old and new projects fill it in."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -121,7 +121,7 @@ async def test_keywords(stub: Stub, pypi: PyPI, text: str, keywords: tuple[str, 
     assert (await project_of(pypi)).keywords == keywords
 
 
-async def test_links_lead_to_the_web(stub: Stub, pypi: PyPI) -> None:
+async def test_links_are_http(stub: Stub, pypi: PyPI) -> None:
     urls = {
         "Good": " https://example.org/a ",
         "Plain": "http://example.org",
@@ -177,7 +177,7 @@ async def test_the_repository_of_an_old_project(stub: Stub, pypi: PyPI) -> None:
     assert (await project_of(pypi)).repository == RepositoryName("o", "n")
 
 
-async def test_dependencies_that_nobody_can_read_are_left_out(stub: Stub, pypi: PyPI) -> None:
+async def test_invalid_dependencies_are_left_out(stub: Stub, pypi: PyPI) -> None:
     good = ["flet~=0.2", "flet[all]!=0.1", "x @ https://example.org/x.whl", "y (>=1)"]
     stub.add_project("name", requires_dist=[good[0], "not a requirement", "", good[1], ">=1", *good[2:]])
     assert (await project_of(pypi)).dependencies == tuple(good)
@@ -288,7 +288,7 @@ async def test_redirects(stub: Stub, pypi: PyPI) -> None:
             await pypi.project("name")
 
 
-async def test_what_strangers_write_is_never_asked(stub: Stub, pypi: PyPI) -> None:
+async def test_untrusted_urls_are_never_requested(stub: Stub, pypi: PyPI) -> None:
     there = f"{stub.elsewhere_url}/owner/name"
     stub.add_project(
         "name", home_page=there, project_url=there, package_url=there, docs_url=there, project_urls={"Source": there}

@@ -1,4 +1,4 @@
-"""Names of repositories, and the URLs that strangers write."""
+"""Names of repositories, and repositories in untrusted URLs."""
 
 import pytest
 
