@@ -103,8 +103,8 @@ def clock(stub: Stub) -> Clock:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """The clients' session, with shorter timeouts."""
-    async with open_session(connect_seconds=0.5, total_seconds=0.5) as session:
+    """The clients' session, which has time on a busy machine, too."""
+    async with open_session(connect_seconds=TEST_SECONDS, total_seconds=TEST_SECONDS) as session:
         yield session
 
 

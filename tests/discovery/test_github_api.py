@@ -277,13 +277,22 @@ async def test_failures_that_pass_are_tried_again(stub: Stub, github: GitHub, cl
         lambda: stub.fail_next("github", status=500, times=2),
         lambda: stub.fail_next("github", status=503, times=2),
         lambda: stub.cut_next("github", times=2),
-        lambda: stub.slow_next("github", 5, times=1),
     ):
         clock.naps.clear()
         order()
         assert await github.repository(NAME) is not None
         assert 1 <= len(clock.naps) <= 2
         assert all(0 <= nap <= 1 for nap in clock.naps)
+
+
+async def test_a_timeout_is_tried_again(stub: Stub, clock: Clock) -> None:
+    stub.add_repository("owner/name", topics=["flet"])
+    stub.slow_next("github", 600)
+    async with open_session(total_seconds=3) as session:
+        github = GitHub(session, stub.github_url, Secret(TOKEN), now=clock, sleep=clock.sleep)
+        assert await github.repository(NAME) is not None
+    assert 1 <= len(clock.naps) <= 2
+    assert all(0 <= nap <= 1 for nap in clock.naps)
 
 
 async def test_failures_that_stay_are_errors(stub: Stub, github: GitHub) -> None:
