@@ -11,8 +11,7 @@ from app.discovery.index.search import Index
 from app.discovery.sources.lookups import PackageMetadata
 from app.discovery.sources.pypi import Release
 from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 
 Unavailable = Literal["pypi", "github", "clickhouse"]
 
@@ -50,13 +49,13 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: Sequence[Unavailable]
 
 
-async def package_downloads(warehouse: Warehouse, published: Published, question: PackageQuestion) -> PackageDownloads:
+async def package_downloads(snapshot: Snapshot, question: PackageQuestion) -> PackageDownloads:
     """A package's downloads. Raises WarehouseError and NothingLoadedError."""
-    found, unknown = await recent(warehouse, published, RecentQuestion((question.name,), mirrors=False))
-    if unknown:
+    found = await recent(snapshot, RecentQuestion((question.name,)))
+    if found.unknown:
         return PackageDownloads()
-    counts = await popularity(warehouse, published, [question.name], question.download_days)
-    return PackageDownloads(found[question.name], counts[question.name])
+    counts = await popularity(snapshot, [question.name], question.download_days)
+    return PackageDownloads(found.by_package[question.name], counts[question.name])
 
 
 def make_package(question: PackageQuestion, downloads: PackageDownloads | None) -> Package | None:

@@ -24,8 +24,9 @@ from app.discovery.sources.pypi import PyPI
 from app.discovery.sources.repository_names import RepositoryName
 from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts, TimedLookups
 from app.settings import Settings
-from app.stats.questions import NothingLoadedError, Popularity, popularity
+from app.stats.questions import Popularity, popularity
 from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.reading.snapshot import NothingLoadedError
 from app.warehouse.reading.warehouse import Warehouse
 
 FIRST_RETRY_SECONDS = 60
@@ -181,8 +182,7 @@ class Discovery:
     async def _downloads(self, names: Sequence[str]) -> dict[str, Popularity] | None:
         """The downloads of each package; None, which is not 0, if they are not available now."""
         try:
-            published = await self._warehouse.published()
-            return await popularity(self._warehouse, published, names, self.settings.index_download_days)
+            return await popularity(await self._warehouse.snapshot(), names, self.settings.index_download_days)
         except (WarehouseError, NothingLoadedError) as error:
             logger.warning("the index has no new downloads: %s", str(error) or "no day has been loaded yet")
             return None

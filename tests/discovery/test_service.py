@@ -72,7 +72,9 @@ def settings(loaded: Dataset, stub: Stub) -> Settings:
 async def discovering(dataset: Dataset, settings: Settings, clock: SteppedClock) -> AsyncIterator[Discovery]:
     """Discovery as the app runs it. `clock.asleep` waits for the end of the first build, `clock.step` of another."""
     reader = dataset.engine.reader()
-    discovery = Discovery(settings, Warehouse(reader), clock, sleep=clock.sleep)
+    warehouse = Warehouse()
+    warehouse.open(reader)
+    discovery = Discovery(settings, warehouse, clock, sleep=clock.sleep)
     await discovery.open()
     task = asyncio.create_task(discovery.run())
     try:

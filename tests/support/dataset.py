@@ -11,7 +11,6 @@ import msgspec
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.engines.connection import Engine
@@ -26,8 +25,7 @@ from tests.support.events import write_jsonl
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
 
-Now = datetime | Callable[[], datetime]
-"""A fixed time, or a clock."""
+APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "timing", "wrap_connection"}
 
 _numbers = itertools.count()
 
@@ -69,16 +67,19 @@ class Dataset:
         with self.engine.client() as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
-    def app(self, *, now: Now = NOON, lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS, **changes: Any) -> Litestar:
-        """An app on this database, not yet started; `changes` are of its settings."""
-        settings = msgspec.structs.replace(self.settings, **changes)
+    def app(self, *, now: datetime | Callable[[], datetime] = NOON, **changes: Any) -> Litestar:
+        """An app on this database, not yet started; `changes` are arguments of `create_app`, or of its settings.
+
+        `now` is a fixed time, or a clock.
+        """
         clock = (lambda: now) if isinstance(now, datetime) else now
-        return create_app(settings, now=clock, lookup_timeouts=lookup_timeouts)
+        arguments = {name: changes.pop(name) for name in APP_ARGUMENTS & changes.keys()}
+        return create_app(msgspec.structs.replace(self.settings, **changes), now=clock, **arguments)
 
     @contextmanager
-    def client(self, *, now: Now = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
+    def client(self, **options: Any) -> Iterator[TestClient[Any]]:
         """A client of an app on this database. Each of its answers is held against openapi.yaml."""
-        with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
+        with TestClient(self.app(**options), raise_server_exceptions=False) as client:
             client.event_hooks = {"response": [validate_answer]}
             yield client
 
