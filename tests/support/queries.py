@@ -34,7 +34,7 @@ class SentQueries:
         return iter([name for name, sent in self._sent().items() for _ in range(sent - self._before.get(name, 0))])
 
     def __len__(self) -> int:
-        return len(list(self))
+        return sum(1 for _ in self)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == other
