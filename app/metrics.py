@@ -25,7 +25,7 @@ from app.cache.answers import AnswerCache
 from app.cache.middleware import CacheMiddleware
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
-from app.serving.counters import SECONDS, Histogram
+from app.serving.counters import BUCKET_SECONDS, Histogram
 from app.settings import SettingError
 from app.windows import days_behind
 
@@ -138,7 +138,7 @@ def _histograms(name: str, what: str, labels: list[str], values: dict[Any, Histo
     family = HistogramMetricFamily(name, what, labels=labels)
     for key, histogram in values.items():
         counts, so_far = [], 0
-        for bound, number in zip([*map(str, SECONDS), "+Inf"], histogram.buckets, strict=True):
+        for bound, number in zip([*map(str, BUCKET_SECONDS), "+Inf"], histogram.buckets, strict=True):
             so_far += number
             counts.append((bound, float(so_far)))
         family.add_metric(list(key), counts, histogram.total)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from app import __version__
 from app.cli.check import check_everything
 from app.cli.terminal import errors, loaded_table, output, progress_shown
 from app.main import create_app
+from app.serving.limits import process_limits
 from app.serving.logs import configure, configure_command
 from app.serving.protocol import Protocol
 from app.settings import SettingError, Settings
@@ -131,7 +133,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 host=host,
                 port=port,
                 loop="auto",
-                http=Protocol,
+                http=partial(Protocol, limits=process_limits()),  # type: ignore[arg-type]  # uvicorn only calls it
                 ws="none",
                 log_config=log_config,
                 access_log=False,
