@@ -14,15 +14,17 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
-from app.cache.response import NO_STORE, ResponseContent
+from app.cache.lifetime import NO_STORE, UNCACHEABLE
+from app.cache.response import ResponseContent
 from app.charts.render import RenderError
 from app.discovery.lookups import GitHubOffError
 from app.discovery.sources.errors import DiscoveryError
 from app.names import ALL_PACKAGES
 from app.serving.problems import PROBLEM, RETRY_SECONDS, SERVER_FAILED, problem_body
-from app.stats.questions import NothingLoadedError, UnknownPackageError
+from app.stats.questions import UnknownPackageError
 from app.warehouse.engines.connection import MAX_ROWS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
+from app.warehouse.reading.snapshot import NothingLoadedError
 
 logger = logging.getLogger(__name__)
 
@@ -72,12 +74,12 @@ def lasting_problem(error: Exception) -> ProblemError | None:
     return None
 
 
-def lasting_problem_body(error: Exception) -> ResponseContent | None:
-    """The same as a response that can be cached."""
+def lasting_problem_content(error: Exception) -> ResponseContent | None:
+    """The same as content that the server caches."""
     found = lasting_problem(error)
     if found is None:
         return None
-    return ResponseContent(found.body(), PROBLEM, status=found.status, cache_control=NO_STORE)
+    return ResponseContent(found.body(), PROBLEM, status=found.status, lifetime=UNCACHEABLE)
 
 
 def _too_many_rows(_: TooManyRowsError) -> ProblemError:

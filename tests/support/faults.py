@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import httpx
-from litestar import Litestar
 
 from app.warehouse.engines.connection import NO_SETTINGS, Columns, Connection, QuerySettings
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from tests.support.client import client_of
+from tests.support.dataset import Dataset
 
 Mode = Literal["well", "refusing", "hanging"]
 
@@ -50,9 +50,13 @@ class FaultyConnection:
 
 
 @asynccontextmanager
-async def faulty(app: Litestar) -> AsyncIterator[tuple[httpx.AsyncClient, FaultyConnection]]:
-    """A client of a running app, and the faults of its ClickHouse."""
-    async with client_of(app) as client:
-        queries = app.state.answers.warehouse._queries
-        queries._connection = connection = FaultyConnection(queries._connection)
-        yield client, connection
+async def faulty(dataset: Dataset, **options: Any) -> AsyncIterator[tuple[httpx.AsyncClient, FaultyConnection]]:
+    """A client of a running app, and the faults of its ClickHouse; options as of `Dataset.app`."""
+    made: list[FaultyConnection] = []
+
+    def wrap(connection: Connection) -> Connection:
+        made.append(FaultyConnection(connection))
+        return made[-1]
+
+    async with client_of(dataset.app(wrap_connection=wrap, **options)) as client:
+        yield client, made[-1]
