@@ -17,8 +17,8 @@ from app.api.parameters import BadParameterError
 from app.cache.lifetime import NO_STORE, UNCACHEABLE
 from app.cache.response import ResponseContent
 from app.charts.render import RenderError
-from app.discovery.lookups import GitHubOffError
 from app.discovery.sources.errors import DiscoveryError
+from app.discovery.sources.lookups import GitHubOffError
 from app.names import ALL_PACKAGES
 from app.serving.problems import PROBLEM, RETRY_SECONDS, SERVER_FAILED, problem_body
 from app.stats.questions import UnknownPackageError
