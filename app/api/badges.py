@@ -9,13 +9,13 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import NO_STORE, Lifetime
 from app.cache.response import JSON, ResponseContent
 from app.charts.badge import Badge, Style, downloads_in, shields, svg
+from app.serving.problems import RETRY_SECONDS
 from app.stats.questions import RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot

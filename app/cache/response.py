@@ -15,7 +15,6 @@ from app.serving.headers import Head, Headers, head
 
 JSON = "application/json"
 CSV = "text/csv"
-PROBLEM = "application/problem+json"
 
 COMPRESSED_IN_THREAD = 16_384
 """Bytes from which a body is compressed outside the event loop."""
