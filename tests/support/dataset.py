@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.engines.connection import Engine
@@ -65,14 +66,14 @@ class Dataset:
         with self.engine.client() as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
-    def app(self, *, now: datetime = NOON, **changes: Any) -> Litestar:
+    def app(self, *, now: datetime = NOON, timing: CacheTiming = DEFAULT_TIMING, **changes: Any) -> Litestar:
         """An app on this database, not yet started; `changes` are of its settings."""
-        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
+        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now, timing=timing)
 
     @contextmanager
-    def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
+    def client(self, **options: Any) -> Iterator[TestClient[Any]]:
         """A client of an app on this database. Each of its answers is held against openapi.yaml."""
-        with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
+        with TestClient(self.app(**options), raise_server_exceptions=False) as client:
             client.event_hooks = {"response": [validate_answer]}
             yield client
 
