@@ -10,7 +10,7 @@ from app.discovery.index.entries import Entry, make_entry, with_counts_of
 from app.discovery.index.search import Index
 from app.discovery.lookups import About
 from app.discovery.sources.pypi import Release
-from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
+from app.stats.questions import Popularity, RecentCounts, RecentQuestion, popularity, recent
 from app.warehouse.reading.snapshot import Snapshot
 
 Unavailable = Literal["pypi", "github", "clickhouse"]
@@ -29,23 +29,23 @@ class PackageQuestion(msgspec.Struct, frozen=True):
 class Downloads(msgspec.Struct, frozen=True):
     """What ClickHouse says of a package; `recent` None: it does not know it."""
 
-    recent: Recent | None = None
+    recent: RecentCounts | None = None
     popularity: Popularity | None = None
 
 
-class PackageEntry(Entry, frozen=True, kw_only=True):
-    """An entry, with what only the answer about one package has."""
+class PackageDetails(Entry, frozen=True, kw_only=True):
+    """An entry with recent downloads and releases."""
 
-    recent: Recent | None
+    recent: RecentCounts | None
     versions: Sequence[Release] | None
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """A package; `unavailable` names the sources that could not be asked, and so have nothing in it."""
 
-    type: str = "package"
+    type: Literal["package"] = "package"
     package: str
-    data: PackageEntry
+    data: PackageDetails
     unavailable: Sequence[Unavailable]
 
 
@@ -74,7 +74,7 @@ def package_of(question: PackageQuestion, downloads: Downloads | None) -> Packag
             entry = with_counts_of(indexed, entry)
     if downloads is None:
         missing.append("clickhouse")
-    entry = PackageEntry(
+    entry = PackageDetails(
         **msgspec.structs.asdict(entry),
         recent=downloads.recent if downloads else None,
         versions=None if "pypi" in missing else about.project.releases if about.project else (),
