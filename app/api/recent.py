@@ -14,7 +14,7 @@ from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
 from app.cache.response import ResponseContent, json_content
-from app.discovery.metadata import Metadata, metadata_of
+from app.discovery.package import SummaryMetadata, summary_metadata
 from app.stats.questions import RecentCounts, RecentQuestion, SummaryTotals, UnknownPackageError, recent, summary
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import Period
@@ -95,7 +95,7 @@ class Summary(msgspec.Struct, kw_only=True):
     package: str
     type: Literal["summary"] = "summary"
     totals: SummaryTotals
-    metadata: Metadata | None
+    metadata: SummaryMetadata | None
 
 
 @endpoint("/api/packages/{package:str}/summary", response=Summary)
@@ -109,14 +109,14 @@ async def get_summary(
     totals = await services.compute(totals_json, name)
     if totals.response.status == HTTPStatus.NOT_FOUND:
         return services.send_entry(request, totals)
-    about = await services.discovery.patient.about_for_statistics(name)
-    is_final = services.discovery.patient.is_final(about)
+    metadata = await services.discovery.lookups.metadata_for_statistics(name)
     body = Summary(
         package=name,
         totals=msgspec.json.decode(totals.response.content.body, type=SummaryTotals),
-        metadata=metadata_of(about),
+        metadata=summary_metadata(metadata),
     )
-    lifetime = Lifetime(services.settings.cache_ttl_discovery) if is_final else TRANSIENT
+    is_complete = services.discovery.lookups.is_complete(metadata)
+    lifetime = Lifetime(services.settings.cache_ttl_discovery) if is_complete else TRANSIENT
     return services.send(request, json_content(body, lifetime=lifetime), (get_summary, name), totals.version)
 
 
