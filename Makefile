@@ -33,10 +33,11 @@ serve: $(READY)  ## serve what CLICKHOUSE_URL names
 test: $(READY)  ## run every test, on all cores up to four
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-check: $(READY)  ## lint, formatting, types
+check: $(READY)  ## lint, formatting, types; openapi.yaml with npm's linters
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@.ci/lint-contract
 
 format: $(READY)  ## format, and fix what can be fixed
 	$(BIN)/ruff format .
