@@ -48,92 +48,95 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_url: Annotated[
         str,
         Meta(
-            description="where the data are: `http://host:port`, `https://host:port` (without a port 8123, 8443), or "
-            "`chdb:///folder`, an embedded engine that keeps them there"
+            description="where the downloads are: `http://host:port` or `https://host:port` (default ports 8123 and "
+            "8443), or `chdb:///folder`, an embedded engine that stores them there"
         ),
     ] = "https://sql-clickhouse.clickhouse.com"
     clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
     clickhouse_password: Annotated[Secret, Meta(description="password of a ClickHouse server; secret")] = Secret("")
     clickhouse_database: Annotated[
-        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database that has the tables")
+        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database of the tables")
     ] = "pypi"
     clickhouse_cluster: Annotated[
         str,
         Meta(
             pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?\Z",
-            description="cluster over whose shards `migrate` spreads the tables; empty is a single server",
+            description="cluster on whose shards `migrate` creates the tables; empty: a single server",
         ),
     ] = ""
-    window_days: Annotated[int, Meta(ge=30, le=3660, description="days in the window of a series that names none")] = (
-        180
-    )
+    window_days: Annotated[int, Meta(ge=30, le=3660, description="length of the default window in days")] = 180
     cache_ttl_seconds: Annotated[
         Seconds,
         Meta(
-            description="seconds that an HTTP cache may keep an answer once the next day is overdue, or one from "
-            "discovery; and that discovery remembers that there is no such package"
+            description="`max-age` of statistics once the next day is overdue, and of responses about packages, the "
+            "index and READMEs; also how long a 404 of PyPI or GitHub is remembered; seconds"
         ),
     ] = 300
-    cache_ttl_downloads: Annotated[Seconds, Meta(description="seconds that discovery keeps a package's downloads")] = (
-        86400
+    cache_ttl_downloads: Annotated[
+        Seconds,
+        Meta(description="how long the index keeps download counts when ClickHouse cannot give new ones; seconds"),
+    ] = 86400
+    cache_ttl_discovery: Annotated[
+        Seconds, Meta(description="how long responses of PyPI and GitHub are cached; seconds")
+    ] = 86400
+    cache_max_entries: Annotated[Count, Meta(description="maximum number of cached responses")] = 100_000
+    cache_max_bytes: Annotated[int, Meta(ge=1 << 20, description="maximum memory of all cached responses; bytes")] = (
+        256 << 20
     )
-    cache_ttl_discovery: Annotated[Seconds, Meta(description="seconds that discovery keeps what it found")] = 86400
-    cache_max_entries: Annotated[Count, Meta(description="answers kept in memory, at most")] = 100_000
-    cache_max_bytes: Annotated[
-        int, Meta(ge=1 << 20, description="bytes that the answers kept in memory take, at most, all told")
-    ] = 256 << 20
     max_queries: Annotated[
-        Count, Meta(description="questions that are put to ClickHouse at once, at most; the next wait their turn")
+        Count, Meta(description="maximum number of concurrent ClickHouse queries; further ones wait")
     ] = 8
-    github_token: Annotated[Secret, Meta(description="GitHub token, required for discovery; secret")] = Secret("")
-    index_reindex_interval: Annotated[Seconds, Meta(description="seconds between two builds of the index")] = 3600
-    index_max_github_pages: Annotated[Count, Meta(description="pages of a GitHub search, at most")] = 5
-    index_github_per_page: Annotated[int, Meta(gt=0, le=100, description="repositories on a page")] = 100
+    github_token: Annotated[
+        Secret, Meta(description="GitHub token, required for the index, READMEs and changelogs; secret")
+    ] = Secret("")
+    index_reindex_interval: Annotated[Seconds, Meta(description="interval between builds of the index; seconds")] = 3600
+    index_max_github_pages: Annotated[Count, Meta(description="maximum number of pages of one GitHub search")] = 5
+    index_github_per_page: Annotated[int, Meta(gt=0, le=100, description="repositories per page")] = 100
     index_download_days: Annotated[Count, Meta(description="days of downloads in the index")] = 30
-    local_index_cache_ttl: Annotated[Seconds, Meta(description="seconds that the index on disk counts as fresh")] = (
-        21600
-    )
+    local_index_cache_ttl: Annotated[
+        Seconds, Meta(description="how long an index read from disk counts as fresh; seconds")
+    ] = 21600
     local_index_cache_dir: Annotated[str, Meta(min_length=1, description="folder of the index on disk")] = ".cache"
-    github_max_concurrent: Annotated[Count, Meta(description="requests to GitHub at once, at most")] = 10
+    github_max_concurrent: Annotated[Count, Meta(description="maximum number of concurrent requests to GitHub")] = 10
     github_api_url: Annotated[str, Meta(pattern="^https?://", description="base URL of GitHub's REST API")] = (
         "https://api.github.com"
     )
     pypi_api_url: Annotated[
-        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty is PyPI's own")
+        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty: PyPI itself")
     ] = ""
     discovery_topics: Annotated[str, Meta(min_length=1, description="GitHub topics, separated by commas")] = "flet"
     discovery_official_repo: Annotated[
         str,
         Meta(
             pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?\Z",
-            description="`owner/name` of the repository that has the official packages; empty is none",
+            description="`owner/name` of the repository with the official packages; empty: none",
         ),
     ] = "flet-dev/flet"
     discovery_official_path: Annotated[
-        str, Meta(description="its folder that has one folder for each official package")
+        str, Meta(description="folder of that repository with one subfolder per official package")
     ] = "sdk/python/packages"
 
     rate_limit: Annotated[
         str,
         Meta(
             pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))\Z",
-            description="requests of one client, at most, to each of several processes: `off`, or such as "
-            "`100/second`, `600/minute`, `5000/hour`",
+            description="maximum requests per client and process: `off`, or for example `100/second`, `600/minute`, "
+            "`5000/hour`",
         ),
     ] = "off"
     forwarded_allow_ips: Annotated[
         str,
         Meta(
-            description="proxies whose `X-Forwarded-For` says who the client is: addresses and networks, separated by "
-            "commas; empty is none"
+            description="proxies whose `X-Forwarded-For` is trusted: addresses and networks, separated by commas; "
+            "empty: none"
         ),
     ] = ""
     metrics: Annotated[
         str,
         Meta(
             pattern=r"^(off|/metrics|.+:[0-9]+)\Z",
-            description="where Prometheus finds its numbers: `off`, `/metrics` (beside the API, for everybody), or an "
-            "address of its own such as `127.0.0.1:9100`",
+            description="where metrics are served: `off`, `/metrics` (public, beside the API), or an address of their "
+            "own such as `127.0.0.1:9100`",
         ),
     ] = "off"
     log_format: Annotated[
@@ -143,7 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"], Meta(description="`debug`, `info`, `warning` or `error`")
     ] = "info"
 
-    access_log: Annotated[bool, Meta(description="whether every request gets a line in the log")] = False
+    access_log: Annotated[bool, Meta(description="whether every request is logged")] = False
 
     def proxies(self) -> list[str]:
         """Whose `X-Forwarded-For` is believed. Raises SettingError for what is no address and no network."""
