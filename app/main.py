@@ -25,6 +25,7 @@ from app.cache.middleware import CacheMiddleware
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
@@ -113,6 +114,7 @@ def create_app(
     query_limits: QueryLimits | None = None,
     wrap_connection: Callable[[Connection], Connection] = unwrapped,
     is_one_of_several: bool = False,
+    lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
@@ -136,7 +138,7 @@ def create_app(
         warehouse.open(wrap_connection(reader))
         await _poll_once(answers.versions, warehouse)
         renderer = Renderer()
-        discovery = Discovery(settings, warehouse, now)
+        discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
         app.state.services = Services(settings, now, answers, discovery, renderer, metrics)
