@@ -100,11 +100,14 @@ def create_app(
     watch: Path | None = None,
     now: Callable[[], datetime] = utc_now,
     is_one_of_several: bool = False,
+    renderer: Renderer | None = None,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
     One of several processes with the same settings has its metrics on a port of its own.
     """
+
+    renderer = renderer or Renderer()
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
@@ -118,7 +121,7 @@ def create_app(
         app.state.answers = answers = Answers(warehouse, settings, now)
         front.finder = finder = answers.finder
         await _look(finder.versions, warehouse)
-        app.state.renderer = renderer = Renderer()
+        app.state.renderer = renderer
         app.state.discovery = discovery = Discovery(settings, warehouse, now)
         await discovery.open()
         # Discovery asks the network in the background: statistics do not wait for it.

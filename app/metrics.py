@@ -128,7 +128,7 @@ class ServerCollector(Collector):
             ("pypistats_index_entries", "Packages in the index.", index.entries),
             ("pypistats_index_age_seconds", "Since the index was built.", index.age_seconds),
             ("pypistats_github_quota_remaining", "Requests that GitHub still allows.", index.github_quota_left),
-            ("pypistats_charts_in_progress", "Charts that are drawn, or wait for it.", server.renderer.busy),
+            ("pypistats_charts_in_progress", "Charts that are drawn, or wait for it.", server.renderer.pending),
         ]
         # What is not known has no value: 0 would be one.
         yield from (GaugeMetricFamily(name, what, value=value) for name, what, value in facts if value is not None)

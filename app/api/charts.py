@@ -12,7 +12,7 @@ from app.api.routes import Drawing, endpoint
 from app.api.series import series_question
 from app.cache.response import JSON, ResponseContent
 from app.charts.chartjs import payload
-from app.charts.colours import Theme
+from app.charts.colors import Theme
 from app.charts.data import Chart, ChartStyle, ChartType, PictureFormat, chart_of
 from app.charts.render import Renderer
 from app.stats.dimensions import DIMENSIONS, Dimension

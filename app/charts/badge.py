@@ -7,11 +7,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
-from app.charts.colours import contrast
+from app.charts.colors import contrast
 
 Style = Literal["flat", "flat-square", "plastic", "for-the-badge"]
 
-NAMED_COLOURS = {
+NAMED_COLORS = {
     "brightgreen": "#44cc11",
     "green": "#97ca00",
     "yellowgreen": "#a4a61d",
@@ -24,15 +24,15 @@ NAMED_COLOURS = {
     "lightgrey": "#9f9f9f",
     "lightgray": "#9f9f9f",
 }
-"""The names that READMEs use for the colours of badges."""
+"""The names that READMEs use for the colors of badges."""
 
-COLOUR_PATTERN = f"^({'|'.join(NAMED_COLOURS)}|#?[0-9A-Fa-f]{{3}}|#?[0-9A-Fa-f]{{6}})$"
-COLOUR_RULE = f"{', '.join(NAMED_COLOURS)}, or 3 or 6 hexadecimal digits"
+COLOR_PATTERN = f"^({'|'.join(NAMED_COLORS)}|#?[0-9A-Fa-f]{{3}}|#?[0-9A-Fa-f]{{6}})$"
+COLOR_RULE = f"{', '.join(NAMED_COLORS)}, or 3 or 6 hexadecimal digits"
 
 THOUSAND = 1000
 """The first number of four digits."""
 
-LABEL_COLOUR = "#555555"
+LABEL_COLOR = "#555555"
 PAD = 6
 FONTS = "Verdana,Geneva,DejaVu Sans,sans-serif"
 
@@ -79,11 +79,11 @@ STYLES: dict[Style, Geometry] = {
 
 
 class Badge(msgspec.Struct, frozen=True):
-    """What is on a badge. `colour` is as a request has it: a name, or hexadecimal digits."""
+    """What is on a badge. `color` is as a request has it: a name, or hexadecimal digits."""
 
     label: str
     message: str
-    colour: str
+    color: str
     style: Style
     is_error: bool = False
 
@@ -106,11 +106,11 @@ def short(count: int) -> str:
     return f"{count // 10**12}T"
 
 
-def hexadecimal(colour: str) -> str:
-    """A colour as `#rrggbb`."""
-    if colour in NAMED_COLOURS:
-        return NAMED_COLOURS[colour]
-    digits = colour.removeprefix("#").lower()
+def hexadecimal(color: str) -> str:
+    """A color as `#rrggbb`."""
+    if color in NAMED_COLORS:
+        return NAMED_COLORS[color]
+    digits = color.removeprefix("#").lower()
     return "#" + (digits if len(digits) == len("rrggbb") else "".join(digit * 2 for digit in digits))
 
 
@@ -120,7 +120,7 @@ def shields(badge: Badge, cache_seconds: int) -> dict[str, Any]:
         "schemaVersion": 1,
         "label": badge.label,
         "message": badge.message,
-        "color": hexadecimal(badge.colour),
+        "color": hexadecimal(badge.color),
         "style": badge.style,
         "cacheSeconds": cache_seconds,
     }
@@ -134,7 +134,7 @@ def svg(badge: Badge) -> bytes:
     name = f"{label}: {message}"
     if form.is_loud:
         label, message = label.upper(), message.upper()
-    colour = hexadecimal(badge.colour)
+    color = hexadecimal(badge.color)
     left, right = (_width(text, form) + 2 * PAD + 6 * form.is_loud for text in (label, message))
     size = f'width="{left + right}" height="{form.height}"'
     # Where several badges stand in one page, what bears the same name is the same.
@@ -145,12 +145,12 @@ def svg(badge: Badge) -> bytes:
             f"<title>{escape(name)}</title>",
             _shine(shine, form),
             f'<clipPath id="{edge}"><rect {size} rx="{form.radius}"/></clipPath><g clip-path="url(#{edge})">',
-            f'<rect width="{left}" height="{form.height}" fill="{LABEL_COLOUR}"/>',
-            f'<rect x="{left}" width="{right}" height="{form.height}" fill="{colour}"/>',
+            f'<rect width="{left}" height="{form.height}" fill="{LABEL_COLOR}"/>',
+            f'<rect x="{left}" width="{right}" height="{form.height}" fill="{color}"/>',
             f'<rect {size} fill="url(#{shine})"/>' if form.shine else "",
             f'</g><g font-family="{FONTS}" font-size="{form.letters}" text-anchor="middle">',
-            _text(label, left / 2, LABEL_COLOUR, form),
-            _text(message, left + right / 2, colour, form),
+            _text(label, left / 2, LABEL_COLOR, form),
+            _text(message, left + right / 2, color, form),
             "</g></svg>",
         ]
     ).encode()
@@ -169,7 +169,7 @@ def _shine(name: str, form: Geometry) -> str:
 
 def _text(text: str, centre: float, background: str, form: Geometry) -> str:
     """A text in whichever of white and near-black can be read better."""
-    ink = max("#ffffff", "#1f2328", key=lambda colour: contrast(colour, background))
+    ink = max("#ffffff", "#1f2328", key=lambda color: contrast(color, background))
     weight = ' font-weight="bold"' if form.is_loud else ""
     return (
         f'<text x="{centre:g}" y="{form.baseline}" fill="{ink}"{weight} textLength="{_width(text, form)}">'

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from app.charts.colours import THEMES, Theme, colours_of
+from app.charts.colors import THEMES, Theme, colors_of
 from app.charts.data import Chart
 
 
@@ -24,9 +24,9 @@ class Payload(msgspec.Struct, rename="camel"):
 
 
 def payload(chart: Chart, theme: Theme) -> Payload:
-    """A chart with its colours."""
-    colours = colours_of(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
-    looks = [_look(chart, position, colour) for position, colour in enumerate(colours)]
+    """A chart with its colors."""
+    colors = colors_of(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
+    looks = [_look(chart, position, color) for position, color in enumerate(colors)]
     return Payload(
         package=chart.package,
         type=chart.type,
@@ -40,8 +40,8 @@ def payload(chart: Chart, theme: Theme) -> Payload:
     )
 
 
-def _look(chart: Chart, position: int, colour: str) -> dict[str, Any]:
-    look: dict[str, Any] = {"backgroundColor": colour, "borderColor": colour}
+def _look(chart: Chart, position: int, color: str) -> dict[str, Any]:
+    look: dict[str, Any] = {"backgroundColor": color, "borderColor": color}
     if chart.chart_type == "line":
         # A line of one point has no length: there the point has to be seen.
         return look | {"borderWidth": 2, "pointRadius": 0 if len(chart.dates) > 1 else 4, "fill": False}

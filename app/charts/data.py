@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from packaging.version import InvalidVersion, Version
 
-from app.charts.colours import Theme
+from app.charts.colors import Theme
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import NULL_CATEGORY
 from app.stats.questions import SeriesQuestion, SeriesRow

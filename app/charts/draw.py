@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from app.charts.colours import THEMES, Colours, colours_of
+from app.charts.colors import THEMES, Colors, colors_of
 from app.charts.data import Chart, ChartStyle
 
 DPI = 100
@@ -70,10 +70,10 @@ def draw(chart: Chart, look: ChartStyle) -> bytes:
     mpl.rcdefaults()
     mpl.rcParams.update(SETTINGS)
     theme = THEMES[look.theme]
-    colours = colours_of(chart.type, [dataset.label for dataset in chart.datasets], theme)
+    colors = colors_of(chart.type, [dataset.label for dataset in chart.datasets], theme)
     figure = Figure(figsize=(look.width / DPI, look.height / DPI), dpi=DPI, facecolor=theme.background)
     above = _heading(figure, chart, look, theme)
-    below = _legend(figure, chart, look, theme, colours)
+    below = _legend(figure, chart, look, theme, colors)
     axes = figure.add_axes(
         (
             LEFT / look.width,
@@ -86,14 +86,14 @@ def draw(chart: Chart, look: ChartStyle) -> bytes:
     if chart.datasets:
         _value_axis(axes, chart, look, theme)
         _date_axis(axes, chart, look, theme)
-        _lines(axes, chart, colours) if chart.chart_type == "line" else _bars(axes, chart, colours)
+        _lines(axes, chart, colors) if chart.chart_type == "line" else _bars(axes, chart, colors)
     else:
         axes.axis("off")
         axes.text(0.5, 0.5, "no downloads in these days", color=theme.faint_text, fontsize=12, ha="center")
     return _png(figure, chart) if look.format == "png" else _svg(figure, chart, look)
 
 
-def _heading(figure: Figure, chart: Chart, look: ChartStyle, theme: Colours) -> int:
+def _heading(figure: Figure, chart: Chart, look: ChartStyle, theme: Colors) -> int:
     """Draw the heading; return its height in pixels."""
     is_small = look.height < SMALL
     size, above = (9.5 if look.width < SMALL else 11, 14) if is_small else (13, 20)
@@ -117,15 +117,15 @@ def _period(chart: Chart) -> str:
     return f"{each}, {first}" if first == last else f"{each}, {first} to {last}"
 
 
-def _legend(figure: Figure, chart: Chart, look: ChartStyle, theme: Colours, colours: list[str]) -> float:
+def _legend(figure: Figure, chart: Chart, look: ChartStyle, theme: Colors, colors: list[str]) -> float:
     """Draw the legend at the foot; return its height in pixels."""
     if not chart.datasets:
         return 0
     labels, rows = _legend_labels(chart, look)
     marker = "s" if chart.chart_type == "bar" else "none"
     handles = [
-        Line2D([], [], color=colour, linewidth=3, linestyle="-" if marker == "none" else "none", marker=marker)
-        for colour in colours[: len(labels)]
+        Line2D([], [], color=color, linewidth=3, linestyle="-" if marker == "none" else "none", marker=marker)
+        for color in colors[: len(labels)]
     ]
     figure.legend(
         handles,
@@ -166,7 +166,7 @@ def _legend_rows(labels: list[str], room: int) -> int:
     return len(labels)
 
 
-def _value_axis(axes: Axes, chart: Chart, look: ChartStyle, theme: Colours) -> None:
+def _value_axis(axes: Axes, chart: Chart, look: ChartStyle, theme: Colors) -> None:
     values = [dataset.data for dataset in chart.datasets]
     is_stacked = chart.chart_type == "bar" and not chart.is_nested
     highest = max(sum(column) if is_stacked else max(column) for column in zip(*values, strict=True))
@@ -191,7 +191,7 @@ def in_units(value: float) -> str:
     return f"{value:g}"
 
 
-def _date_axis(axes: Axes, chart: Chart, look: ChartStyle, theme: Colours) -> None:
+def _date_axis(axes: Axes, chart: Chart, look: ChartStyle, theme: Colors) -> None:
     first, last = chart.dates[0], chart.dates[-1]
     room = _room(chart)
     beside = room * 3 if first == last else room / 2 if chart.chart_type == "bar" else 0
@@ -227,15 +227,15 @@ def _room(chart: Chart) -> float:
     return {"day": 1, "week": 7, "month": 30}[chart.granularity]
 
 
-def _lines(axes: Axes, chart: Chart, colours: list[str]) -> None:
+def _lines(axes: Axes, chart: Chart, colors: list[str]) -> None:
     dates = [date2num(day) for day in chart.dates]
     marker = "o" if len(dates) <= MARKED_POINTS else ""
-    for dataset, colour in zip(chart.datasets, colours, strict=True):
+    for dataset, color in zip(chart.datasets, colors, strict=True):
         # Not cut at the frame: a line along zero would lose half its width.
         axes.plot(
             dates,
             dataset.data,
-            color=colour,
+            color=color,
             linewidth=1.8 if len(dates) < THIN_POINTS else 1.1,
             marker=marker,
             markersize=4.5,
@@ -244,19 +244,19 @@ def _lines(axes: Axes, chart: Chart, colours: list[str]) -> None:
         )
 
 
-def _bars(axes: Axes, chart: Chart, colours: list[str]) -> None:
+def _bars(axes: Axes, chart: Chart, colors: list[str]) -> None:
     """One collection a category: a rectangle of its own for each value would take seconds."""
     half = _room(chart) * BAR_WIDTH / 2
     centres = [date2num(day) for day in chart.dates]
     floor = [0] * len(centres)
-    for dataset, colour in zip(chart.datasets, colours, strict=True):
+    for dataset, color in zip(chart.datasets, colors, strict=True):
         tops = [low + value for low, value in zip(floor, dataset.data, strict=True)]
         boxes = [
             ((x - half, low), (x - half, top), (x + half, top), (x + half, low))
             for x, low, top in zip(centres, floor, tops, strict=True)
             if top > low
         ]
-        axes.add_collection(PolyCollection(boxes, facecolors=colour, linewidths=0, zorder=2))
+        axes.add_collection(PolyCollection(boxes, facecolors=color, linewidths=0, zorder=2))
         floor = floor if chart.is_nested else tops
 
 

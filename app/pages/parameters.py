@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from app.api.parameters import MAX_PAGE, ChartedQuery
-from app.charts.colours import Theme
+from app.charts.colors import Theme
 from app.charts.data import ChartType
 from app.discovery.index.search import Sort
 from app.windows import Granularity

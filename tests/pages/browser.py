@@ -112,7 +112,7 @@ class Visit:
 @contextmanager
 def visiting(browser: Browser, base: str, *allowed: str, **context: Any) -> Iterator[Visit]:
     """A new visit, with nothing remembered; requests may go to the base and to what else is allowed."""
-    # Without motion: a colour on its way from one theme to the other has no contrast worth measuring.
+    # Without motion: a color on its way from one theme to the other has no contrast worth measuring.
     usual = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "reduced_motion": "reduce"}
     made = browser.new_context(**usual | context)
     made.set_default_timeout(15_000)

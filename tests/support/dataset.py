@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.charts.render import Renderer
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.engines.connection import Engine
@@ -65,9 +66,9 @@ class Dataset:
         with self.engine.client() as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
-    def app(self, *, now: datetime = NOON, **changes: Any) -> Litestar:
+    def app(self, *, now: datetime = NOON, renderer: Renderer | None = None, **changes: Any) -> Litestar:
         """An app on this database, not yet started; `changes` are of its settings."""
-        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
+        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now, renderer=renderer)
 
     @contextmanager
     def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:

@@ -116,12 +116,12 @@ function merged(payloads) {
     labels,
     datasets: payloads.map((payload, position) => {
       const counts = new Map(payload.labels.map((label, index) => [label, payload.datasets[0]?.data[index] ?? 0]));
-      const colour = colourOf(`--series-${position + 1}`);
+      const color = colorOf(`--series-${position + 1}`);
       return {
         label: payload.package,
         data: labels.map((label) => counts.get(label) ?? 0),
-        borderColor: colour,
-        backgroundColor: colour,
+        borderColor: color,
+        backgroundColor: color,
         borderDash: payloads[0].chartType === "line" ? DASH[position % DASH.length] : undefined,
         borderWidth: payloads[0].chartType === "line" ? 2 : 0,
         pointRadius: 0,
@@ -131,7 +131,7 @@ function merged(payloads) {
 }
 
 function options() {
-  const [ink, quiet, line, surface] = ["--ink", "--quiet", "--line", "--surface"].map(colourOf);
+  const [ink, quiet, line, surface] = ["--ink", "--quiet", "--line", "--surface"].map(colorOf);
   return {
     responsive: true,
     maintainAspectRatio: false,
@@ -179,14 +179,14 @@ function options() {
   };
 }
 
-/** A colour of the style sheet as a canvas takes it: light-dark() has to be worked out first. */
-function colourOf(property) {
+/** A color of the style sheet as a canvas takes it: light-dark() has to be worked out first. */
+function colorOf(property) {
   const probe = document.createElement("i");
   probe.style.color = `var(${property})`;
   document.body.append(probe);
-  const colour = getComputedStyle(probe).color;
+  const color = getComputedStyle(probe).color;
   probe.remove();
-  return colour;
+  return color;
 }
 
 const NAMES = { null: "unknown", with_mirrors: "with mirrors", without_mirrors: "without mirrors" };

@@ -1,11 +1,11 @@
-"""Colours that can be told from the background and from each other, also by those who do not see all of them."""
+"""Colors that can be told from the background and from each other, also by those who do not see all of them."""
 
 import itertools
 import math
 
 import pytest
 
-from app.charts.colours import THEMES, WELL_KNOWN, Colours, Theme, colours_of
+from app.charts.colors import THEMES, WELL_KNOWN, Colors, Theme, colors_of
 from app.charts.data import SUBJECTS
 
 Vector = tuple[float, float, float]
@@ -42,11 +42,11 @@ TO_OKLAB: Matrix = (
     (0.0259040371, 0.7827717662, -0.8086757660),
 )
 JUST_SEEN = 0.02
-"""The distance in OKLab at which two colours begin to look different side by side."""
+"""The distance in OKLab at which two colors begin to look different side by side."""
 
 
-def linear(colour: str) -> Vector:
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+def linear(color: str) -> Vector:
+    red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
     return _linear(red), _linear(green), _linear(blue)
 
 
@@ -59,8 +59,8 @@ def times(matrix: Matrix, vector: Vector) -> Vector:
     return x, y, z
 
 
-def oklab(colour: str, vision: str) -> Vector:
-    red, green, blue = (min(1.0, max(0.0, value)) for value in times(VISION[vision], linear(colour)))
+def oklab(color: str, vision: str) -> Vector:
+    red, green, blue = (min(1.0, max(0.0, value)) for value in times(VISION[vision], linear(color)))
     long, middle, short = (math.cbrt(value) for value in times(TO_CONES, (red, green, blue)))
     return times(TO_OKLAB, (long, middle, short))
 
@@ -71,28 +71,28 @@ def contrast(one: str, other: str) -> float:
     return (max(luminances) + 0.05) / (min(luminances) + 0.05)
 
 
-def series_colours(theme: Colours) -> list[str]:
+def series_colors(theme: Colors) -> list[str]:
     return [*theme.categories, theme.null, theme.other]
 
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_what_is_drawn_stands_out_from_the_background(theme: Theme) -> None:
     """3 for graphics and 4.5 for text are WCAG's."""
-    colours = THEMES[theme]
+    colors = THEMES[theme]
 
-    assert all(contrast(colour, colours.background) >= 3 for colour in series_colours(colours))
-    assert contrast(colours.text, colours.background) >= 7
-    assert contrast(colours.faint_text, colours.background) >= 4.5
+    assert all(contrast(color, colors.background) >= 3 for color in series_colors(colors))
+    assert contrast(colors.text, colors.background) >= 7
+    assert contrast(colors.faint_text, colors.background) >= 4.5
 
 
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("theme", THEMES)
 def test_any_two_categories_differ(theme: Theme, vision: str) -> None:
     """Far more than is just seen: lines are thin, and not side by side."""
-    colours = series_colours(THEMES[theme])
+    colors = series_colors(THEMES[theme])
     least = 6 * JUST_SEEN if vision == "full" else 3 * JUST_SEEN
 
-    for one, other in itertools.combinations(colours, 2):
+    for one, other in itertools.combinations(colors, 2):
         assert math.dist(oklab(one, vision), oklab(other, vision)) >= least, (one, other)
 
 
@@ -103,23 +103,23 @@ def test_every_type_has_its_well_known_categories() -> None:
 
 
 @pytest.mark.parametrize("dimension", WELL_KNOWN)
-def test_well_known_categories_keep_their_colour_in_any_company(dimension: str) -> None:
+def test_well_known_categories_keep_their_color_in_any_company(dimension: str) -> None:
     known = list(WELL_KNOWN[dimension])
     strangers = [f"stranger-{number}" for number in range(10 - len(known))]
-    together = dict(zip([*strangers, *known], colours_of(dimension, [*strangers, *known], THEMES["dark"]), strict=True))
+    together = dict(zip([*strangers, *known], colors_of(dimension, [*strangers, *known], THEMES["dark"]), strict=True))
 
     for category in known:
-        assert colours_of(dimension, [category], THEMES["dark"]) == [together[category]]
+        assert colors_of(dimension, [category], THEMES["dark"]) == [together[category]]
     assert len(set(together.values())) == 10
 
 
-def test_strangers_have_a_colour_of_their_own_name() -> None:
+def test_strangers_have_a_color_of_their_own_name() -> None:
     """The same in every process and on every chart, unless another has it there."""
-    alone = [colours_of("version", [name], THEMES["light"])[0] for name in ("1.0", "2.0", "3.0.1")]
+    alone = [colors_of("version", [name], THEMES["light"])[0] for name in ("1.0", "2.0", "3.0.1")]
 
     assert alone == ["#c0180b", "#186f3c", "#1c78aa"]
-    assert colours_of("version", ["3.0.1", "1.0"], THEMES["light"]) == [alone[2], alone[0]]
+    assert colors_of("version", ["3.0.1", "1.0"], THEMES["light"]) == [alone[2], alone[0]]
 
 
-def test_the_themes_have_as_many_colours() -> None:
+def test_the_themes_have_as_many_colors() -> None:
     assert len(THEMES["light"].categories) == len(THEMES["dark"].categories) == 10

@@ -1,6 +1,6 @@
-"""Colours: ten that a colour-blind reader can tell apart, and the same one for a category on every chart.
+"""Colors: ten that a color-blind reader can tell apart, and the same one for a category on every chart.
 
-tests/charts/test_colours.py holds both palettes to their contrast and to their distances, as full and as reduced colour
+tests/charts/test_colors.py holds both palettes to their contrast and to their distances, as full and as reduced color
 vision sees them.
 """
 
@@ -13,8 +13,8 @@ import msgspec
 Theme = Literal["light", "dark"]
 
 
-class Colours(msgspec.Struct, frozen=True):
-    """The colours of a theme. `categories` has the same hues in the same order in each."""
+class Colors(msgspec.Struct, frozen=True):
+    """The colors of a theme. `categories` has the same hues in the same order in each."""
 
     background: str
     text: str
@@ -25,8 +25,8 @@ class Colours(msgspec.Struct, frozen=True):
     other: str
 
 
-THEMES: dict[Theme, Colours] = {
-    "light": Colours(
+THEMES: dict[Theme, Colors] = {
+    "light": Colors(
         background="#ffffff",
         text="#1f2328",
         faint_text="#59636e",
@@ -46,7 +46,7 @@ THEMES: dict[Theme, Colours] = {
         null="#454b54",
         other="#868e98",
     ),
-    "dark": Colours(
+    "dark": Colors(
         background="#11161d",
         text="#e6edf3",
         faint_text="#9aa4ae",
@@ -78,14 +78,14 @@ WELL_KNOWN = {
     "country": ("US", "CN", "DE", "IN", "GB", "JP", "FR", "SG", "NL", "KR"),
     "file_type": ("bdist_wheel", "sdist", "bdist_egg", "bdist_wininst"),
 }
-"""The categories that have a colour of their own, by dimension, in the palette's order."""
+"""The categories that have a color of their own, by dimension, in the palette's order."""
 
 
-def colours_of(dimension: str, categories: Sequence[str], colours: Colours) -> list[str]:
-    """The colour of each category, at most as many (but for `null` and `other`) as the palette has."""
-    own = {"null": colours.null, "other": colours.other}
-    slots = _slots(dimension, [category for category in categories if category not in own], len(colours.categories))
-    return [own.get(category) or colours.categories[slots[category]] for category in categories]
+def colors_of(dimension: str, categories: Sequence[str], colors: Colors) -> list[str]:
+    """The color of each category, at most as many (but for `null` and `other`) as the palette has."""
+    own = {"null": colors.null, "other": colors.other}
+    slots = _slots(dimension, [category for category in categories if category not in own], len(colors.categories))
+    return [own.get(category) or colors.categories[slots[category]] for category in categories]
 
 
 def _slots(dimension: str, categories: Iterable[str], count: int) -> dict[str, int]:
@@ -100,13 +100,13 @@ def _slots(dimension: str, categories: Iterable[str], count: int) -> dict[str, i
 
 
 def contrast(one: str, other: str) -> float:
-    """How well two colours stand out from each other, 1 to 21, as WCAG 2 has it."""
+    """How well two colors stand out from each other, 1 to 21, as WCAG 2 has it."""
     darker, lighter = sorted(map(_luminance, (one, other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _luminance(colour: str) -> float:
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+def _luminance(color: str) -> float:
+    red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
     return 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
 
 
