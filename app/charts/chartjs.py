@@ -1,6 +1,6 @@
-"""A chart as Chart.js takes it: `new Chart(canvas, {type: answer.chartType, data: answer})` draws it unchanged.
+"""A chart as data for Chart.js: `new Chart(canvas, {type: data.chartType, data})` draws it without options.
 
-What Chart.js would need options for, stacked bars above all, is said by properties of the datasets.
+Stacking and order of the bars are set by properties of the datasets.
 """
 
 from datetime import date
@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from app.charts.colors import THEMES, Theme, colors_of
+from app.charts.colors import THEMES, Theme, category_colors
 from app.charts.data import Chart
 
 
 class Payload(msgspec.Struct, rename="camel"):
-    """The answer. Labels are dates, `YYYY-MM-DD`."""
+    """The `data` of a Chart.js chart, and facts about the chart. Labels are dates, `YYYY-MM-DD`."""
 
     package: str
     type: str
@@ -24,9 +24,9 @@ class Payload(msgspec.Struct, rename="camel"):
 
 
 def payload(chart: Chart, theme: Theme) -> Payload:
-    """A chart with its colors."""
-    colors = colors_of(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
-    looks = [_look(chart, position, color) for position, color in enumerate(colors)]
+    """The chart in the colors of a theme."""
+    colors = category_colors(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
+    styles = [_dataset_style(chart, position, color) for position, color in enumerate(colors)]
     return Payload(
         package=chart.package,
         type=chart.type,
@@ -34,17 +34,17 @@ def payload(chart: Chart, theme: Theme) -> Payload:
         title=chart.title,
         labels=chart.dates,
         datasets=[
-            {"label": dataset.label, "data": dataset.data, **look}
-            for dataset, look in zip(chart.datasets, looks, strict=True)
+            {"label": dataset.label, "data": dataset.data, **style}
+            for dataset, style in zip(chart.datasets, styles, strict=True)
         ],
     )
 
 
-def _look(chart: Chart, position: int, color: str) -> dict[str, Any]:
-    look: dict[str, Any] = {"backgroundColor": color, "borderColor": color}
+def _dataset_style(chart: Chart, position: int, color: str) -> dict[str, Any]:
+    style: dict[str, Any] = {"backgroundColor": color, "borderColor": color}
     if chart.chart_type == "line":
-        # A line of one point has no length: there the point has to be seen.
-        return look | {"borderWidth": 2, "pointRadius": 0 if len(chart.dates) > 1 else 4, "fill": False}
+        # A line through a single point has no length, so the point is drawn.
+        return style | {"borderWidth": 2, "pointRadius": 0 if len(chart.dates) > 1 else 4, "fill": False}
     if chart.is_nested:
-        return look | {"stack": chart.datasets[position].label, "grouped": False, "order": -position}
-    return look | {"stack": "downloads"}
+        return style | {"stack": chart.datasets[position].label, "grouped": False, "order": -position}
+    return style | {"stack": "downloads"}

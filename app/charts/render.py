@@ -1,8 +1,8 @@
-"""Charts are drawn in worker processes: in a thread, matplotlib would hold the interpreter lock and stall other requests.
+"""Charts are drawn in worker processes: in a thread, matplotlib would hold the interpreter lock and delay all requests.
 
-`anyio.to_process` and `multiprocessing` do not fit: both run the program's main module in each worker. anyio's workers
-also receive the terminal's Ctrl-C, an idle one answers the next call with its KeyboardInterrupt, and its pool belongs to
-the event loop, so an app cannot close it; `multiprocessing` cannot end one worker that hangs.
+Both `anyio.to_process` and `multiprocessing` run the program's main module in each worker. anyio's workers also receive
+the terminal's Ctrl-C, which an idle one returns as the result of the next call, and its pool cannot be closed with the
+app: it belongs to the event loop. `multiprocessing` cannot kill a single worker that hangs.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The process that draws charts: `python -m app.charts.worker`. It reads requests from stdin and writes pictures to stdout.
+"""The process that draws charts: `python -m app.charts.worker`. Requests arrive on stdin, pictures leave on stdout.
 
 A message is four bytes of length, big-endian, and the body. The process exits at the end of its input.
 """

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cache.response import ResponseContent
-from app.charts.badge import short
+from app.charts.badge import compact_number
 from app.pages import words
 from app.pages.security import security_headers
 from app.pages.static_files import static_url
@@ -28,7 +28,7 @@ def _environment() -> Environment:
     environment.globals["static"] = static_url
     environment.filters |= {
         "category": words.category,
-        "compact": short,
+        "compact": compact_number,
         "day": words.day,
         "direction": words.direction,
         "grouped": words.grouped,

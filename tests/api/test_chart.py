@@ -225,7 +225,7 @@ def test_a_package_without_downloads_in_the_window_has_dates_and_no_series(clien
 
     assert (chart["labels"], chart["datasets"]) == (THREE_DAYS, [])
     svg = client.get(f"/api/packages/old/chart/overall?{FROM_SUNDAY}&format=svg")
-    assert "no downloads in these days" in texts(svg.content)
+    assert "no downloads in this period" in texts(svg.content)
 
 
 def test_the_ten_largest_are_drawn_and_the_rest_is_other(client: TestClient[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Charts are drawn in worker processes: on demand, once, a bounded number at a time; none of them outlives the server."""
+"""Charts are drawn in worker processes: on demand, once, a bounded number at a time. No worker outlives the server."""
 
 import asyncio
 import signal

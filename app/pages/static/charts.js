@@ -32,7 +32,7 @@ export class Figure {
     this.chart?.destroy();
     this.chart = undefined;
     if (payload.datasets.length === 0) {
-      this.plot.replaceChildren(message("No downloads in these days."));
+      this.plot.replaceChildren(message("No downloads in this period."));
       return;
     }
     const box = document.createElement("div");
