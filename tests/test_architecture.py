@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "app.windows": set[str](),
     "app.settings": set[str](),
     "app.serving": {"app.settings"},
-    "app.warehouse": {"app.names", "app.serving", "app.settings"},
+    "app.warehouse": {"app.names", "app.serving", "app.settings", "app.windows"},
     "app.stats": {"app.names", "app.warehouse", "app.windows"},
     "app.charts": {"app.names", "app.stats", "app.windows"},
     "app.discovery": {"app", "app.names", "app.settings", "app.stats", "app.warehouse", "app.windows"},

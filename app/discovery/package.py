@@ -11,8 +11,7 @@ from app.discovery.index.search import Index
 from app.discovery.lookups import About
 from app.discovery.sources.pypi import Release
 from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 
 Unavailable = Literal["pypi", "github", "clickhouse"]
 
@@ -50,13 +49,13 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: Sequence[Unavailable]
 
 
-async def downloads_of(warehouse: Warehouse, published: Published, question: PackageQuestion) -> Downloads:
+async def downloads_of(snapshot: Snapshot, question: PackageQuestion) -> Downloads:
     """A package's downloads. Raises WarehouseError and NothingLoadedError."""
-    found, unknown = await recent(warehouse, published, RecentQuestion((question.name,), mirrors=False))
-    if unknown:
+    found = await recent(snapshot, RecentQuestion((question.name,)))
+    if found.unknown:
         return Downloads()
-    counts = await popularity(warehouse, published, [question.name], question.download_days)
-    return Downloads(found[question.name], counts[question.name])
+    counts = await popularity(snapshot, [question.name], question.download_days)
+    return Downloads(found.by_package[question.name], counts[question.name])
 
 
 def package_of(question: PackageQuestion, downloads: Downloads | None) -> Package | None:

@@ -25,8 +25,9 @@ from app.discovery.sources.http import open_session
 from app.discovery.sources.pypi import PyPI
 from app.discovery.timed_lookups import LOOKUP_TIMEOUT_SECONDS, TimedLookups, with_timeout
 from app.settings import SettingError, Settings
-from app.stats.questions import NothingLoadedError, Popularity, popularity
+from app.stats.questions import Popularity, popularity
 from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.reading.snapshot import NothingLoadedError
 from app.warehouse.reading.warehouse import Warehouse
 
 FIRST_RETRY_SECONDS = 60
@@ -168,8 +169,7 @@ class Discovery:
     async def _downloads(self, names: Sequence[str]) -> dict[str, Popularity] | None:
         """How much each package is downloaded; None where that cannot be had now, which is not the same as 0."""
         try:
-            published = await self._warehouse.published()
-            return await popularity(self._warehouse, published, names, self.settings.index_download_days)
+            return await popularity(await self._warehouse.snapshot(), names, self.settings.index_download_days)
         except (WarehouseError, NothingLoadedError) as error:
             logger.warning("the index has no new downloads: %s", str(error) or "no day has been loaded yet")
             return None

@@ -162,7 +162,7 @@ def test_a_restart_with_everything_away_answers_from_the_index(loaded: Dataset, 
 
 
 def test_clickhouse_away(client: Client, loaded: Dataset) -> None:
-    client.app.state.answers.warehouse.forget_published()
+    client.app.state.services.answers.warehouse.forget_snapshot()
     loaded.query(f"RENAME TABLE {loaded.needed_table} TO elsewhere")
     data, unavailable = package(client, "lonely")
     assert (data["version"], data["recent"], data["downloads"], unavailable) == ("1.0", None, None, ["clickhouse"])

@@ -72,7 +72,9 @@ async def discovering(
 ) -> AsyncIterator[Discovery]:
     """Discovery as the app runs it."""
     reader = dataset.engine.reader()
-    discovery = Discovery(settings, Warehouse(reader), now)
+    warehouse = Warehouse()
+    warehouse.open(reader)
+    discovery = Discovery(settings, warehouse, now)
     await discovery.open()
     task = asyncio.create_task(discovery.run())
     try:

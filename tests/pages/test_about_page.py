@@ -38,7 +38,7 @@ def test_a_package_that_only_has_downloads(client: Client) -> None:
     answer = client.get("/packages/pandas/about")
 
     assert answer.status_code == 200
-    assert "PyPI has no summary of it." in answer.text
+    assert "PyPI has no summary of this package." in answer.text
 
 
 def test_a_package_that_nobody_knows(client: Client) -> None:

@@ -268,5 +268,5 @@ def test_with_scripts_off_a_search_finds(site: str, browser: Browser) -> None:
         page.keyboard.press("Enter")
         page.get_by_role("link", name="numpy-financial").click()
         assert page.url == f"{site}/packages/numpy-financial"
-        page.get_by_role("link", name="What PyPI and GitHub say of it").first.click()
+        page.get_by_role("link", name="Metadata and README").first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("About numpy-financial")

@@ -33,16 +33,16 @@ def test_recent_downloads_are_the_api_s(client: Client, page: str) -> None:
         "last_month": 314,
     }
     said = text(page)
-    assert "Last day 12 +20.0 % vs. 10 the same day of the week before" in said
-    assert "Last 7 days 84 +20.0 % vs. 70 the 7 days before" in said
-    assert "Last 30 days 314 +4.7 % vs. 300 the 30 days before" in said
+    assert "Last day 12 +20.0 % vs. 10 on the same day of the week before" in said
+    assert "Last 7 days 84 +20.0 % vs. 70 in the 7 days before" in said
+    assert "Last 30 days 314 +4.7 % vs. 300 in the 30 days before" in said
 
 
 def test_what_changed_last_week(page: str) -> None:
     said = text(page)
     assert "4 Mar 2026 to 10 Mar 2026" in said
     # 14 of 84 downloads, of none.
-    assert "What shifted most: Release 2.1.0 , from 0.0 % to 16.7 % of" in said
+    assert "Largest shift: Release 2.1.0 , from 0.0 % to 16.7 % of" in said
     assert "2.1.0 16.7 % +16.7 pts" in said
     assert "US 83.3 % \N{MINUS SIGN}16.7 pts" in said
 
@@ -92,7 +92,7 @@ def test_packages_compared(client: Client) -> None:
     html = client.get("/packages/numpy?compare=Pandas,numpy,pandas,unheard-of,a%20b,%3Cscript%3E").text
 
     assert 'data-compare="numpy,pandas"' in html
-    assert "Not found here: a b, &lt;script&gt;, unheard-of." in html
+    assert "Not found: a b, &lt;script&gt;, unheard-of." in html
     assert "numpy 12 84 314" in text(html)
     assert "pandas 3 21 90" in text(html)
     assert html.count('<img src="/api/packages/pandas/chart/overall?mirrors=false') == 1
@@ -102,7 +102,7 @@ def test_at_most_eight_on_one_chart(client: Client) -> None:
     names = [f"package-{number}" for number in range(9)]
     html = client.get(f"/packages/numpy?compare={','.join(names)}").text
 
-    assert f"Not found here: {', '.join(names[:7])}." in html
+    assert f"Not found: {', '.join(names[:7])}." in html
 
 
 def test_all_packages(client: Client) -> None:
@@ -124,8 +124,8 @@ def young(dataset: Dataset) -> Iterator[Client]:
 def test_with_one_day_there_is_nothing_to_compare_with(young: Client) -> None:
     said = text(young.get("/packages/numpy").text)
 
-    assert "Last 7 days 1 n/a nothing complete to compare with" in said
-    assert "What shifted most" not in said
+    assert "Last 7 days 1 n/a no complete period to compare with" in said
+    assert "Largest shift" not in said
     assert young.get("/").status_code == 200
 
 

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.charts.render import Renderer
 from app.main import create_app
 from app.settings import Settings
@@ -66,14 +67,22 @@ class Dataset:
         with self.engine.client() as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
-    def app(self, *, now: datetime = NOON, renderer: Renderer | None = None, **changes: Any) -> Litestar:
+    def app(
+        self,
+        *,
+        now: datetime = NOON,
+        timing: CacheTiming = DEFAULT_TIMING,
+        renderer: Renderer | None = None,
+        **changes: Any,
+    ) -> Litestar:
         """An app on this database, not yet started; `changes` are of its settings."""
-        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now, renderer=renderer)
+        settings = msgspec.structs.replace(self.settings, **changes)
+        return create_app(settings, now=lambda: now, timing=timing, renderer=renderer)
 
     @contextmanager
-    def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
+    def client(self, **options: Any) -> Iterator[TestClient[Any]]:
         """A client of an app on this database. Each of its answers is held against openapi.yaml."""
-        with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
+        with TestClient(self.app(**options), raise_server_exceptions=False) as client:
             client.event_hooks = {"response": [validate_answer]}
             yield client
 

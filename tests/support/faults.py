@@ -53,6 +53,6 @@ class FaultyConnection:
 async def faulty(app: Litestar) -> AsyncIterator[tuple[httpx.AsyncClient, FaultyConnection]]:
     """A client of a running app, and the faults of its ClickHouse."""
     async with client_of(app) as client:
-        queries = app.state.answers.warehouse._queries
+        queries = app.state.services.answers.warehouse._queries
         queries._connection = connection = FaultyConnection(queries._connection)
         yield client, connection

@@ -1,0 +1,58 @@
+"""Renders the Jinja templates. Every value is escaped, and an undefined name raises jinja2.UndefinedError."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.cache.lifetime import UNTIL_NEXT_DAY, Lifetime
+from app.cache.response import ResponseContent
+from app.charts.badge import compact_number
+from app.pages import formatting
+from app.pages.security import security_headers
+from app.pages.static_files import static_url
+
+HTML = "text/html"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals["static"] = static_url
+    environment.filters |= {
+        "category": formatting.category,
+        "compact": compact_number,
+        "day": formatting.day,
+        "direction": formatting.direction,
+        "grouped": formatting.grouped,
+        "percent": formatting.percent,
+        "signed_percent": formatting.signed_percent,
+        "signed_points": formatting.signed_points,
+    }
+    return environment
+
+
+def render_template(template: str, **values: Any) -> bytes:
+    """The rendered template, UTF-8."""
+    return _environment().get_template(template).render(values).encode()
+
+
+def render_page(
+    template: str,
+    *,
+    framed: bool = False,
+    data_images: bool = False,
+    lifetime: Lifetime = UNTIL_NEXT_DAY,
+    **values: Any,
+) -> ResponseContent:
+    """A page with its security headers; `framed` and `data_images` as for `security_headers`."""
+    headers = security_headers(framed=framed, data_images=data_images)
+    return ResponseContent(render_template(template, **values), HTML, headers, lifetime=lifetime)
