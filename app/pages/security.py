@@ -4,7 +4,7 @@ NONE = "'none'"
 
 
 def security_headers(*, framed: bool = False, data_images: bool = False) -> tuple[tuple[str, str], ...]:
-    """Names and values. Other sites may show `framed` pages in an <iframe>; `data_images` allows images in data: URLs."""
+    """Names and values. Other sites may show `framed` pages in an <iframe>; `data_images` permits data: URLs."""
     policy = {
         "default-src": NONE,
         "script-src": "'self'",
