@@ -25,6 +25,7 @@ from app.cache.middleware import CacheMiddleware
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
@@ -37,11 +38,13 @@ from app.serving.access_log import AccessLog
 from app.serving.rate_limiter import RateLimiter
 from app.settings import Settings
 from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.connection import Connection
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.loading.migrations import migrate
 from app.warehouse.loading.watch import Watcher
 from app.warehouse.reading.clickpy import is_clickpys
+from app.warehouse.reading.query_limiter import QueryLimits
 from app.warehouse.reading.warehouse import Warehouse
 
 ROUTES = [
@@ -83,6 +86,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def unwrapped(connection: Connection) -> Connection:
+    """The connection itself."""
+    return connection
+
+
 async def _poll_once(versions: DataVersions, warehouse: Warehouse) -> None:
     """Read what is published before the first response, which says whether the data are synthetic.
 
@@ -103,14 +111,19 @@ def create_app(
     watch: Path | None = None,
     now: Callable[[], datetime] = utc_now,
     timing: CacheTiming = DEFAULT_TIMING,
+    query_limits: QueryLimits | None = None,
+    wrap_connection: Callable[[Connection], Connection] = unwrapped,
     is_one_of_several: bool = False,
+    lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
     renderer: Renderer | None = None,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
-    `is_one_of_several` processes with the same settings: each has its metrics on a port of its own.
+    `now`, `timing`, `query_limits` and `wrap_connection` replace the clock, the times, the limits and the connection of
+    readers. If it `is_one_of_several` processes with the same settings, its metrics have a port of their own.
     """
-    warehouse = Warehouse(settings.max_queries, settings.window_days)
+    limits = query_limits or QueryLimits(settings.max_queries)
+    warehouse = Warehouse(limits, settings.window_days)
     answers = AnswerCache(warehouse, settings, now, timing)
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
@@ -124,9 +137,9 @@ def create_app(
                 if not is_clickpys(client):
                     migrate(client)
         reader = engine.reader()
-        warehouse.open(reader)
+        warehouse.open(wrap_connection(reader))
         await _poll_once(answers.versions, warehouse)
-        discovery = Discovery(settings, warehouse, now)
+        discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
         app.state.services = Services(settings, now, answers, discovery, renderer, metrics)

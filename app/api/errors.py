@@ -18,8 +18,8 @@ from app.api.parameters import BadParameterError
 from app.cache.lifetime import NO_STORE, UNCACHEABLE
 from app.cache.response import PROBLEM, ResponseContent
 from app.charts.render import RenderError
-from app.discovery.lookups import GitHubOffError
 from app.discovery.sources.errors import DiscoveryError
+from app.discovery.sources.lookups import GitHubOffError
 from app.names import ALL_PACKAGES
 from app.stats.questions import UnknownPackageError
 from app.warehouse.engines.connection import MAX_ROWS

@@ -13,7 +13,7 @@ from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
 from app.cache.response import JSON, ResponseContent
-from app.discovery.metadata import Metadata, metadata_of
+from app.discovery.package import SummaryMetadata, summary_metadata
 from app.stats.questions import Recent, RecentQuestion, UnknownPackageError, recent, summary
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import Period
@@ -78,7 +78,7 @@ class Summary(msgspec.Struct, kw_only=True):
     package: str
     type: str = "summary"
     totals: msgspec.Raw
-    metadata: Metadata | None
+    metadata: SummaryMetadata | None
 
 
 @endpoint("/api/packages/{package:str}/summary")
@@ -92,10 +92,11 @@ async def get_summary(
     totals = await services.compute(totals_json, name)
     if totals.response.status == HTTPStatus.NOT_FOUND:
         return services.send_entry(request, totals)
-    about = await services.discovery.patient.about_for_statistics(name)
-    is_final = services.discovery.patient.is_final(about)
-    summary = Summary(package=name, totals=msgspec.Raw(totals.response.content.body), metadata=metadata_of(about))
-    lifetime = Lifetime(services.settings.cache_ttl_discovery) if is_final else TRANSIENT
+    metadata = await services.discovery.lookups.metadata_for_statistics(name)
+    is_complete = services.discovery.lookups.is_complete(metadata)
+    totals_body = msgspec.Raw(totals.response.content.body)
+    summary = Summary(package=name, totals=totals_body, metadata=summary_metadata(metadata))
+    lifetime = Lifetime(services.settings.cache_ttl_discovery) if is_complete else TRANSIENT
     content = ResponseContent(msgspec.json.encode(summary), JSON, lifetime=lifetime)
     return services.send(request, content, (get_summary, name), totals.version)
 

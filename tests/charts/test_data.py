@@ -21,7 +21,7 @@ downloads = st.dictionaries(st.tuples(categories, st.sampled_from(DAYS)), st.int
 @settings(derandomize=True, deadline=None)
 @given(counts=downloads, dimension=st.sampled_from(DIMENSIONS))
 def test_datasets_add_up_to_the_series(counts: dict[tuple[str, date], int], dimension: Dimension) -> None:
-    question = SeriesQuestion("some", dimension.name, None, None, None, "day", 180)
+    question = SeriesQuestion("some", dimension.name, None, None, None, "day")
     rows = [SeriesRow(category, day, count) for (category, day), count in sorted(counts.items())]
 
     chart = payload(chart_of(question, "line", rows, DAYS), "light")

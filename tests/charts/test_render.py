@@ -20,6 +20,8 @@ from tests.support.events import event, write_jsonl
 from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE, environment, run, started
 
+Workers = Callable[[], list[psutil.Process]]
+
 CHART = "/api/packages/numpy/chart/overall"
 UNAVAILABLE = "charts cannot be drawn at the moment"
 EMPTY_CHART = Chart("numpy", "overall", "line", "day", [], [])
@@ -33,10 +35,17 @@ def loaded(make_dataset: Callable[[], Dataset]) -> Dataset:
     return dataset
 
 
-def workers(of: int | None = None) -> list[psutil.Process]:
+def workers_of(parent: int | None = None) -> list[psutil.Process]:
     """The workers of a process, by default of this one."""
-    children = psutil.Process(of).children()
+    children = psutil.Process(parent).children()
     return [child for child in children if "app.charts.worker" in child.cmdline()]
+
+
+@pytest.fixture
+def workers() -> Workers:
+    """Lists the workers that were started during the test. Apps of other tests may have their own."""
+    others = workers_of()
+    return lambda: [worker for worker in workers_of() if worker not in others]
 
 
 def has_ended(process: psutil.Process) -> bool:
@@ -145,7 +154,7 @@ async def test_the_cache_can_be_bypassed(loaded: Dataset) -> None:
             assert draws.started - before == (2 if query in BYPASSING else 0), query
 
 
-async def test_workers_are_no_more_than_allowed(loaded: Dataset) -> None:
+async def test_workers_are_no_more_than_allowed(loaded: Dataset, workers: Workers) -> None:
     draws = Draws()
     renderer = Renderer(start_worker=draws.start)
     charts = 4 * renderer.max_workers
@@ -159,7 +168,7 @@ async def test_workers_are_no_more_than_allowed(loaded: Dataset) -> None:
     assert workers() == []
 
 
-async def test_other_requests_do_not_wait_for_a_chart(loaded: Dataset) -> None:
+async def test_other_requests_do_not_wait_for_a_chart(loaded: Dataset, workers: Workers) -> None:
     draws = Draws()
     async with client_of(loaded.app(renderer=Renderer(start_worker=draws.start))) as client:
         await client.get(CHART)
@@ -179,7 +188,7 @@ async def test_other_requests_do_not_wait_for_a_chart(loaded: Dataset) -> None:
     assert picture_size(picture.content) == (1200, 600)
 
 
-async def test_workers_run_at_a_lower_priority(loaded: Dataset) -> None:
+async def test_workers_run_at_a_lower_priority(loaded: Dataset, workers: Workers) -> None:
     async with client_of(loaded.app()) as client:
         await client.get(CHART)
         (worker,) = workers()
@@ -202,7 +211,7 @@ async def test_too_many_are_refused(loaded: Dataset) -> None:
     assert after.status_code == 200
 
 
-async def test_a_killed_worker_is_replaced(loaded: Dataset) -> None:
+async def test_a_killed_worker_is_replaced(loaded: Dataset, workers: Workers) -> None:
     async with client_of(loaded.app()) as client:
         first = await client.get(CHART)
         (worker,) = workers()
@@ -214,7 +223,7 @@ async def test_a_killed_worker_is_replaced(loaded: Dataset) -> None:
         assert [found.pid for found in workers()] != [worker.pid]
 
 
-async def test_a_worker_that_hangs_is_killed(loaded: Dataset) -> None:
+async def test_a_worker_that_hangs_is_killed(loaded: Dataset, workers: Workers) -> None:
     renderer = Renderer()
     async with client_of(loaded.app(renderer=renderer)) as client:
         await client.get(CHART)
@@ -246,7 +255,7 @@ async def test_a_worker_that_does_not_start_or_exits_is_a_503(loaded: Dataset, t
     assert after.status_code == 200
 
 
-async def test_the_picture_of_a_cancelled_request_goes_to_no_other(loaded: Dataset) -> None:
+async def test_the_picture_of_a_cancelled_request_goes_to_no_other(loaded: Dataset, workers: Workers) -> None:
     draws = Draws()
     async with client_of(loaded.app(renderer=Renderer(start_worker=draws.start))) as client:
         await client.get(CHART)
@@ -264,7 +273,7 @@ async def test_the_picture_of_a_cancelled_request_goes_to_no_other(loaded: Datas
     assert picture_size(answer.content) == (500, 600)
 
 
-async def test_cancelling_kills_the_worker() -> None:
+async def test_cancelling_kills_the_worker(workers: Workers) -> None:
     draws = Draws()
     renderer = Renderer(start_worker=draws.start)
     await renderer.render(EMPTY_CHART, STYLE)
@@ -287,7 +296,7 @@ def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
     with started(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=NOWHERE) as server:
         answer = httpx.get(server.base + CHART, timeout=30)
-        found = workers(server.process.pid)
+        found = workers_of(server.process.pid)
         server.process.kill()
         _, left = psutil.wait_procs(found, timeout=30)
 
@@ -299,7 +308,7 @@ def test_ctrl_c_ends_the_workers_without_a_traceback(tmp_path: Path) -> None:
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
     with started(cwd=tmp_path, CLICKHOUSE_URL=url) as server:
         assert httpx.get(server.base + CHART, timeout=30).status_code == 200
-        (worker,) = workers(server.process.pid)
+        (worker,) = workers_of(server.process.pid)
         server.process.send_signal(signal.SIGINT)
         server.process.wait(30)
 

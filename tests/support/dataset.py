@@ -1,7 +1,7 @@
 """A data set: a database, what fills it, and apps that answer from it."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,6 @@ import msgspec
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from app.cache.timing import DEFAULT_TIMING, CacheTiming
-from app.charts.render import Renderer
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.engines.connection import Engine
@@ -26,6 +24,8 @@ from tests.support.events import write_jsonl
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
+
+APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "renderer", "timing", "wrap_connection"}
 
 _numbers = itertools.count()
 
@@ -67,17 +67,14 @@ class Dataset:
         with self.engine.client() as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
-    def app(
-        self,
-        *,
-        now: datetime = NOON,
-        timing: CacheTiming = DEFAULT_TIMING,
-        renderer: Renderer | None = None,
-        **changes: Any,
-    ) -> Litestar:
-        """An app on this database, not yet started; `changes` are of its settings."""
-        settings = msgspec.structs.replace(self.settings, **changes)
-        return create_app(settings, now=lambda: now, timing=timing, renderer=renderer)
+    def app(self, *, now: datetime | Callable[[], datetime] = NOON, **changes: Any) -> Litestar:
+        """An app on this database, not yet started; `changes` are arguments of `create_app`, or of its settings.
+
+        `now` is a fixed time, or a clock.
+        """
+        clock = (lambda: now) if isinstance(now, datetime) else now
+        arguments = {name: changes.pop(name) for name in APP_ARGUMENTS & changes.keys()}
+        return create_app(msgspec.structs.replace(self.settings, **changes), now=clock, **arguments)
 
     @contextmanager
     def client(self, **options: Any) -> Iterator[TestClient[Any]]:

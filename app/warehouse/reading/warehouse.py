@@ -11,13 +11,14 @@ from app.warehouse.engines.errors import NoTablesError
 from app.warehouse.loading.migrations import SCHEMA_TABLE, Schema, compared
 from app.warehouse.reading.clickpy import ClickPy
 from app.warehouse.reading.layout import Layout, layout_sql
-from app.warehouse.reading.query_limiter import DEFAULT_MAX_QUERIES, QueryLimiter
+from app.warehouse.reading.query_limiter import QueryLimiter, QueryLimits
 from app.warehouse.reading.query_metrics import MeasuredQueries
 from app.warehouse.reading.rollup import Rollup
 from app.warehouse.reading.snapshot import Snapshot
 from app.warehouse.sql import read_sql
 
 DEFAULT_WINDOW_DAYS = 180
+DEFAULT_LIMITS = QueryLimits()
 
 DEFAULT_POLL_SECONDS = 3.0
 """For a database that has no layout yet."""
@@ -26,11 +27,11 @@ LAYOUTS: tuple[type[Layout], ...] = (Rollup, ClickPy)
 
 
 class Warehouse:
-    """A database, once it is opened. At most `max_queries` queries run at once; polls are not limited."""
+    """A database, once it is opened. Queries run within the limits, polls do not wait for them."""
 
-    def __init__(self, max_queries: int = DEFAULT_MAX_QUERIES, window_days: int = DEFAULT_WINDOW_DAYS) -> None:
+    def __init__(self, limits: QueryLimits = DEFAULT_LIMITS, window_days: int = DEFAULT_WINDOW_DAYS) -> None:
         self.counters = QueryCounters()
-        self._max_queries = max_queries
+        self._limits = limits
         self._window_days = window_days
         self._layout: Layout | None = None
         self._last: Snapshot | None = None
@@ -38,7 +39,7 @@ class Warehouse:
     def open(self, connection: Connection) -> None:
         """Read through this connection, whose owner closes it."""
         self._queries = MeasuredQueries(connection, self.counters)
-        self._limited_queries = QueryLimiter(self._queries, self._max_queries)
+        self._limited_queries = QueryLimiter(self._queries, self._limits)
         self._layout = self._last = None
         self._choose_layout = alru_cache(maxsize=1)(self._find_layout)
         self._newest = alru_cache(maxsize=1)(self._read_snapshot)
