@@ -79,7 +79,7 @@ def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
 
 
 async def payload_json(snapshot: Snapshot, question: PayloadQuestion) -> ResponseContent:
-    """Labels and datasets with their colours."""
+    """Labels and datasets with their colors."""
     chart = await drawn_chart(snapshot, question.about, question.chart_type)
     return ResponseContent(msgspec.json.encode(payload(chart, question.theme)), JSON)
 

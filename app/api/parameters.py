@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, inspect
 
-from app.charts.badge import COLOR_PATTERN, COLOR_RULE, Style
+from app.charts.badge import COLOR_PATTERN, COLOR_RULE, BadgeStyle
 from app.charts.colors import Theme
 from app.charts.data import ChartType
 from app.discovery.index.search import Sort
@@ -27,7 +27,7 @@ MAX_PARAMETERS = MAX_BATCH + 100
 
 PlainText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Colour = Annotated[str, Meta(pattern=COLOR_PATTERN)]
+Color = Annotated[str, Meta(pattern=COLOR_PATTERN)]
 BadgePeriod = Literal["day", "week", "month", "total"]
 BadgeFormat = Literal["svg", "shields"]
 Switch = Literal["true", "false"]
@@ -125,8 +125,8 @@ class BadgeQuery(msgspec.Struct, frozen=True):
 
     period: BadgePeriod = "month"
     label: Label = "downloads"
-    color: Colour = "blue"
-    style: Style = "flat"
+    color: Color = "blue"
+    style: BadgeStyle = "flat"
     format: BadgeFormat = "svg"
 
 

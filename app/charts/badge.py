@@ -9,7 +9,7 @@ import msgspec
 
 from app.charts.colors import contrast_ratio
 
-Style = Literal["flat", "flat-square", "plastic", "for-the-badge"]
+BadgeStyle = Literal["flat", "flat-square", "plastic", "for-the-badge"]
 
 NAMED_COLORS = {
     "brightgreen": "#44cc11",
@@ -68,7 +68,7 @@ class Geometry(msgspec.Struct, frozen=True):
     uppercase: bool = False
 
 
-STYLES: dict[Style, Geometry] = {
+STYLES: dict[BadgeStyle, Geometry] = {
     "flat": Geometry(20, 3, 11, 14, shine=(0.1, 0.1)),
     "flat-square": Geometry(20, 0, 11, 14),
     "plastic": Geometry(18, 4, 11, 13, shine=(0.45, 0.3)),
@@ -82,11 +82,11 @@ class Badge(msgspec.Struct, frozen=True):
     label: str
     message: str
     color: str
-    style: Style
+    style: BadgeStyle
     is_error: bool = False
 
 
-def downloads_in(count: int, period: str) -> str:
+def downloads_message(count: int, period: str) -> str:
     """The message for downloads in a period: `1.42M/month`, or `1.42M` for `total`."""
     return compact_number(count) if period == "total" else f"{compact_number(count)}/{period}"
 
@@ -112,7 +112,7 @@ def hex_color(color: str) -> str:
     return "#" + (digits if len(digits) == len("rrggbb") else "".join(digit * 2 for digit in digits))
 
 
-def shields(badge: Badge, cache_seconds: int) -> dict[str, Any]:
+def shields_payload(badge: Badge, cache_seconds: int) -> dict[str, Any]:
     """The badge for shields.io (https://shields.io/badges/endpoint-badge)."""
     fields = {
         "schemaVersion": 1,
@@ -125,7 +125,7 @@ def shields(badge: Badge, cache_seconds: int) -> dict[str, Any]:
     return fields | {"isError": True} if badge.is_error else fields
 
 
-def svg(badge: Badge) -> bytes:
+def badge_svg(badge: Badge) -> bytes:
     """The badge as an SVG document without external references."""
     geometry = STYLES[badge.style]
     label, message = _printable(badge.label), _printable(badge.message)
