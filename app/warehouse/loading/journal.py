@@ -3,7 +3,8 @@
 A load is one ingest call. Its versions begin with its number, so what is published later has the higher versions.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,8 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import Rows
-from app.warehouse.engines.errors import WarehouseError, translated
+from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
+from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.migrations import cluster_of
 from app.warehouse.loading.statements import ask, command, statement
 
@@ -20,6 +22,13 @@ NO_DAY = date(1970, 1, 1)
 
 SUPERSEDED_FOR = timedelta(minutes=5)
 """No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
+
+LOCK_SETTINGS: Mapping[str, str] = {"insert_deduplicate": "1", "deduplicate_insert": "enable", "async_insert": "0"}
+"""With these ClickHouse keeps the first alone of all inserts with one token. Their defaults differ by version, and an
+administrator may have changed them."""
+
+PUBLISH_TRIES = 5
+PUBLISH_PAUSE_SECONDS = 2.0
 
 
 class LoadedDay(msgspec.Struct, frozen=True):
@@ -52,29 +61,42 @@ def abandon(client: Client, load: int) -> None:
     _write(client, [{"load": load, "date": NO_DAY, "state": "abandoned"}], "end")
 
 
+def is_published(client: Client, load: int) -> bool:
+    """Whether readers count a load."""
+    ((published,),) = ask(client, "is_published", {"load": load})
+    return bool(published)
+
+
 def publish(client: Client, load: int, source: str, days: Sequence[LoadedDay]) -> None:
     """The instant of publication: one insert of few rows, which ClickHouse makes visible as one part.
 
-    Raises WarehouseError where another writer has abandoned the load, and taken its place.
+    Raises WarehouseError where another writer has abandoned the load, and taken its place; ConnectionLostError where
+    it cannot be learnt whether the load was published.
     """
-    _write(
-        client,
-        [
-            {
-                "load": load,
-                "date": day.date,
-                "state": "published",
-                "source": source,
-                "events": day.events,
-                "dropped": day.dropped,
-                "rows": day.rows,
-            }
-            for day in days
-        ],
-        "end",
-    )
-    ((is_published,),) = ask(client, "is_published", {"load": load})
-    if not is_published:
+    rows = [
+        {
+            "load": load,
+            "date": day.date,
+            "state": "published",
+            "source": source,
+            "events": day.events,
+            "dropped": day.dropped,
+            "rows": day.rows,
+        }
+        for day in days
+    ]
+    for last in [False] * (PUBLISH_TRIES - 1) + [True]:
+        try:
+            # If an earlier try has arrived, ClickHouse drops this one.
+            _write(client, rows, "end")
+            published = is_published(client, load)
+        except ConnectionLostError:
+            if last:
+                raise
+            time.sleep(PUBLISH_PAUSE_SECONDS)
+        else:
+            break
+    if not published:
         raise WarehouseError("another writer has taken the place of this load; nothing was published")
 
 
@@ -94,8 +116,18 @@ def _write(client: Client, rows: Sequence[dict[str, Any]], once: str = "") -> No
             "loads",
             [list(row.values()) for row in rows],
             column_names=list(rows[0]),
-            settings={"insert_deduplication_token": token},
+            settings={"insert_deduplication_token": token} | allowed_settings(client, LOCK_SETTINGS),
         )
+
+
+def unsafe_settings(client: Client) -> str:
+    """The settings that this user may not change and with which two writers could publish at once; or nothing."""
+    known = client.server_settings
+    return ", ".join(
+        f"{name}={known[name].value}"
+        for name, value in LOCK_SETTINGS.items()
+        if name in known and known[name].readonly and known[name].value != value
+    )
 
 
 def synced(client: Client, cluster: str, *tables: str) -> None:
@@ -105,9 +137,13 @@ def synced(client: Client, cluster: str, *tables: str) -> None:
             command(client, statement(f"sync_{table}", cluster=cluster), {})
 
 
-def sweep_unpublished(client: Client, before: int) -> None:
-    """Remove what loads before this one have left that were never published. No reader has ever counted those rows."""
-    _sweep(client, [row for row in ask(client, "sweepable") if row[-1] == "unpublished" and row[0] < before])
+def sweep_unpublished(client: Client, before: int, again: timedelta = SUPERSEDED_FOR) -> None:
+    """Remove what loads before this one have left that were never published. No reader counts those rows.
+
+    What was looked at is looked at `again` after a while, until nothing of it was found twice: ClickHouse may have been
+    at work on it.
+    """
+    _sweep(client, [row for row in _sweepable(client, again) if row[-1] == "unpublished" and row[0] < before])
     forget_received(client, before)
 
 
@@ -116,17 +152,22 @@ def sweep_superseded(client: Client, unused_for: timedelta) -> None:
     latest = datetime.now(UTC).replace(tzinfo=None) - unused_for
     _sweep(
         client,
-        [row for row in ask(client, "sweepable") if row[-1] == "superseded" and row[4].replace(tzinfo=None) <= latest],
+        [row for row in _sweepable(client) if row[-1] == "superseded" and row[4].replace(tzinfo=None) <= latest],
     )
+
+
+def _sweepable(client: Client, again: timedelta = SUPERSEDED_FOR) -> Rows:
+    return ask(client, "sweepable", {"again": int(again.total_seconds())})
 
 
 def _sweep(client: Client, sweepable: Rows) -> None:
     cluster = cluster_of(client) if sweepable else ""
     for load, day, first_version, last_version, *_ in sweepable:
         versions = {"first_version": first_version, "last_version": last_version}
-        for name in ("sweep_downloads_daily", "sweep_overall_daily"):
+        ((rows,),) = ask(client, "left_rows", versions)
+        for name in ("sweep_downloads_daily", "sweep_overall_daily") if rows else ():
             command(client, statement(name, cluster=cluster), versions)
-        _write(client, [{"load": load, "date": day, "state": "swept"}])
+        _write(client, [{"load": load, "date": day, "state": "swept", "rows": rows}])
 
 
 def forget_received(client: Client, before: int) -> None:

@@ -25,6 +25,8 @@ def statement(name: str, raw: str = "", cluster: str = "") -> str:
         _file(name)
         .replace("{{events}}", _file("events"))
         .replace("{{raw_events}}", raw)
+        .replace("{{has_lease}}", _file("has_lease"))
+        .replace("{{processes}}", f"clusterAllReplicas({cluster}, system.processes)" if cluster else "system.processes")
         .replace("{{local}}", "_local" if cluster else "")
         .replace("{{on_cluster}}", f" ON CLUSTER {cluster}" if cluster else "")
     )
@@ -35,11 +37,12 @@ def _file(name: str) -> str:
     return (files("app.warehouse.loading") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None) -> Rows:
+def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None, cluster: str = "") -> Rows:
     with translated():
-        return client.query(statement(question), parameters=dict(parameters or {})).result_rows
+        return client.query(statement(question, cluster=cluster), parameters=dict(parameters or {})).result_rows
 
 
 def command(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> None:
+    """Run a statement that returns no rows. Raises WarehouseError."""
     with translated():
         client.command(sql, parameters=dict(parameters), settings=dict(settings or {}))

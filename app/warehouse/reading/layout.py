@@ -15,22 +15,23 @@ from app.warehouse.engines.connection import QueryRunner
 class Published(msgspec.Struct, frozen=True):
     """What a reader may count. Two that are equal give equal answers.
 
-    `state` is a number that a layout changes whenever it changes what may be counted; `dead` are the numbers of loads
-    that may not, where a layout has such.
+    `state` is a number that a layout changes whenever it changes what may be counted; `dead` are the versions below it
+    that may not, and `dead_loads` the numbers of loads that may not, where a layout has such.
     """
 
     state: int
     dead: tuple[int, ...]
     days: tuple[date, ...]
     demo: bool = False
+    dead_loads: tuple[int, ...] = ()
 
     def __hash__(self) -> int:
         """Of the part that tells any two apart: this is part of every answer's key, and there are thousands of days."""
-        return hash((self.state, self.dead))
+        return hash((self.state, self.dead, self.dead_loads))
 
     def answers_differ(self, other: "Published") -> bool:
-        """Whether an answer from the other may be another. Sweeping what was superseded changes none."""
-        return msgspec.structs.replace(other, dead=self.dead) != self
+        """Whether an answer from the other may be another. Sweeping what does not count changes none."""
+        return msgspec.structs.replace(other, dead=self.dead, dead_loads=self.dead_loads) != self
 
     @property
     def newest_day(self) -> date | None:

@@ -37,8 +37,8 @@ class Rollup:
         self._recent: QueryBatcher[tuple[str], tuple[str, int, int, int]] = QueryBatcher()
 
     async def published(self) -> Published:
-        ((newest_version,), (dead,), (days,), (sources,)) = await self._ask("published", {})
-        return Published(newest_version, tuple(dead), tuple(days), DEMO_SOURCE in sources)
+        ((newest,), (dead,), (dead_loads,), (days,), (sources,)) = await self._ask("published", {})
+        return Published(newest, tuple(dead), tuple(days), DEMO_SOURCE in sources, tuple(dead_loads))
 
     async def series(
         self,
@@ -152,7 +152,9 @@ class Rollup:
         return list(zip(*await self._ask(name, parameters, settings), strict=True))
 
     async def _ask(self, name: str, parameters: dict[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
-        return await self._queries.query(name, question(self.name, name), parameters, settings)
+        # Each row's load is looked at only where there is one that may not be counted.
+        counted = "counted_beside_dead_loads" if parameters.get("dead_loads") else "counted"
+        return await self._queries.query(name, question(self.name, name, rows=counted), parameters, settings)
 
 
 def _asked(asked: Sequence[tuple[str, str]]) -> dict[str, object]:
@@ -164,4 +166,8 @@ def _asked(asked: Sequence[tuple[str, str]]) -> dict[str, object]:
 
 def _visible(published: Published) -> dict[str, object]:
     """The parameters by which a query counts published rows and no others."""
-    return {"newest_version": published.state, "dead": list(published.dead)}
+    return {
+        "newest_version": published.state,
+        "dead": list(published.dead),
+        "dead_loads": list(published.dead_loads),
+    }
