@@ -40,7 +40,7 @@ def _packages() -> list[tuple[str, int, int]]:
 
     Their volumes are made up, but of the right order. The first has 3,000 times the last.
     """
-    names = (files("app.warehouse.loading") / "sql" / "demo_packages.txt").read_text(encoding="utf-8").split()
+    names = (files("app.warehouse.loading") / "demo_packages.txt").read_text(encoding="utf-8").split()
     head, tail = 60_000_000, 20_000
     step = (tail / head) ** (1 / (len(names) - 1))
     old = [(name, round(head * step**rank), 0) for rank, name in enumerate(names)]

@@ -7,7 +7,6 @@ journals are whole on every node.
 
 import time
 from functools import cache
-from importlib.resources import files
 
 import msgspec
 from clickhouse_connect.driver.client import Client
@@ -15,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from app.warehouse.engines.errors import QueryFailedError, WarehouseError, translated
 from app.warehouse.loading.statements import ask, is_embedded
 from app.warehouse.reading.clickpy import is_clickpys
+from app.warehouse.sql import read_sql, sql_files
 
 SCHEMA_TABLE = "schema_versions"
 UNKNOWN_TABLE = 60
@@ -52,18 +52,9 @@ class Migration(msgspec.Struct, frozen=True):
 @cache
 def migrations() -> tuple[Migration, ...]:
     """The files of schema/, in order."""
-    found = sorted(
-        (entry for entry in (files("app.warehouse.loading") / "schema").iterdir() if entry.name.endswith(".sql")),
-        key=lambda entry: entry.name,
-    )
+    names = [(path, path.rpartition("/")[2].removesuffix(".sql")) for path in sql_files("loading/schema")]
     return tuple(
-        Migration(
-            int(entry.name[:3]),
-            entry.name.removesuffix(".sql"),
-            entry.read_text(encoding="utf-8"),
-            entry.name.endswith(".cluster.sql"),
-        )
-        for entry in found
+        Migration(int(name[:3]), name, read_sql(path), cluster_only=name.endswith(".cluster")) for path, name in names
     )
 
 

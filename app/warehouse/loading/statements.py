@@ -1,14 +1,13 @@
 """The statements of loading, files in load/, and how whoever writes runs them."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import Rows
 from app.warehouse.engines.errors import translated
+from app.warehouse.sql import read_sql
 
 Connect = Callable[[], Client]
 """Opens a client, for one thread; the engine's or the server's."""
@@ -32,9 +31,8 @@ def statement(name: str, raw: str = "", cluster: str = "") -> str:
     )
 
 
-@cache
 def _file(name: str) -> str:
-    return (files("app.warehouse.loading") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    return read_sql(f"loading/sql/{name}.sql")
 
 
 def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None, cluster: str = "") -> Rows:

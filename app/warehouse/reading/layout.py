@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from app.warehouse.engines.connection import QueryRunner
+from app.warehouse.sql import read_sql
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -132,5 +132,5 @@ def question(layout: str, name: str, **parts: str) -> str:
 
     `parts` say which file a {{name}} is, where that depends on what is asked.
     """
-    text = (files("app.warehouse.reading") / "layouts" / layout / f"{name}.sql").read_text(encoding="utf-8")
+    text = read_sql(f"reading/layouts/{layout}/{name}.sql")
     return re.sub(r"{{([a-z_/]+)}}", lambda part: question(layout, parts.get(part[1], part[1]), **parts), text)

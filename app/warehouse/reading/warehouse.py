@@ -1,7 +1,6 @@
 """A ClickHouse as the rest of the house sees it: which table layout it has, and what is published in it."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import cast
 
 from async_lru import alru_cache
@@ -15,6 +14,7 @@ from app.warehouse.reading.layout import Layout, Published, question
 from app.warehouse.reading.query_limiter import DEFAULT_MAX_QUERIES, QueryLimiter
 from app.warehouse.reading.query_metrics import MeasuredQueries
 from app.warehouse.reading.rollup import Rollup
+from app.warehouse.sql import read_sql
 
 DEFAULT_PUBLISHED_SECONDS = 3.0
 """For a database that has no layout yet."""
@@ -113,6 +113,5 @@ async def find_layout(queries: QueryRunner) -> type[Layout]:
 
 async def _there(queries: QueryRunner, names: list[str]) -> Sequence[str]:
     """Those of the tables that the database has."""
-    sql = (files("app.warehouse.reading") / "layouts" / "tables.sql").read_text(encoding="utf-8")
-    ((there,),) = await queries.query("tables", sql, {"names": names})
+    ((there,),) = await queries.query("tables", read_sql("reading/layouts/tables.sql"), {"names": names})
     return cast(Sequence[str], there)
