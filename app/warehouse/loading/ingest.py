@@ -133,7 +133,7 @@ def _load(
         raise NoSpaceError(f"{error}; nothing was published") from error
     report(Progress("checking sums"))
     if not whole and not total:
-        total = _event_count(client, events)
+        total = _event_count(client, load, events)
     try:
         days = _checked(client, load.number, total)
     except WarehouseError as error:
@@ -177,11 +177,13 @@ def _settings(load: Load) -> dict[str, Any]:
     return {"log_comment": load.comment} | (CLUSTER_SETTINGS if load.cluster else {})
 
 
-def _event_count(client: Client, events: RawEvents) -> int:
+def _event_count(client: Client, load: Load, events: RawEvents) -> int:
     """The downloads of the input, counted once more: all were written, if the load has as many."""
     with translated():
         ((total,),) = client.query(
-            statement("event_count", events.sql), parameters=events.parameters, settings=keep_alive(client)
+            statement("event_count", events.sql),
+            parameters=events.parameters,
+            settings=_settings(load) | keep_alive(client),
         ).result_rows
     return int(total)
 
