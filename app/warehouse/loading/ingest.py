@@ -179,12 +179,9 @@ def _settings(load: Load) -> dict[str, Any]:
 
 def _event_count(client: Client, load: Load, events: RawEvents) -> int:
     """The downloads of the input, counted once more: all were written, if the load has as many."""
+    sql, settings = statement("event_count", events.sql), _settings(load) | keep_alive(client)
     with translated():
-        ((total,),) = client.query(
-            statement("event_count", events.sql),
-            parameters=events.parameters,
-            settings=_settings(load) | keep_alive(client),
-        ).result_rows
+        ((total,),) = client.query(sql, parameters=events.parameters, settings=settings).result_rows
     return int(total)
 
 

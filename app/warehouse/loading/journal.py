@@ -120,13 +120,23 @@ def _write(client: Client, rows: Sequence[dict[str, Any]], once: str = "") -> No
         )
 
 
-def unsafe_settings(client: Client) -> str:
-    """The settings that this user may not change and with which two writers could publish at once; or nothing."""
+def why_unsafe(client: Client) -> str:
+    """Why two writers could both publish over this connection, or the empty string; for people, without a full stop."""
     known = client.server_settings
-    return ", ".join(
+    if known["readonly"].value != "0":
+        # This user loads nothing.
+        return ""
+    fixed = [
         f"{name}={known[name].value}"
         for name, value in LOCK_SETTINGS.items()
         if name in known and known[name].readonly and known[name].value != value
+    ]
+    if not fixed:
+        return ""
+    needed = ", ".join(f"{name}={value}" for name, value in LOCK_SETTINGS.items())
+    return (
+        f"the server fixes {', '.join(fixed)}: of two loads that begin at one moment both could be published; "
+        f"let the user set {needed}"
     )
 
 
