@@ -20,7 +20,11 @@ from tests.support.events import event, write_jsonl
 from tests.support.facade import running_facade
 from tests.support.server import run
 
-DEFAULTS = "<insert_deduplicate>0</insert_deduplicate><deduplicate_insert>disable</deduplicate_insert><async_insert>1</async_insert>"
+DEFAULTS = (
+    "<insert_deduplicate>0</insert_deduplicate>"
+    "<deduplicate_insert>disable</deduplicate_insert>"
+    "<async_insert>1</async_insert>"
+)
 CONSTRAINTS = "<constraints><deduplicate_insert><const/></deduplicate_insert></constraints>"
 USERS_XML = """<clickhouse>
 <profiles><default>{profile}</default></profiles>

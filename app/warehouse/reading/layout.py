@@ -16,13 +16,12 @@ from app.windows import Granularity, PopularityWindows, RecentWindows, Window
 class Published(msgspec.Struct, frozen=True):
     """Which rows count. Equal values give equal results.
 
-<<<<<<< HEAD
-    `state` is a number that a layout changes whenever it changes what may be counted; `dead` are the versions below it
-    that may not, and `dead_loads` the numbers of loads that may not, where a layout has such.
-=======
-    `state` is a number that changes with the rows that count; `dead` are the versions that do not count although they
-    are not newer; `days` are the loaded days, in order; `demo` says that synthetic events are among them.
->>>>>>> house
+        """The hash of `state`, `dead` and `dead_loads`, which identify the value: there are thousands of days."""
+        return hash((self.state, self.dead, self.dead_loads))
+
+    def answers_differ(self, other: "Published") -> bool:
+        """Whether results may differ between the two. They do not after rows that do not count are swept."""
+        return msgspec.structs.replace(other, dead=self.dead, dead_loads=self.dead_loads) != self
     """
 
     state: int
@@ -32,21 +31,12 @@ class Published(msgspec.Struct, frozen=True):
     dead_loads: tuple[int, ...] = ()
 
     def __hash__(self) -> int:
-<<<<<<< HEAD
-        """Of the part that tells any two apart: this is part of every answer's key, and there are thousands of days."""
+        """The hash of `state`, `dead` and `dead_loads`, which identify the value: there are thousands of days."""
         return hash((self.state, self.dead, self.dead_loads))
 
     def answers_differ(self, other: "Published") -> bool:
-        """Whether an answer from the other may be another. Sweeping what does not count changes none."""
+        """Whether results may differ between the two. They do not after rows that do not count are swept."""
         return msgspec.structs.replace(other, dead=self.dead, dead_loads=self.dead_loads) != self
-=======
-        """The hash of `state` and `dead`, which identify the value: there are thousands of days."""
-        return hash((self.state, self.dead))
-
-    def answers_differ(self, other: "Published") -> bool:
-        """Whether results may differ between the two. They do not after superseded rows are swept."""
-        return msgspec.structs.replace(other, dead=self.dead) != self
->>>>>>> house
 
     @property
     def newest_day(self) -> date | None:
