@@ -16,12 +16,8 @@ from app.windows import Granularity, PopularityWindows, RecentWindows, Window
 class Published(msgspec.Struct, frozen=True):
     """Which rows count. Equal values give equal results.
 
-        """The hash of `state`, `dead` and `dead_loads`, which identify the value: there are thousands of days."""
-        return hash((self.state, self.dead, self.dead_loads))
-
-    def answers_differ(self, other: "Published") -> bool:
-        """Whether results may differ between the two. They do not after rows that do not count are swept."""
-        return msgspec.structs.replace(other, dead=self.dead, dead_loads=self.dead_loads) != self
+    `state` is a number that changes whenever the rows that count change. `dead` are the versions below it that do not
+    count, and `dead_loads` the numbers of loads that do not, for layouts that have these.
     """
 
     state: int
