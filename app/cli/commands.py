@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -227,7 +227,8 @@ def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
     except KeyboardInterrupt:
         # Again and again: it may be between two statements.
         while not ended.wait(0.2):
-            cancel(engine.client)
+            with suppress(WarehouseError):
+                cancel(engine.client)
         if failure:
             raise InputError("interrupted; nothing was published") from None
     if failure:

@@ -108,7 +108,7 @@ def test_what_counts_is_one_load_or_the_other(
     dataset: Dataset, facade: Facade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer_lease, "_one_writer", Unlocked())
-    for module, name in [(running, "POLL_SECONDS"), (journal, "PUBLISH_PAUSE_SECONDS")]:
+    for module, name in [(running, "POLL_SECONDS"), (journal, "RETRY_SECONDS")]:
         monkeypatch.setattr(module, name, 0.05)
     monkeypatch.setattr(running, "UNREACHABLE_SECONDS", 0.5)
     first = Machine(dataset, facade.port, {})

@@ -6,6 +6,7 @@ last step no reader counts a row of it, so a call that is killed leaves nothing 
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -133,13 +134,16 @@ def _load(
         raise NoSpaceError(f"{error}; nothing was published") from error
     report(Progress("checking sums"))
     if not whole and not total:
+        # Of a file that was sent, and of Parquet, the number is known.
         total = _event_count(client, load, events)
     try:
         days = _checked(client, load.number, total)
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     publish(client, load.number, load.source, days)
-    forget_received(client, load.number + 1)
+    with suppress(WarehouseError):
+        # Otherwise the next load does.
+        forget_received(client, load.number + 1)
     return days
 
 

@@ -4,9 +4,10 @@ A load is one ingest call. Its versions begin with its number, so what is publis
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -18,6 +19,8 @@ from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.migrations import cluster_of
 from app.warehouse.loading.statements import ask, command, statement
 
+Result = TypeVar("Result")
+
 NO_DAY = date(1970, 1, 1)
 
 SUPERSEDED_FOR = timedelta(minutes=5)
@@ -27,8 +30,8 @@ LOCK_SETTINGS: Mapping[str, str] = {"insert_deduplicate": "1", "deduplicate_inse
 """With these ClickHouse keeps the first alone of all inserts with one token. Their defaults differ by version, and an
 administrator may have changed them."""
 
-PUBLISH_TRIES = 5
-PUBLISH_PAUSE_SECONDS = 2.0
+TRIES = 5
+RETRY_SECONDS = 2.0
 
 
 class LoadedDay(msgspec.Struct, frozen=True):
@@ -49,6 +52,16 @@ def loaded_days(client: Client) -> list[date]:
 def versions(load: int) -> dict[str, int]:
     """A load's number, and the first and the last version that it can have: its number, then 16 bits for the day."""
     return {"load": load, "first_version": load << 16, "last_version": load << 16 | 0xFFFF}
+
+
+def retried(work: Callable[[], Result]) -> Result:
+    """Do what may be done more than once, again where the connection breaks. Raises ConnectionLostError at the end."""
+    for _ in range(TRIES - 1):
+        try:
+            return work()
+        except ConnectionLostError:
+            time.sleep(RETRY_SECONDS)
+    return work()
 
 
 def announce(client: Client, load: int, source: str, holder: str) -> None:
@@ -85,18 +98,9 @@ def publish(client: Client, load: int, source: str, days: Sequence[LoadedDay]) -
         }
         for day in days
     ]
-    for last in [False] * (PUBLISH_TRIES - 1) + [True]:
-        try:
-            # If an earlier try has arrived, ClickHouse drops this one.
-            _write(client, rows, "end")
-            published = is_published(client, load)
-        except ConnectionLostError:
-            if last:
-                raise
-            time.sleep(PUBLISH_PAUSE_SECONDS)
-        else:
-            break
-    if not published:
+    # If an earlier try has arrived, ClickHouse drops the next.
+    retried(lambda: _write(client, rows, "end"))
+    if not retried(lambda: is_published(client, load)):
         raise WarehouseError("another writer has taken the place of this load; nothing was published")
 
 
@@ -144,7 +148,7 @@ def synced(client: Client, cluster: str, *tables: str) -> None:
     """Wait, on a cluster, until every node has all rows of these tables that it is to have."""
     if cluster:
         for table in tables:
-            command(client, statement(f"sync_{table}", cluster=cluster), {})
+            retried(partial(command, client, statement(f"sync_{table}", cluster=cluster), {}))
 
 
 def sweep_unpublished(client: Client, before: int, again: timedelta = SUPERSEDED_FOR) -> None:
@@ -176,7 +180,7 @@ def _sweep(client: Client, sweepable: Rows) -> None:
         versions = {"first_version": first_version, "last_version": last_version}
         ((rows,),) = ask(client, "left_rows", versions)
         for name in ("sweep_downloads_daily", "sweep_overall_daily") if rows else ():
-            command(client, statement(name, cluster=cluster), versions)
+            retried(partial(command, client, statement(name, cluster=cluster), versions))
         _write(client, [{"load": load, "date": day, "state": "swept", "rows": rows}])
 
 

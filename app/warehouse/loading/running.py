@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.summary import QuerySummary
 
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseUnavailableError, translated
-from app.warehouse.loading.statements import ask, command, is_embedded, statement
+from app.warehouse.loading.statements import ask, command, is_embedded, require_complete, statement
 
 PROGRESS_SECONDS = 20.0
 """How often ClickHouse sends a header while it runs a statement: load balancers end connections that are silent for
@@ -53,9 +53,7 @@ def run(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mappi
 def _run(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     with translated():
         answer = client.command(sql, parameters=dict(parameters), settings={**settings, **keep_alive(client)})
-    # A connection that ends among the headers looks like an answer of status 200; this header comes at the end.
-    if not is_embedded(client) and not (isinstance(answer, QuerySummary) and "written_rows" in answer.summary):
-        raise ConnectionLostError("ClickHouse's answer was not complete")
+    require_complete(client, answer.summary if isinstance(answer, QuerySummary) else {})
 
 
 def keep_alive(client: Client) -> dict[str, int]:

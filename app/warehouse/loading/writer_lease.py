@@ -79,15 +79,15 @@ def _give_up(connect: Connect, load: Load, error: Exception) -> str:
     try:
         # By a client of its own: one whose query broke off may be in the middle of that answer.
         with connect() as own:
-            if not is_embedded(own):
-                stop(own, load.comment, load.cluster)
+            ended = _stop(own, load.comment, load.cluster)
             if isinstance(error, InputError | NoSpaceError):
                 # Without space this may have to wait for some.
                 sweep_unpublished(own, load.number + 1)
-            abandon(own, load.number)
+            if not is_published(own, load.number):
+                abandon(own, load.number)
             if is_published(own, load.number):
                 return "the load was published before that"
-            return "what still ran for the load was ended, and nothing was published"
+            return f"{'what still ran for the load was ended, and ' if ended else ''}nothing was published"
     except WarehouseError:
         return "the next load ends what may still run for this one"
 
@@ -104,34 +104,43 @@ def _take(client: Client, source: str) -> Load:
         )
     number, me = last + 1, _name()
     load = Load(number, source, cluster, comment(client.database, number))
-    announce(client, load.number, source, me)
-    synced(client, cluster, "loads")
-    ((holder,),) = ask(client, "announced", {"load": load.number})
-    if holder != me:
-        raise WriterBusyError(f"another load has begun at this moment, of {holder}; one at a time")
     try:
+        announce(client, number, source, me)
+        synced(client, cluster, "loads")
+        if (holder := _holder(client, number)) != me:
+            raise WriterBusyError(f"another load has begun at this moment, of {holder}; one at a time")
         if not is_over:
             abandon(client, last)
             synced(client, cluster, "loads")
-        _stop_earlier(client, cluster)
+        # Of any earlier load: nothing runs yet for this one.
+        _stop(client, comment(client.database), cluster)
     except WarehouseError:
         with suppress(WarehouseError):
-            abandon(client, load.number)
+            if _holder(client, number) == me:
+                abandon(client, number)
         raise
     return load
 
 
-def _stop_earlier(client: Client, cluster: str) -> None:
-    """End what still runs for any earlier load; nothing runs yet for this one."""
+def _holder(client: Client, load: int) -> str:
+    """Who has announced a load; the empty string where nobody has."""
+    rows = ask(client, "announced", {"load": load})
+    return str(rows[0][0]) if rows else ""
+
+
+def _stop(client: Client, prefix: str, cluster: str) -> bool:
+    """End the statements whose comment begins so. Returns False where the user may not; their rows never count."""
     if is_embedded(client):
         # There, a statement ends before its load does.
-        return
+        return True
     try:
-        stop(client, comment(client.database), cluster)
+        stop(client, prefix, cluster)
     except QueryFailedError as error:
         if error.code != ACCESS_DENIED:
             raise
-        logger.warning("this user may not end what earlier loads still run: grant it system.processes and KILL QUERY")
+        logger.warning("this user may not end what loads still run: grant it system.processes and KILL QUERY")
+        return False
+    return True
 
 
 def _name() -> str:

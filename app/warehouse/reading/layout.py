@@ -16,8 +16,9 @@ from app.windows import Granularity, PopularityWindows, RecentWindows, Window
 class Published(msgspec.Struct, frozen=True):
     """Which rows count. Equal values give equal results.
 
-    `state` is a number that changes whenever the rows that count change. `dead` are the versions below it that do not
-    count, and `dead_loads` the numbers of loads that do not, for layouts that have these.
+    `state` is a number that changes with the rows that count; `dead` are the versions that do not count although they
+    are not newer; `days` are the loaded days, in order; `demo` says that synthetic events are among them; `dead_loads`
+    are the numbers of loads of which no version counts although they are not newer.
     """
 
     state: int
