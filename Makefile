@@ -33,10 +33,11 @@ serve: $(READY)  ## serve what CLICKHOUSE_URL names
 test: $(READY)  ## run every test, on all cores up to four
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-check: $(READY)  ## lint, formatting, types
+check: $(READY)  ## lint, formatting, types; openapi.yaml with npm's linters
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@.ci/lint-contract
 
 format: $(READY)  ## format, and fix what can be fixed
 	$(BIN)/ruff format .
@@ -66,7 +67,7 @@ dist: $(READY)  ## build the wheel and the source archive into dist/
 lock: $(READY)  ## write the versions that are installed in .venv into requirements.txt
 	@{ echo '# Names and versions of all that the project runs, is tested and is checked with; `make lock` writes it.'; \
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip=' \
-	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/; s/^(uvloop==.*)/\1; sys_platform != "win32"/'; } \
+	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/'; } \
 	> requirements.new && mv requirements.new requirements.txt
 
 clean:  ## remove .venv, built files and demo data

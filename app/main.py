@@ -12,7 +12,7 @@ from litestar.di import Provide
 
 from app.api.badges import get_badge
 from app.api.charts import get_chart
-from app.api.errors import problem_details, unexpected_errors
+from app.api.errors import exception_handlers
 from app.api.operations import get_contract, get_health, get_metrics, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
@@ -167,8 +167,7 @@ def create_app(
         route_handlers=ROUTES,
         dependencies={"services": Provide(provide_services, sync_to_thread=False)},
         lifespan=[opened],
-        plugins=[problem_details],
-        exception_handlers=unexpected_errors,
+        exception_handlers=exception_handlers,
         openapi_config=None,
         logging_config=None,
     )

@@ -9,13 +9,13 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import NO_STORE, Lifetime
-from app.cache.response import JSON, ResponseContent
-from app.charts.badge import Badge, Style, downloads_in, shields, svg
+from app.cache.response import ResponseContent, json_content
+from app.charts.badge import Badge, ShieldsBadge, Style, downloads_in, shields, svg
+from app.serving.problems import RETRY_SECONDS
 from app.stats.questions import RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
@@ -45,7 +45,7 @@ class BadgeQuestion(msgspec.Struct, frozen=True):
     style: Style
 
 
-@endpoint("/api/packages/{package:str}/badge", BadgeQuery)
+@endpoint("/api/packages/{package:str}/badge", BadgeQuery, ShieldsBadge)
 async def get_badge(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -91,5 +91,5 @@ def _error_badge(question: BadgeQuestion, message: str, status: HTTPStatus) -> R
 def _content(badge: Badge, form: BadgeFormat) -> ResponseContent:
     if form == "shields":
         seconds = ERROR_SECONDS if badge.is_error else MIN_AGE_SECONDS
-        return ResponseContent(msgspec.json.encode(shields(badge, seconds)), JSON)
+        return json_content(shields(badge, seconds))
     return ResponseContent(svg(badge), SVG)

@@ -2,10 +2,11 @@
 
 import re
 import unicodedata
-from typing import Any, Literal
+from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from app.charts.colours import contrast
 
@@ -114,17 +115,28 @@ def hexadecimal(colour: str) -> str:
     return "#" + (digits if len(digits) == len("rrggbb") else "".join(digit * 2 for digit in digits))
 
 
-def shields(badge: Badge, cache_seconds: int) -> dict[str, Any]:
-    """What shields.io's endpoint badge takes (https://shields.io/badges/endpoint-badge)."""
-    answer = {
-        "schemaVersion": 1,
-        "label": badge.label,
-        "message": badge.message,
-        "color": hexadecimal(badge.colour),
-        "style": badge.style,
-        "cacheSeconds": cache_seconds,
-    }
-    return answer | {"isError": True} if badge.is_error else answer
+class ShieldsBadge(msgspec.Struct, rename="camel", kw_only=True):
+    """What shields.io's endpoint badge reads (https://shields.io/badges/endpoint-badge)."""
+
+    schema_version: Literal[1] = 1
+    label: str
+    message: str
+    color: str
+    style: Style
+    cache_seconds: int
+    is_error: bool | UnsetType = UNSET
+
+
+def shields(badge: Badge, cache_seconds: int) -> ShieldsBadge:
+    """The badge for shields.io to draw."""
+    return ShieldsBadge(
+        label=badge.label,
+        message=badge.message,
+        color=hexadecimal(badge.colour),
+        style=badge.style,
+        cache_seconds=cache_seconds,
+        is_error=badge.is_error or UNSET,
+    )
 
 
 def svg(badge: Badge) -> bytes:

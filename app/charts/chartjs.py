@@ -4,47 +4,62 @@ What Chart.js would need options for, stacked bars above all, is said by propert
 """
 
 from datetime import date
-from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from app.charts.colours import THEMES, Theme, colours_of
-from app.charts.data import Chart
+from app.charts.data import Chart, ChartType, Dataset
 
 
-class Payload(msgspec.Struct, rename="camel"):
-    """The answer. Labels are dates, `YYYY-MM-DD`."""
+class ChartDataset(msgspec.Struct, rename="camel"):
+    """One category, with one value for each label."""
+
+    label: str
+    data: list[int]
+    background_color: str
+    border_color: str
+    border_width: int | UnsetType = UNSET
+    point_radius: int | UnsetType = UNSET
+    fill: bool | UnsetType = UNSET
+    stack: str | UnsetType = UNSET
+    grouped: bool | UnsetType = UNSET
+    order: int | UnsetType = UNSET
+
+
+class ChartData(msgspec.Struct, rename="camel"):
+    """The response. Labels are dates, `YYYY-MM-DD`."""
 
     package: str
     type: str
-    chart_type: str
+    chart_type: ChartType
     title: str
     labels: list[date]
-    datasets: list[dict[str, Any]]
+    datasets: list[ChartDataset]
 
 
-def payload(chart: Chart, theme: Theme) -> Payload:
+def chart_data(chart: Chart, theme: Theme) -> ChartData:
     """A chart with its colours."""
     colours = colours_of(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
-    looks = [_look(chart, position, colour) for position, colour in enumerate(colours)]
-    return Payload(
+    return ChartData(
         package=chart.package,
         type=chart.type,
         chart_type=chart.chart_type,
         title=chart.title,
         labels=chart.dates,
         datasets=[
-            {"label": dataset.label, "data": dataset.data, **look}
-            for dataset, look in zip(chart.datasets, looks, strict=True)
+            _dataset(chart, position, dataset, colour)
+            for position, (dataset, colour) in enumerate(zip(chart.datasets, colours, strict=True))
         ],
     )
 
 
-def _look(chart: Chart, position: int, colour: str) -> dict[str, Any]:
-    look: dict[str, Any] = {"backgroundColor": colour, "borderColor": colour}
+def _dataset(chart: Chart, position: int, dataset: Dataset, colour: str) -> ChartDataset:
+    plain = ChartDataset(dataset.label, dataset.data, colour, colour)
     if chart.chart_type == "line":
         # A line of one point has no length: there the point has to be seen.
-        return look | {"borderWidth": 2, "pointRadius": 0 if len(chart.dates) > 1 else 4, "fill": False}
+        radius = 0 if len(chart.dates) > 1 else 4
+        return msgspec.structs.replace(plain, border_width=2, point_radius=radius, fill=False)
     if chart.is_nested:
-        return look | {"stack": chart.datasets[position].label, "grouped": False, "order": -position}
-    return look | {"stack": "downloads"}
+        return msgspec.structs.replace(plain, stack=dataset.label, grouped=False, order=-position)
+    return msgspec.structs.replace(plain, stack="downloads")

@@ -8,7 +8,9 @@ import asyncio
 import logging
 import os
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from typing import Self, cast
 
 import msgspec
@@ -96,6 +98,10 @@ class Worker:
     @classmethod
     async def start(cls) -> Self:
         """A new one. Raises OSError where no process can be started."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with suppress(FileNotFoundError):
+            # matplotlib needs a folder for temporary files: the one of this process, which may be no usual one.
+            environment["TMPDIR"] = tempfile.gettempdir()
         return cls(
             await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -103,7 +109,7 @@ class Worker:
                 "app.charts.worker",
                 stdin=PIPE,
                 stdout=PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                env=environment,
                 # Ctrl-C is the server's: it ends its workers itself.
                 start_new_session=True,
             )

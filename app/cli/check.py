@@ -1,4 +1,4 @@
-"""What `pypistats-server check` looks at, in the order in which one thing needs the other."""
+"""The checks of `pypistats-server check`, each of which needs the one before."""
 
 import asyncio
 from datetime import datetime
@@ -16,11 +16,11 @@ from app.warehouse.reading.layout import Published
 from app.warehouse.reading.warehouse import Warehouse
 from app.windows import days_behind, days_not_loaded
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     about: str
     text: str
@@ -28,7 +28,7 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
-    """The findings, up to the first that makes the next impossible. Raises SettingError for an unusable URL."""
+    """The results, up to the first failure that rules out the next check. Raises SettingError for an invalid URL."""
     findings = [CheckResult("settings", _changed(settings))]
     url = settings.clickhouse_url
     if url.startswith("chdb:") and not (folder := embedded_folder(url)).is_dir():
@@ -58,7 +58,7 @@ def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
 
 
 def _changed(settings: Settings) -> str:
-    """The settings that differ from their defaults; of secrets, only that they are set."""
+    """The settings that differ from their defaults, secrets masked."""
     return ", ".join(f"{name}={value}" for name, value in settings.changed().items()) or "all as by default"
 
 
@@ -81,7 +81,5 @@ def _check_days(published: Published, settings: Settings, now: datetime) -> list
     behind = days_behind(days[-1], now)
     newest = CheckResult("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
     gaps = days_not_loaded(days, settings.window_days)
-    shown = ", ".join(map(str, gaps[:MOST_SHOWN])) + (
-        f" and {len(gaps) - MOST_SHOWN} more" if gaps[MOST_SHOWN:] else ""
-    )
+    shown = ", ".join(map(str, gaps[:MAX_SHOWN])) + (f" and {len(gaps) - MAX_SHOWN} more" if gaps[MAX_SHOWN:] else "")
     return [newest, CheckResult("days missing in the window", shown or "none", good=not gaps)]

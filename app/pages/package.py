@@ -18,7 +18,7 @@ from app.pages.parameters import PackagePageQuery, Range
 from app.pages.routes import lasting_error_page, page
 from app.pages.sparkline import sparkline
 from app.stats.changes import change_of, changes
-from app.stats.questions import Recent, RecentQuestion, popularity, recent
+from app.stats.questions import RecentCounts, RecentQuestion, popularity, recent
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS, last_days, last_period, preceding_window
 
@@ -46,7 +46,7 @@ class ComparedPackage(msgspec.Struct, frozen=True):
     """One of several packages that are compared; `change` as in `changes.change_of`."""
 
     package: str
-    recent: Recent
+    recent: RecentCounts
     change: float | None
 
 
