@@ -23,7 +23,7 @@ UNAVAILABLE = "the statistics cannot be read at the moment"
 BUSY = "too many questions about downloads are being answered at the moment"
 
 
-QUICK = CacheTiming(poll_interval=0.2, poll_late=0.3)
+QUICK = CacheTiming(poll_interval=0.2, poll_late=1.0)
 """Polls often, and does not wait long: the order of events is the same."""
 
 
@@ -112,7 +112,7 @@ async def test_who_waits_for_a_clickhouse_that_hangs_is_told(loaded: Dataset) ->
 
 
 async def test_who_waits_for_what_is_published_is_told(loaded: Dataset) -> None:
-    async with faulty(loaded, timing=CacheTiming(poll_interval=0.05, poll_late=0.3)) as (client, clickhouse):
+    async with faulty(loaded, timing=CacheTiming(poll_interval=0.05, poll_late=1.0)) as (client, clickhouse):
         await client.get(NUMPY)
         clickhouse.mode = "hanging"
         await asyncio.sleep(0.1)
@@ -139,7 +139,7 @@ async def test_while_it_is_away_no_client_makes_it_be_asked(loaded: Dataset) -> 
 
 async def test_polls_that_hung_are_forgotten_when_it_is_back(loaded: Dataset) -> None:
     # Once a poll succeeds, the next one comes much later than those that hang time out.
-    timing = CacheTiming(poll_interval=30.0, poll_late=0.3, poll_timeout=2.0, poll_again=0.1)
+    timing = CacheTiming(poll_interval=30.0, poll_late=1.0, poll_timeout=2.0, poll_again=0.1)
     async with faulty(loaded, timing=timing) as (client, clickhouse):
         versions = client._transport.app.state.services.answers.versions  # type: ignore[attr-defined]
         await client.get(NUMPY)
@@ -171,7 +171,7 @@ async def test_one_failure_is_not_an_outage(loaded: Dataset) -> None:
 
 
 async def test_an_answer_of_the_day_before_is_better_than_none(loaded: Dataset) -> None:
-    timing = CacheTiming(poll_interval=0.2, poll_late=0.3, refresh=0, refresh_tasks=0)
+    timing = CacheTiming(poll_interval=0.2, poll_late=1.0, refresh=0, refresh_tasks=0)
     async with faulty(loaded, timing=timing) as (client, clickhouse):
         versions = client._transport.app.state.services.answers.versions  # type: ignore[attr-defined]
         before, first = await client.get(NUMPY), versions.current
@@ -194,7 +194,7 @@ async def test_so_many_questions_at_once_and_the_rest_in_turn(loaded: Dataset) -
         clickhouse.slow_seconds = 0.05
         await asyncio.gather(*[client.get(f"/api/packages/other-{n}/overall") for n in range(20)])
 
-    assert clickhouse.most_at_once in {3, 4}  # and a look at what is published
+    assert clickhouse.most_at_once == 3
 
 
 async def test_slow_questions_slow_no_other(loaded: Dataset) -> None:
@@ -227,7 +227,7 @@ async def test_the_queue_has_an_end(loaded: Dataset) -> None:
 
 @pytest.mark.parametrize("mode", ["refusing", "hanging"])
 async def test_ready_while_anything_can_be_answered(loaded: Dataset, mode: Mode) -> None:
-    timing = CacheTiming(poll_interval=0.2, poll_late=0.3, poll_timeout=0.5)
+    timing = CacheTiming(poll_interval=0.2, poll_late=1.0, poll_timeout=3.0)
     async with faulty(loaded, timing=timing) as (client, clickhouse):
         clickhouse.mode = mode
         nothing = await client.get("/health?deep=1")

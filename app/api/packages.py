@@ -16,13 +16,13 @@ from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
-from app.cache.response import JSON, ResponseContent
+from app.cache.response import ResponseContent, json_content
 from app.discovery.index.entries import Entry
 from app.discovery.index.search import Index, IndexQuery
-from app.discovery.lookups import About
-from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
-from app.discovery.service import WHY_OFF
+from app.discovery.package import Package, PackageDownloads, PackageQuestion, make_package, package_downloads
+from app.discovery.service import OFF_REASON
 from app.discovery.sources.github import Document
+from app.discovery.sources.lookups import PackageMetadata
 from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
 
@@ -33,7 +33,7 @@ SWITCH = {"true": True, "false": False}
 class PackageList(msgspec.Struct, kw_only=True):
     """One page of the packages that match."""
 
-    type: str = "packages"
+    type: Literal["packages"] = "packages"
     data: list[Entry]
     total: int
     page: int
@@ -41,14 +41,14 @@ class PackageList(msgspec.Struct, kw_only=True):
     pages: int
 
 
-@endpoint("/api/packages", PackagesQuery)
+@endpoint("/api/packages", PackagesQuery, PackageList)
 async def list_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The packages of the ecosystem: searched, filtered, sorted."""
     discovery = services.discovery
     _refuse_empty_segments(request)
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
-        raise unavailable(f"there is no index: {WHY_OFF}" if discovery.is_off else "the index is being built")
+        raise unavailable(f"there is no index: {OFF_REASON}" if discovery.is_off else "the index is being built")
     content = packages_json(discovery.index, query, while_index_stands(services))
     return services.send(request, content, (list_packages, query))
 
@@ -74,10 +74,8 @@ def packages_json(index: Index, query: PackagesQuery, lifetime: Lifetime) -> Res
     data, total = index.find(asked, (query.page - 1) * query.per_page, query.per_page)
     pages = -(-total // query.per_page)
     links = _links(query, pages)
-    body = msgspec.json.encode(
-        PackageList(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages)
-    )
-    return ResponseContent(body, JSON, (("Link", links),) if links else (), lifetime=lifetime)
+    body = PackageList(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages)
+    return json_content(body, (("Link", links),) if links else (), lifetime=lifetime)
 
 
 def _links(query: PackagesQuery, pages: int) -> str:
@@ -97,7 +95,7 @@ def _links(query: PackagesQuery, pages: int) -> str:
     )
 
 
-@endpoint("/api/packages/{package:str}")
+@endpoint("/api/packages/{package:str}", response=Package)
 async def get_package(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -105,28 +103,28 @@ async def get_package(
     _refuse_empty_segments(request)
     parse_query(request, NoQuery)
     name = package_name(package)
-    question = package_question(services, name, await services.discovery.patient.about(name))
-    lifetime = package_lifetime(services, is_final=services.discovery.patient.is_final(question.about))
+    question = package_question(services, name, await services.discovery.lookups.metadata(name))
+    lifetime = package_lifetime(services, is_complete=services.discovery.lookups.is_complete(question.metadata))
     try:
         return await services.respond(request, package_json, question, lifetime, key=name)
     except WarehouseError:
         return services.send(request, _package_content(question, None, TRANSIENT))
 
 
-def package_question(services: Services, name: str, about: About) -> PackageQuestion:
+def package_question(services: Services, name: str, metadata: PackageMetadata) -> PackageQuestion:
     """The question about a package, as of today: a cached response holds for a day, and so do its flags."""
     return PackageQuestion(
         name=name,
-        about=about,
+        metadata=metadata,
         index=services.discovery.index,
         download_days=services.settings.index_download_days,
         now=services.now().replace(hour=0, minute=0, second=0, microsecond=0),
     )
 
 
-def package_lifetime(services: Services, *, is_final: bool) -> Lifetime:
+def package_lifetime(services: Services, *, is_complete: bool) -> Lifetime:
     """The lifetime of a response with metadata. It is short if asking again soon may bring more."""
-    return Lifetime(services.settings.cache_ttl_seconds) if is_final else TRANSIENT
+    return Lifetime(services.settings.cache_ttl_seconds) if is_complete else TRANSIENT
 
 
 async def package_json(snapshot: Snapshot, question: PackageQuestion, lifetime: Lifetime) -> ResponseContent:
@@ -134,23 +132,25 @@ async def package_json(snapshot: Snapshot, question: PackageQuestion, lifetime: 
     return _package_content(question, await loaded_downloads(snapshot, question), lifetime)
 
 
-async def loaded_downloads(snapshot: Snapshot, question: PackageQuestion) -> Downloads:
+async def loaded_downloads(snapshot: Snapshot, question: PackageQuestion) -> PackageDownloads:
     """A package's downloads; if no day is loaded, ClickHouse knows no package."""
     try:
-        return await downloads_of(snapshot, question)
+        return await package_downloads(snapshot, question)
     except NothingLoadedError:
-        return Downloads()
+        return PackageDownloads()
 
 
-def _package_content(question: PackageQuestion, downloads: Downloads | None, lifetime: Lifetime) -> ResponseContent:
-    return ResponseContent(msgspec.json.encode(known_package(question, downloads)), JSON, lifetime=lifetime)
+def _package_content(
+    question: PackageQuestion, downloads: PackageDownloads | None, lifetime: Lifetime
+) -> ResponseContent:
+    return json_content(known_package(question, downloads), lifetime=lifetime)
 
 
-def known_package(question: PackageQuestion, downloads: Downloads | None) -> Package:
+def known_package(question: PackageQuestion, downloads: PackageDownloads | None) -> Package:
     """All that is known of a package. Raises a 404 if no source knows it, a 503 if a source could not be asked."""
-    package = package_of(question, downloads)
+    package = make_package(question, downloads)
     if package is None:
-        if downloads is None or "pypi" in question.about.unavailable:
+        if downloads is None or "pypi" in question.metadata.unavailable:
             raise unavailable("neither PyPI nor the statistics can say at the moment whether the package exists")
         raise problem(404, f"package: {question.name!r} is unknown to PyPI and has no loaded download")
     return package
@@ -166,7 +166,7 @@ class PackageDocument(msgspec.Struct):
     source: str
 
 
-@endpoint("/api/packages/{package:str}/readme")
+@endpoint("/api/packages/{package:str}/readme", response=PackageDocument)
 async def get_readme(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -176,7 +176,7 @@ async def get_readme(
     return _document(request, services, name, "readme", await services.discovery.readme(name))
 
 
-@endpoint("/api/packages/{package:str}/changelog")
+@endpoint("/api/packages/{package:str}/changelog", response=PackageDocument)
 async def get_changelog(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -198,7 +198,7 @@ def _document(
     suffix = PurePosixPath(document.path.lower()).suffix
     body = PackageDocument(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
     lifetime = Lifetime(services.settings.cache_ttl_seconds)
-    return services.send(request, ResponseContent(msgspec.json.encode(body), JSON, lifetime=lifetime), (kind, package))
+    return services.send(request, json_content(body, lifetime=lifetime), (kind, package))
 
 
 def _refuse_empty_segments(request: Request[Any, Any, Any]) -> None:

@@ -14,13 +14,13 @@ from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.services import Services
 from app.cache.lifetime import Lifetime
 from app.cache.response import ResponseContent
-from app.discovery.lookups import GitHubOffError
 from app.discovery.package import PackageQuestion
 from app.discovery.service import Discovery
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document
-from app.pages.fill import html
+from app.discovery.sources.lookups import GitHubOffError
 from app.pages.readme import is_markdown, readme_html
+from app.pages.rendering import render_page
 from app.pages.routes import lasting_error_page, page
 from app.warehouse.reading.snapshot import Snapshot
 
@@ -50,9 +50,10 @@ async def get_about_page(
     discovery = services.discovery
     parse_query(request, NoQuery)
     name = package_name(package)
-    about, readme = await asyncio.gather(discovery.patient.about(name), _readme(discovery, name))
-    question = AboutQuestion(package_question(services, name, about), readme.document)
-    lifetime = package_lifetime(services, is_final=readme.is_final and discovery.patient.is_final(about))
+    metadata, readme = await asyncio.gather(discovery.lookups.metadata(name), _readme(discovery, name))
+    question = AboutQuestion(package_question(services, name, metadata), readme.document)
+    is_complete = readme.is_final and discovery.lookups.is_complete(metadata)
+    lifetime = package_lifetime(services, is_complete=is_complete)
     return await services.respond(request, about_html, question, lifetime, key=name, error_content=lasting_error_page)
 
 
@@ -73,7 +74,7 @@ async def about_html(snapshot: Snapshot, question: AboutQuestion, lifetime: Life
     if readme is not None and is_markdown(readme):
         # In a thread: a long one takes a while, and statistics do not wait for it.
         text = Markup(await asyncio.to_thread(readme_html, readme))  # noqa: S704  (sanitised there)
-    return html(
+    return render_page(
         "about.html",
         lifetime=lifetime,
         package=package.package,

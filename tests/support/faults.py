@@ -30,20 +30,20 @@ class FaultyConnection:
     async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What ClickHouse answers, or what its fault makes of that."""
         self.asked += 1
-        self._running += 1
+        is_poll = "FROM loads" in sql
+        self._running += not is_poll
         self.most_at_once = max(self.most_at_once, self._running)
         try:
             if self.mode == "refusing":
                 raise WarehouseUnavailableError("ClickHouse does not answer")
             if self.mode == "hanging":
                 await asyncio.Event().wait()
-            # What is slow is a question, not the look at what is published.
-            if self.slow_seconds and "FROM loads" not in sql:
+            if self.slow_seconds and not is_poll:
                 self.slow += 1
                 await asyncio.sleep(self.slow_seconds)
             return await self._connection.query(sql, parameters, settings)
         finally:
-            self._running -= 1
+            self._running -= not is_poll
 
     async def close(self) -> None:
         """The connection is the app's to close."""

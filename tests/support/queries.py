@@ -30,11 +30,13 @@ class SentQueries:
 
     def __iter__(self) -> Iterator[str]:
         if self._names is not None:
-            return iter(self._names)
-        return iter([name for name, sent in self._sent().items() for _ in range(sent - self._before.get(name, 0))])
+            yield from self._names
+            return
+        for name, sent in self._sent().items():
+            yield from [name] * (sent - self._before.get(name, 0))
 
     def __len__(self) -> int:
-        return len(list(self))
+        return sum(1 for _ in self)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == other
@@ -46,7 +48,7 @@ class SentQueries:
 
     def end(self) -> None:
         """Count no more."""
-        self._names = list(self)
+        self._names = [*self]
 
 
 @contextmanager

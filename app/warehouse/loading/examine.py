@@ -74,7 +74,7 @@ def _batches(files: Files) -> Iterator[Files]:
 
 def _usable_sources(client: Client, files: Files) -> set[str]:
     try:
-        return {source for (source,) in _ask(client, "usable", files, wanted=len(files))}
+        return set(_ask(client, "usable", files, wanted=len(files))[0][0])
     except QueryFailedError as error:
         raise _unreadable(client, files, error) from None
 

@@ -7,13 +7,21 @@ last step no reader counts a row of it, so a call that is killed leaves nothing 
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from msgspec import structs
 
-from app.warehouse.engines.errors import InputError, NoSpaceError, QueryFailedError, WarehouseError
+from app.warehouse.engines.errors import (
+    ConnectionLostError,
+    InputError,
+    NoSpaceError,
+    QueryFailedError,
+    WarehouseError,
+    translated,
+)
 from app.warehouse.loading.describe import described
 from app.warehouse.loading.examine import (
     OLDEST_DAY,
@@ -35,8 +43,9 @@ from app.warehouse.loading.journal import (
     versions,
 )
 from app.warehouse.loading.migrations import prepare
-from app.warehouse.loading.progress import Progress, Report, comment, reported
-from app.warehouse.loading.statements import Connect, ask, command, is_embedded, statement
+from app.warehouse.loading.progress import Progress, Report, reported
+from app.warehouse.loading.running import keep_alive, run
+from app.warehouse.loading.statements import Connect, ask, is_embedded, statement
 from app.warehouse.loading.upload import send
 from app.warehouse.loading.writer_lease import Load, writer_lease
 
@@ -137,17 +146,25 @@ def _load(
     report(Progress("making room"))
     sweep_unpublished(client, load.number)
     try:
-        _write(connect, client, load, events, today, replace, report, size.rows)
+        whole = _write(connect, client, load, events, today, replace, report, size.rows)
     except QueryFailedError as error:
         raise explain(error) from error
     except NoSpaceError as error:
         raise NoSpaceError(f"{error}; nothing was published") from error
     report(Progress("checking sums"))
-    days = _over(_checked(client, load.number, size.downloads), today, load.source, note)
+    # Of a file that was sent, and of Parquet, the number is known.
+    downloads = size.downloads if whole or size.downloads else _event_count(client, load, events)
+    try:
+        written = _checked(client, load.number, downloads)
+    except WarehouseError as error:
+        raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
+    days = _over(written, today, load.source, note)
     for column in unseen_columns(client, load.number, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
     publish(client, load.number, load.source, days)
-    forget_received(client, load.number + 1)
+    with suppress(WarehouseError):
+        # Otherwise the next load does.
+        forget_received(client, load.number + 1)
     return days
 
 
@@ -160,7 +177,8 @@ def _write(
     replace: bool,
     report: Report,
     total: int,
-) -> None:
+) -> bool:
+    """Write a load's rows. Returns whether ClickHouse has said of each statement that it succeeded."""
     parameters = {
         **events.parameters,
         "oldest": OLDEST_DAY,
@@ -170,24 +188,36 @@ def _write(
     }
     settings = WRITE_SETTINGS | _settings(load)
     with reported(connect, load.number, report, total):
-        command(client, statement("write_packages", events.sql), parameters, settings)
+        whole = run(client, statement("write_packages", events.sql), parameters, settings, load.cluster)
     report(Progress("summing over all packages", rows_read=total, total=total))
     synced(client, load.cluster, "downloads_daily")
     for name in ("write_all", "write_overall"):
-        command(client, statement(name), versions(load.number), settings)
+        whole &= run(client, statement(name), versions(load.number), settings, load.cluster)
     # What is published next must be there for whoever reads it, from whichever replica.
     synced(client, load.cluster, "downloads_daily", "overall_daily")
+    return whole
 
 
 def _settings(load: Load) -> dict[str, Any]:
-    return {"log_comment": comment(load.number)} | (CLUSTER_SETTINGS if load.cluster else {})
+    return {"log_comment": load.comment} | (CLUSTER_SETTINGS if load.cluster else {})
+
+
+def _event_count(client: Client, load: Load, events: RawEvents) -> int:
+    """The downloads of the input, counted once more: all were written, if the load has as many."""
+    sql, settings = statement("event_count", events.sql), _settings(load) | keep_alive(client)
+    with translated():
+        ((total,),) = client.query(sql, parameters=events.parameters, settings=settings).result_rows
+    return int(total)
 
 
 def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
     """The days that a load has written. Raises WarehouseError where their sums do not add up to the events."""
+    overall = {day: sums for day, *sums in ask(client, "written_overall", versions(load))}
     days = []
-    for day, _, dropped, events, packages, rows, _, agree in ask(client, "written", versions(load)):
-        if not agree:
+    for day, with_mirrors, dropped, events, packages, rows, without_mirrors, agree in ask(
+        client, "written", versions(load)
+    ):
+        if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")
         days.append(LoadedDay(day, events, dropped, packages, rows))
     written = sum(day.events for day in days)

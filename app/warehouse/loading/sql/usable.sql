@@ -1,2 +1,3 @@
 -- The files that have an event which counts anywhere; read until that many were found. The placeholder is events.sql.
-SELECT DISTINCT source FROM ({{events}}) WHERE usable LIMIT {wanted:UInt32}
+-- It is one row, for what comes before an error in a result of several would be taken for the whole.
+SELECT groupArray(source) FROM (SELECT DISTINCT source FROM ({{events}}) WHERE usable LIMIT {wanted:UInt32})

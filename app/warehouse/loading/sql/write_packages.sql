@@ -26,7 +26,7 @@ FROM
             OR (NOT {replace:Bool} AND day < {today:Date32} AND date IN ({{loaded_days}})),
         'a day that may not be loaded'
     ) = 0
-        AND throwIf((SELECT max(load) FROM loads) != {load:UInt32}, 'another writer has taken the place') = 0
+        AND {{has_lease}}
 )
 ARRAY JOIN
     CAST(
