@@ -19,6 +19,18 @@ pytestmark = pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 class Handler(SimpleHTTPRequestHandler):
     """Files of a folder, without a word about it."""
 
+    def do_GET(self) -> None:
+        """What is asked for under /moved/ is elsewhere."""
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/moved"))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        super().do_GET()
+
+    do_HEAD = do_GET
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         return
 
@@ -59,3 +71,25 @@ def test_urls_and_files_are_one_call(dataset: Dataset, tmp_path: Path, url: str)
     dataset.load_files(here, f"{url}/dotted.csv")
 
     assert counts(dataset) == right(EVENTS)
+
+
+@pytest.mark.parametrize("kind", ["nested.jsonl", "dotted.csv", "nested.parquet"])
+def test_redirects_are_followed(dataset: Dataset, tmp_path: Path, url: str, kind: str) -> None:
+    path = files.write(tmp_path, kind, EVENTS)
+
+    dataset.load_files(f"{url}/moved/{path.name}")
+
+    assert counts(dataset) == right(EVENTS)
+
+
+@pytest.mark.parametrize("name", ["empty.jsonl", "header.csv", "no-rows.parquet"])
+def test_a_url_without_rows_is_passed_over(dataset: Dataset, tmp_path: Path, url: str, name: str) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "header.csv").write_bytes(files.WRITERS["dotted.csv"](EVENTS).splitlines(keepends=True)[0])
+    (tmp_path / "no-rows.parquet").write_bytes(files.parquet([], files.NESTED))
+    files.write(tmp_path, "nested.jsonl", EVENTS)
+
+    dataset.load_files(f"{url}/{name}", f"{url}/nested.jsonl")
+
+    assert counts(dataset) == right(EVENTS)
+    assert dataset.notes == [f"passed over, without a row: {url}/{name}"]
