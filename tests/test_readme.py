@@ -100,7 +100,9 @@ def test_columns_of_input() -> None:
 def test_bigquerys_export_has_the_columns_that_are_read() -> None:
     """What stands last in each line of the documented SELECT, before its comma, is the name of a column."""
     (sql,) = re.findall(r"```sql\n(EXPORT DATA.*?)```", PAGES[ROOT / "docs" / "loading.md"], re.DOTALL)
-    select = re.sub(r"\([^()]*(?:\([^()]*\)[^()]*)*\)", "", sql.split("SELECT")[1].split("FROM")[0])
+    select = sql.split("SELECT")[1].split("\nFROM")[0]
+    while "(" in select:
+        select = re.sub(r"\([^()]*\)", "", select)
     names = [column.split()[-1] for column in select.split(",")]
 
     shape = shape_of("export", "Parquet", dict.fromkeys(names, "Nullable(String)"), ())
