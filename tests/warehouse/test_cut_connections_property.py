@@ -28,10 +28,11 @@ from tests.support.events import event, write_jsonl
 from tests.support.facade import Facade
 from tests.support.fixtures import Backend
 from tests.support.proxy import Moment, running_proxy
+from tests.support.scale import sized
 
-pytestmark = pytest.mark.only_backend(Backend.HTTP)
+pytestmark = [pytest.mark.only_backend(Backend.HTTP), pytest.mark.large]
 
-EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", sized("2", "6")))
 FIRST_DAY, LAST_DAY = date(2026, 3, 9), date(2026, 3, 10)
 
 Cuts = Mapping[int, Moment]
