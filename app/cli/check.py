@@ -10,6 +10,7 @@ from app.warehouse.engines.connect import open_engine
 from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.embedded import embedded_folder
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
+from app.warehouse.loading.journal import why_unsafe
 from app.warehouse.loading.migrations import Schema
 from app.warehouse.reading.layout import Published
 from app.warehouse.reading.warehouse import Warehouse
@@ -39,10 +40,13 @@ def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
     try:
         with engine.client() as client:
             findings.append(CheckResult("connection", f"ClickHouse {client.server_version} {engine.where}"))
+            unsafe = why_unsafe(client)
         layout, schema, published = asyncio.run(_published(engine))
         findings.append(CheckResult("tables", f"all there, of the layout {layout}"))
         if schema:
             findings.append(CheckResult("schema", schema.advice or schema.state, good=not schema.advice))
+        if schema and unsafe:
+            findings.append(CheckResult("loads", unsafe, good=False))
         return findings + _check_days(published, settings, now)
     except NoTablesError as error:
         return [*findings, CheckResult("tables", str(error), good=False)]

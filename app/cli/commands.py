@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import InputError, WarehouseError
 from app.warehouse.loading.demo import DEMO_URL, load_demo
 from app.warehouse.loading.ingest import ingest as load_events
-from app.warehouse.loading.journal import SUPERSEDED_FOR, sweep_superseded
+from app.warehouse.loading.journal import SUPERSEDED_FOR, sweep_superseded, why_unsafe
 from app.warehouse.loading.migrations import create_database
 from app.warehouse.loading.migrations import migrate as apply_migrations
 from app.warehouse.loading.progress import cancel
@@ -99,9 +99,12 @@ def migrate() -> None:
                 create_database(client, settings.clickhouse_database, settings.clickhouse_cluster)
             with engine.client() as client:
                 applied = apply_migrations(client, settings.clickhouse_cluster)
+                unsafe = why_unsafe(client)
     for name in applied:
         output.print(f"applied {name}", markup=False)
     output.print("the tables are of this version")
+    if unsafe:
+        errors.print(unsafe, markup=False, soft_wrap=True)
 
 
 @main.command()
@@ -230,7 +233,8 @@ def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
     except KeyboardInterrupt:
         # Repeatedly: the load may be between two statements.
         while not ended.wait(0.2):
-            cancel(engine.client)
+            with suppress(WarehouseError):
+                cancel(engine.client)
         if failure:
             raise InputError("interrupted; nothing was published") from None
     if failure:

@@ -121,7 +121,7 @@ class EmbeddedReader:
         self._clients: list[Client] = []
         self._local = threading.local()
         self._executor = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="clickhouse")
-        self._comment = f"pypistats-server reader {next(_readers)}"
+        self._comment = f"pypistats-server reader {next(_readers)}."
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
@@ -157,7 +157,7 @@ class EmbeddedReader:
     def _stop(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
         with suppress(WarehouseError), self._engine.client() as client:
-            command(client, statement("cancel"), {"comment": self._comment})
+            command(client, statement("stop"), {"comment": self._comment})
         self._executor.shutdown(wait=True)
         for client in self._clients:
             client.close()

@@ -155,7 +155,10 @@ class ServerReader:
                 client = self._client or await self._connected()
                 with translated():
                     found = await client.query(
-                        sql, parameters=dict(parameters), settings=_allowed(client, settings), column_oriented=True
+                        sql,
+                        parameters=dict(parameters),
+                        settings=allowed_settings(client, settings),
+                        column_oriented=True,
                     )
                     return found.result_set
         except TimeoutError:
@@ -180,11 +183,11 @@ class ServerReader:
 
 def _set_allowed(client: Client, settings: Mapping[str, Any]) -> None:
     """Send these settings with every query: those that the user may change, and never looser than its own."""
-    for name, value in _allowed(client, settings).items():
+    for name, value in allowed_settings(client, settings).items():
         client.set_client_setting(name, _stricter(value, client.server_settings[name].value))
 
 
-def _allowed(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
+def allowed_settings(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those that the server knows and the user may change: the driver refuses to send others."""
     known = client.server_settings
     return {name: value for name, value in settings.items() if name in known and not known[name].readonly}
