@@ -115,6 +115,7 @@ def create_app(
     wrap_connection: Callable[[Connection], Connection] = unwrapped,
     is_one_of_several: bool = False,
     lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
+    renderer: Renderer | None = None,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
@@ -126,6 +127,7 @@ def create_app(
     answers = AnswerCache(warehouse, settings, now, timing)
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
+    renderer = renderer or Renderer()
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
@@ -137,7 +139,6 @@ def create_app(
         reader = engine.reader()
         warehouse.open(wrap_connection(reader))
         await _poll_once(answers.versions, warehouse)
-        renderer = Renderer()
         discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))

@@ -132,7 +132,11 @@ class ServerCollector(Collector):
             ("pypistats_index_entries", "Packages in the discovery index.", index.entries),
             ("pypistats_index_age_seconds", "Age of the discovery index.", index.age_seconds),
             ("pypistats_github_quota_remaining", "Requests left of GitHub's quota.", index.github_quota_left),
-            ("pypistats_charts_in_progress", "Charts that are being drawn or are waiting to be.", server.renderer.busy),
+            (
+                "pypistats_charts_in_progress",
+                "Charts that are being drawn or are waiting to be.",
+                server.renderer.pending,
+            ),
         ]
         # An unknown value is left out: 0 would be a value.
         yield from (GaugeMetricFamily(name, what, value=value) for name, what, value in facts if value is not None)

@@ -314,7 +314,7 @@ def test_the_alarms_and_the_page_about_operations_name_what_there_is(everything:
     rules = yaml.safe_load((ROOT / "examples" / "alerts.yaml").read_text())["groups"][0]["rules"]
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     in_alarms = set(re.findall(r"pypistats_\w+", " ".join(rule["expr"] for rule in rules)))
-    on_page = set(re.findall(r"`(pypistats_\w+)`", page.split("\n## What to watch\n")[1].split("\n## ")[0]))
+    on_page = set(re.findall(r"`(pypistats_\w+)`", page.split("\n## Metrics\n")[1].split("\n## ")[0]))
     base = {re.sub(r"_(bucket|count|sum)$", "", name) for name in everything if name.startswith("pypistats_")}
 
     assert in_alarms <= everything

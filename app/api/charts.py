@@ -13,7 +13,7 @@ from app.api.series import series_question
 from app.api.services import Services
 from app.cache.response import ResponseContent, json_content
 from app.charts.chartjs import ChartData, chart_data
-from app.charts.colours import Theme
+from app.charts.colors import Theme
 from app.charts.data import Chart, ChartStyle, ChartType, PictureFormat, chart_of
 from app.charts.render import Renderer
 from app.stats.dimensions import DIMENSIONS, Dimension
@@ -79,7 +79,7 @@ def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
 
 
 async def payload_json(snapshot: Snapshot, question: PayloadQuestion) -> ResponseContent:
-    """Labels and datasets with their colours."""
+    """Labels and datasets with their colors."""
     chart = await drawn_chart(snapshot, question.about, question.chart_type)
     return json_content(chart_data(chart, question.theme))
 

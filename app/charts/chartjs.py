@@ -1,6 +1,6 @@
-"""A chart as Chart.js takes it: `new Chart(canvas, {type: answer.chartType, data: answer})` draws it unchanged.
+"""A chart as data for Chart.js: `new Chart(canvas, {type: data.chartType, data})` draws it without options.
 
-What Chart.js would need options for, stacked bars above all, is said by properties of the datasets.
+Stacking and order of the bars are set by properties of the datasets.
 """
 
 from datetime import date
@@ -8,7 +8,7 @@ from datetime import date
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from app.charts.colours import THEMES, Theme, colours_of
+from app.charts.colors import THEMES, Theme, category_colors
 from app.charts.data import Chart, ChartType, Dataset
 
 
@@ -28,7 +28,7 @@ class ChartDataset(msgspec.Struct, rename="camel"):
 
 
 class ChartData(msgspec.Struct, rename="camel"):
-    """The response. Labels are dates, `YYYY-MM-DD`."""
+    """The `data` of a Chart.js chart, and facts about the chart. Labels are dates, `YYYY-MM-DD`."""
 
     package: str
     type: str
@@ -39,8 +39,8 @@ class ChartData(msgspec.Struct, rename="camel"):
 
 
 def chart_data(chart: Chart, theme: Theme) -> ChartData:
-    """A chart with its colours."""
-    colours = colours_of(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
+    """The chart in the colors of a theme."""
+    colors = category_colors(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
     return ChartData(
         package=chart.package,
         type=chart.type,
@@ -48,16 +48,16 @@ def chart_data(chart: Chart, theme: Theme) -> ChartData:
         title=chart.title,
         labels=chart.dates,
         datasets=[
-            _dataset(chart, position, dataset, colour)
-            for position, (dataset, colour) in enumerate(zip(chart.datasets, colours, strict=True))
+            _dataset(chart, position, dataset, color)
+            for position, (dataset, color) in enumerate(zip(chart.datasets, colors, strict=True))
         ],
     )
 
 
-def _dataset(chart: Chart, position: int, dataset: Dataset, colour: str) -> ChartDataset:
-    plain = ChartDataset(dataset.label, dataset.data, colour, colour)
+def _dataset(chart: Chart, position: int, dataset: Dataset, color: str) -> ChartDataset:
+    plain = ChartDataset(dataset.label, dataset.data, color, color)
     if chart.chart_type == "line":
-        # A line of one point has no length: there the point has to be seen.
+        # A line through a single point has no length, so the point is drawn.
         radius = 0 if len(chart.dates) > 1 else 4
         return msgspec.structs.replace(plain, border_width=2, point_radius=radius, fill=False)
     if chart.is_nested:

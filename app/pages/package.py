@@ -13,8 +13,8 @@ from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 from app.pages.figures import figures_of
-from app.pages.fill import html
 from app.pages.parameters import PackagePageQuery, Range
+from app.pages.rendering import render_page
 from app.pages.routes import lasting_error_page, page
 from app.pages.sparkline import sparkline
 from app.stats.changes import change_of, changes
@@ -70,7 +70,7 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> Res
     others, unusable = _others(form.compare, package)
     compared, unknown = await _compared(snapshot, [package, *others]) if others else ([], [])
     week = last_period(newest, "week")
-    return html(
+    return render_page(
         "package.html",
         package=package,
         is_everything=package == ALL_PACKAGES,

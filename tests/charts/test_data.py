@@ -1,4 +1,4 @@
-"""A chart shows what the series has: nothing is lost on the way, whatever the categories are."""
+"""A chart adds up to its series, whatever the categories are."""
 
 from collections import defaultdict
 from datetime import date, timedelta
