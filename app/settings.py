@@ -22,7 +22,7 @@ class SettingError(Exception):
 
 
 class Secret:
-    """A value that is shown nowhere: not in a repr, a log line or an error."""
+    """A value that does not appear in a repr, a log line or an error."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -43,7 +43,7 @@ Count = Annotated[int, Meta(gt=0)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set."""
+    """All settings."""
 
     clickhouse_url: Annotated[
         str,
@@ -149,7 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_log: Annotated[bool, Meta(description="whether every request is logged")] = False
 
     def proxies(self) -> list[str]:
-        """Whose `X-Forwarded-For` is believed. Raises SettingError for what is no address and no network."""
+        """The trusted proxies. Raises SettingError for a value that is neither an address nor a network."""
         proxies = [proxy.strip() for proxy in self.forwarded_allow_ips.split(",") if proxy.strip()]
         for proxy in proxies:
             try:
@@ -157,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             except ValueError:
                 raise SettingError(
                     f"FORWARDED_ALLOW_IPS: {proxy!r} is no address and no network, such as 10.0.0.1 or 10.0.0.0/24; "
-                    "to believe everybody is to let anybody be anybody"
+                    "trusting every address would let clients choose theirs"
                 ) from None
         return proxies
 
