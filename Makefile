@@ -10,10 +10,10 @@ EXAMPLES ?= 10000
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format bench faults soak fuzz audit dist lock clean
+.PHONY: help setup demo serve test test-all check format bench faults soak fuzz audit dist lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(READY)  ## create .venv with the pinned dependencies
 
@@ -33,10 +33,14 @@ serve: $(READY)  ## serve what CLICKHOUSE_URL names
 test: $(READY)  ## run all tests, on up to four cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-check: $(READY)  ## lint, check formatting and types
+test-all: $(READY)  ## run what `make test` leaves out: the other kinds of ClickHouse, random tests at large sizes
+	TEST_ALL=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+check: $(READY)  ## lint, check formatting and types; lint openapi.yaml where npm is there
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@.ci/lint-contract
 
 format: $(READY)  ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
@@ -66,7 +70,7 @@ dist: $(READY)  ## build the wheel and the source archive into dist/
 lock: $(READY)  ## write the versions installed in .venv to requirements.txt
 	@{ echo '# Names and versions of all packages that the server runs, is tested and is checked with; `make lock` writes it.'; \
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip=' \
-	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/; s/^(uvloop==.*)/\1; sys_platform != "win32"/'; } \
+	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/'; } \
 	> requirements.new && mv requirements.new requirements.txt
 
 clean:  ## remove .venv, built files and demo data

@@ -1,6 +1,6 @@
-"""Settings: read from the environment once, at start-up, by `Settings.from_environment`.
+"""The settings, read from the environment once, at start-up, by `Settings.from_environment`.
 
-A field's name in capitals is its variable; its description is what the README's table says of it.
+A field's name in capitals is its environment variable; the README's table has its description.
 """
 
 import os
@@ -18,11 +18,11 @@ SECRETS_FILE = Path(".secrets.toml")
 
 
 class SettingError(Exception):
-    """A setting has a value that the program cannot start with; the message names the variable."""
+    """The program cannot start with the value of a setting; the message names its variable."""
 
 
 class Secret:
-    """A value that does not appear in a repr, a log line or an error."""
+    """A value that no repr, log line or error shows."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -34,7 +34,7 @@ class Secret:
         return bool(self._value)
 
     def reveal(self) -> str:
-        """The value itself, for the one call that needs it."""
+        """The value itself."""
         return self._value
 
 
@@ -48,8 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_url: Annotated[
         str,
         Meta(
-            description="where the downloads are: `http://host:port` or `https://host:port` (default ports 8123 and "
-            "8443), or `chdb:///folder`, an embedded engine that stores them there"
+            description="where the downloads are: `http://host:port`, `https://host:port` (without a port 8123, 8443), "
+            "or `chdb:///folder`, an embedded engine in a folder"
         ),
     ] = "https://sql-clickhouse.clickhouse.com"
     clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
@@ -61,95 +61,93 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?\Z",
-            description="cluster on whose shards `migrate` creates the tables; empty: a single server",
+            description="cluster on which `migrate` creates the tables, sharded by package; empty for a single server",
         ),
     ] = ""
-    window_days: Annotated[int, Meta(ge=30, le=3660, description="length of the default window in days")] = 180
+    window_days: Annotated[int, Meta(ge=30, le=3660, description="default number of days in a series")] = 180
     cache_ttl_seconds: Annotated[
         Seconds,
         Meta(
-            description="`max-age` of statistics once the next day is overdue, and of responses about packages, the "
-            "index and READMEs; also how long a 404 of PyPI or GitHub is remembered; seconds"
+            description="seconds that HTTP caches may keep a response while the next day is overdue, or one from "
+            "discovery; and that discovery remembers that a package does not exist"
         ),
     ] = 300
-    cache_ttl_downloads: Annotated[
-        Seconds,
-        Meta(description="how long the index keeps download counts when ClickHouse cannot give new ones; seconds"),
-    ] = 86400
-    cache_ttl_discovery: Annotated[
-        Seconds, Meta(description="how long responses of PyPI and GitHub are cached; seconds")
-    ] = 86400
-    cache_max_entries: Annotated[Count, Meta(description="maximum number of cached responses")] = 100_000
-    cache_max_bytes: Annotated[int, Meta(ge=1 << 20, description="maximum memory of all cached responses; bytes")] = (
-        256 << 20
+    cache_ttl_downloads: Annotated[Seconds, Meta(description="seconds that discovery caches a package's downloads")] = (
+        86400
     )
+    cache_ttl_discovery: Annotated[Seconds, Meta(description="seconds that discovery caches a package's metadata")] = (
+        86400
+    )
+    cache_max_entries: Annotated[Count, Meta(description="maximum number of cached responses")] = 100_000
+    cache_max_bytes: Annotated[int, Meta(ge=1 << 20, description="maximum size of the cache in bytes")] = 256 << 20
     max_queries: Annotated[
-        Count, Meta(description="maximum number of concurrent ClickHouse queries; further ones wait")
+        Count, Meta(description="maximum number of concurrent queries to ClickHouse; further ones wait")
     ] = 8
-    github_token: Annotated[
-        Secret, Meta(description="GitHub token, required for the index, READMEs and changelogs; secret")
-    ] = Secret("")
-    index_reindex_interval: Annotated[Seconds, Meta(description="interval between builds of the index; seconds")] = 3600
-    index_max_github_pages: Annotated[Count, Meta(description="maximum number of pages of one GitHub search")] = 5
-    index_github_per_page: Annotated[int, Meta(gt=0, le=100, description="repositories per page")] = 100
-    index_download_days: Annotated[Count, Meta(description="days of downloads in the index")] = 30
-    local_index_cache_ttl: Annotated[
-        Seconds, Meta(description="how long an index read from disk counts as fresh; seconds")
-    ] = 21600
+    github_token: Annotated[Secret, Meta(description="GitHub token, required for discovery; secret")] = Secret("")
+    index_reindex_interval: Annotated[
+        Seconds, Meta(description="seconds between two builds of the discovery index")
+    ] = 3600
+    index_max_github_pages: Annotated[Count, Meta(description="maximum number of pages of a GitHub search")] = 5
+    index_github_per_page: Annotated[
+        int, Meta(gt=0, le=100, description="repositories per page of a GitHub search")
+    ] = 100
+    index_download_days: Annotated[Count, Meta(description="days of downloads in the discovery index")] = 30
+    local_index_cache_ttl: Annotated[Seconds, Meta(description="seconds for which the index on disk is fresh")] = 21600
     local_index_cache_dir: Annotated[str, Meta(min_length=1, description="folder of the index on disk")] = ".cache"
     github_max_concurrent: Annotated[Count, Meta(description="maximum number of concurrent requests to GitHub")] = 10
     github_api_url: Annotated[str, Meta(pattern="^https?://", description="base URL of GitHub's REST API")] = (
         "https://api.github.com"
     )
     pypi_api_url: Annotated[
-        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty: PyPI itself")
+        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty for PyPI itself")
     ] = ""
     discovery_topics: Annotated[str, Meta(min_length=1, description="GitHub topics, separated by commas")] = "flet"
     discovery_official_repo: Annotated[
         str,
         Meta(
             pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?\Z",
-            description="`owner/name` of the repository with the official packages; empty: none",
+            description="`owner/name` of the repository of official packages; empty for none",
         ),
     ] = "flet-dev/flet"
     discovery_official_path: Annotated[
-        str, Meta(description="folder of that repository with one subfolder per official package")
+        str, Meta(description="path in that repository with one folder per official package")
     ] = "sdk/python/packages"
 
     rate_limit: Annotated[
         str,
         Meta(
             pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))\Z",
-            description="maximum requests per client and process: `off`, or for example `100/second`, `600/minute`, "
-            "`5000/hour`",
+            description="limit on the requests of one client to one process: `off`, or a rate like `100/second`, "
+            "`600/minute` or `5000/hour`",
         ),
     ] = "off"
     forwarded_allow_ips: Annotated[
         str,
         Meta(
             description="proxies whose `X-Forwarded-For` is trusted: addresses and networks, separated by commas; "
-            "empty: none"
+            "empty for none"
         ),
     ] = ""
     metrics: Annotated[
         str,
         Meta(
             pattern=r"^(off|/metrics|.+:[0-9]+)\Z",
-            description="where metrics are served: `off`, `/metrics` (public, beside the API), or an address of their "
-            "own such as `127.0.0.1:9100`",
+            description="where metrics for Prometheus are served: `off`, `/metrics` (public, beside the API), or an "
+            "address of their own like `127.0.0.1:9100`",
         ),
     ] = "off"
     log_format: Annotated[
-        Literal["auto", "json", "text"], Meta(description="`json`, `text`, or `auto`: text on a terminal, else JSON")
+        Literal["auto", "json", "text"],
+        Meta(description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere"),
     ] = "auto"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="`debug`, `info`, `warning` or `error`")
     ] = "info"
 
-    access_log: Annotated[bool, Meta(description="whether every request is logged")] = False
+    access_log: Annotated[bool, Meta(description="whether to log every request")] = False
 
     def proxies(self) -> list[str]:
-        """The trusted proxies. Raises SettingError for a value that is neither an address nor a network."""
+        """The addresses and networks in FORWARDED_ALLOW_IPS. Raises SettingError for anything else."""
         proxies = [proxy.strip() for proxy in self.forwarded_allow_ips.split(",") if proxy.strip()]
         for proxy in proxies:
             try:
@@ -157,12 +155,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             except ValueError:
                 raise SettingError(
                     f"FORWARDED_ALLOW_IPS: {proxy!r} is no address and no network, such as 10.0.0.1 or 10.0.0.0/24; "
-                    "trusting every address would let clients choose theirs"
+                    "trusting every proxy would let any client forge its address"
                 ) from None
         return proxies
 
     def changed(self) -> dict[str, Any]:
-        """What differs from the defaults, by variable; of secrets, only that they are set."""
+        """The settings that differ from their defaults, by variable. Secrets are masked."""
         changed: dict[str, Any] = {}
         for field in msgspec.structs.fields(self):
             value = getattr(self, field.name)
@@ -174,9 +172,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], secrets_file: Path = SECRETS_FILE) -> Self:
-        """The settings that the environment gives, and `secrets_file` for secrets that it does not.
+        """The settings in the environment; secrets that it lacks are read from `secrets_file`.
 
-        Raises SettingError, which names the variable, for a value that cannot be used.
+        Raises SettingError for a value that is not accepted.
         """
         secrets = _read_secrets(secrets_file)
         values: dict[str, Any] = {}
@@ -196,12 +194,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _read_secrets(path: Path) -> dict[str, str]:
-    """The secrets in a TOML file, by variable; none where the file is absent."""
+    """The secrets in a TOML file, by variable; none if there is no file."""
     names = {field.name.upper() for field in msgspec.structs.fields(Settings) if isinstance(field.default, Secret)}
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
-                raise SettingError(f"{path} is open to others than its owner and group: chmod o= {path}")
+                raise SettingError(f"{path} can be accessed by users other than its owner and group: chmod o= {path}")
             values = tomllib.load(file)
     except FileNotFoundError:
         return {}

@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import ROUTES
-from app.serving.counters import SECONDS, Histogram
+from app.serving.counters import BUCKET_SECONDS, Histogram
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
 from tests.support.dataset import NOON, Dataset
@@ -96,7 +96,7 @@ def test_every_request_has_its_time(client: TestClient[Any]) -> None:
     }
     assert all(0 < seconds < 60 for seconds in named(samples, "pypistats_request_duration_seconds_sum").values())
     for cached, operation in counts:
-        rising = [buckets[(cached, bound, operation)] for bound in [*map(str, SECONDS), "+Inf"]]
+        rising = [buckets[(cached, bound, operation)] for bound in [*map(str, BUCKET_SECONDS), "+Inf"]]
         assert rising == sorted(rising)
         assert rising[-1] == 1
 

@@ -5,7 +5,6 @@ A user may be allowed to change settings or not (`readonly=1`, as the public dat
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 
 from app.settings import Secret, SettingError
+from app.warehouse.engines.background_loop import BackgroundLoop
 from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, QuerySettings
 from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError, translated
 
@@ -23,8 +23,9 @@ ANSWER_SECONDS = QUERY_SECONDS + 5
 """ClickHouse itself gives up after QUERY_SECONDS; this is for one that cannot even say so."""
 POOLED_CONNECTIONS = 32
 PARSERS = 64
-"""The driver reads answers in threads of the event loop, of which that has few more than cores: one that does not end
-holds a thread until it is given up, and nobody else's answer may wait for that."""
+"""Threads that read responses. A response that does not end holds one until its query times out, and no other query may
+wait for that. The driver uses the default executor of its event loop and accepts no other, so it runs on a loop of its
+own: the default executor of the caller's loop has few more threads than there are cores, and others need them too."""
 
 EVERYBODY = {"session_timezone": "UTC"}
 """A day is a UTC day, whatever zone the server is in."""
@@ -132,12 +133,11 @@ class ServerReader:
     def __init__(self, server: ServerEngine) -> None:
         self._server = server
         self._client: AsyncClient | None = None
-        self._parsers = ThreadPoolExecutor(PARSERS, thread_name_prefix="parser")
+        self._loop: BackgroundLoop | None = None
         # However many wait for the first connection, it is tried once at a time.
         self._connected = alru_cache(maxsize=1)(self._connect)
 
     async def _connect(self) -> AsyncClient:
-        asyncio.get_running_loop().set_default_executor(self._parsers)
         # Everybody waits for this one: it may not hang for as long as a query may.
         async with asyncio.timeout(CONNECT_SECONDS):
             self._client = await self._server.async_client()
@@ -145,12 +145,20 @@ class ServerReader:
 
     async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What a query returns. Raises WarehouseError."""
+        if self._loop is None:
+            self._loop = BackgroundLoop(PARSERS, "clickhouse-reader")
+        return await self._loop.run(self._query(sql, parameters, settings))
+
+    async def _query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings) -> Columns:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 client = self._client or await self._connected()
                 with translated():
                     found = await client.query(
-                        sql, parameters=dict(parameters), settings=_allowed(client, settings), column_oriented=True
+                        sql,
+                        parameters=dict(parameters),
+                        settings=allowed_settings(client, settings),
+                        column_oriented=True,
                     )
                     return found.result_set
         except TimeoutError:
@@ -163,6 +171,11 @@ class ServerReader:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._loop is not None:
+            await self._loop.run(self._close())
+            await self._loop.close()
+
+    async def _close(self) -> None:
         await self._connected.cache_close()
         if self._client is not None:
             await self._client.close()
@@ -170,11 +183,11 @@ class ServerReader:
 
 def _set_allowed(client: Client, settings: Mapping[str, Any]) -> None:
     """Send these settings with every query: those that the user may change, and never looser than its own."""
-    for name, value in _allowed(client, settings).items():
+    for name, value in allowed_settings(client, settings).items():
         client.set_client_setting(name, _stricter(value, client.server_settings[name].value))
 
 
-def _allowed(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
+def allowed_settings(client: Client, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Those that the server knows and the user may change: the driver refuses to send others."""
     known = client.server_settings
     return {name: value for name, value in settings.items() if name in known and not known[name].readonly}
