@@ -35,6 +35,8 @@ class Proxy:
         self.ended = 0
         """Connections that were ended while a request waited for its answer."""
         self.requests = 0
+        self.progress_headers = 0
+        """Headers that ClickHouse has sent while it ran a statement."""
         self._target = target
         self._silent_seconds = silent_seconds
         self._cut = cut
@@ -99,6 +101,7 @@ class Proxy:
                         asked = asyncio.ensure_future(client.read(CHUNK_BYTES))
                         continue
                 elif answered in done and moment != "answered" and (answer := answered.result()):
+                    self.progress_headers += answer.count(b"X-ClickHouse-Progress:")
                     to_client.write(answer)
                     await to_client.drain()
                     if moment == "headers":
