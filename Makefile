@@ -10,10 +10,10 @@ EXAMPLES ?= 10000
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format bench faults soak fuzz audit dist lock clean
+.PHONY: help setup demo serve test test-all check format bench faults soak fuzz audit dist lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(READY)  ## create .venv with the pinned dependencies
 
@@ -32,6 +32,9 @@ serve: $(READY)  ## serve what CLICKHOUSE_URL names
 
 test: $(READY)  ## run all tests, on up to four cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-all: $(READY)  ## run what `make test` leaves out: the other kinds of ClickHouse, random tests at large sizes
+	TEST_ALL=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: $(READY)  ## lint, check formatting and types; lint openapi.yaml where npm is there
 	$(BIN)/ruff check .

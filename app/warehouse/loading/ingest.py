@@ -199,6 +199,9 @@ def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
         if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")
         days.append(LoadedDay(day, events, dropped, packages, rows))
+    if not days:
+        # What had been sent may have been removed by a writer that has taken the place.
+        raise WarehouseError("nothing was written of the input, and nothing was published")
     written = sum(day.events for day in days)
     if total and written != total:
         raise WarehouseError(f"{written:,} events were written of {total:,}; nothing was published")
