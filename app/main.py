@@ -17,13 +17,15 @@ from app.api.operations import get_contract, get_health, get_metrics, redirect_t
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
-from app.api.responses import Answers
-from app.api.routes import provide_answers, provide_drawing, provide_services, provide_watched
 from app.api.series import series_routes
+from app.api.services import Services, provide_services
+from app.cache.answers import AnswerCache
 from app.cache.data_versions import DataVersions
 from app.cache.middleware import CacheMiddleware
+from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
 from app.pages.about import get_about_page
 from app.pages.docs import get_docs_page, redirect_to_docs
@@ -32,13 +34,17 @@ from app.pages.explore import get_explore_page
 from app.pages.home import get_home_page
 from app.pages.package import get_package_page
 from app.pages.static_files import get_static_file
+from app.serving.access_log import AccessLog
+from app.serving.rate_limiter import RateLimiter
 from app.settings import Settings
 from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.connection import Connection
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.loading.migrations import migrate
 from app.warehouse.loading.watch import Watcher
 from app.warehouse.reading.clickpy import is_clickpys
+from app.warehouse.reading.query_limiter import QueryLimits
 from app.warehouse.reading.warehouse import Warehouse
 
 ROUTES = [
@@ -70,24 +76,29 @@ ROUTES = [
 
 
 START_SECONDS = 5
-"""How long a start waits for a ClickHouse server that does not answer."""
+"""How long the start waits for a ClickHouse server that does not answer."""
 
 logger = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
-    """The clock that a server goes by."""
+    """The clock of a server."""
     return datetime.now(UTC)
 
 
-async def _look(versions: DataVersions, warehouse: Warehouse) -> None:
-    """Look up what is published before the first answer, which has to say whether the data are synthetic.
+def unwrapped(connection: Connection) -> Connection:
+    """The connection itself."""
+    return connection
 
-    A server that cannot be reached keeps nobody from starting: it is asked again and again.
+
+async def _poll_once(versions: DataVersions, warehouse: Warehouse) -> None:
+    """Read what is published before the first response, which says whether the data are synthetic.
+
+    The server starts without it if ClickHouse does not answer; polls go on in the background.
     """
     try:
         async with asyncio.timeout(START_SECONDS):
-            await versions.look()
+            await versions.poll()
             if (schema := await warehouse.schema()) and schema.advice:
                 logger.warning("%s", schema.advice)
     except (WarehouseError, TimeoutError) as error:
@@ -99,12 +110,22 @@ def create_app(
     *,
     watch: Path | None = None,
     now: Callable[[], datetime] = utc_now,
+    timing: CacheTiming = DEFAULT_TIMING,
+    query_limits: QueryLimits | None = None,
+    wrap_connection: Callable[[Connection], Connection] = unwrapped,
     is_one_of_several: bool = False,
+    lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
-    One of several processes with the same settings has its metrics on a port of its own.
+    `now`, `timing`, `query_limits` and `wrap_connection` replace the clock, the times, the limits and the connection of
+    readers. If it `is_one_of_several` processes with the same settings, its metrics have a port of their own.
     """
+    limits = query_limits or QueryLimits(settings.max_queries)
+    warehouse = Warehouse(limits, settings.window_days)
+    answers = AnswerCache(warehouse, settings, now, timing)
+    access_log = AccessLog(enabled=settings.access_log)
+    limiter = RateLimiter.of(settings.rate_limit)
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
@@ -114,19 +135,18 @@ def create_app(
                 if not is_clickpys(client):
                     migrate(client)
         reader = engine.reader()
-        warehouse = Warehouse(reader, settings.max_queries)
-        app.state.answers = answers = Answers(warehouse, settings, now)
-        front.finder = finder = answers.finder
-        await _look(finder.versions, warehouse)
-        app.state.renderer = renderer = Renderer()
-        app.state.discovery = discovery = Discovery(settings, warehouse, now)
+        warehouse.open(wrap_connection(reader))
+        await _poll_once(answers.versions, warehouse)
+        renderer = Renderer()
+        discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
+        metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
+        app.state.services = Services(settings, now, answers, discovery, renderer, metrics)
         # Discovery asks the network in the background: statistics do not wait for it.
-        background = [asyncio.create_task(discovery.run()), asyncio.create_task(finder.versions.run())]
+        background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.versions.run())]
         if watch:
-            watcher = Watcher(watch, engine.client, finder.versions.look_soon)
+            watcher = Watcher(watch, engine.client, answers.versions.poll_soon)
             background.append(asyncio.create_task(watcher.run()))
-        app.state.metrics = metrics = Metrics(ServerState(front, finder, discovery, renderer, now))
         try:
             with ExitStack() as stack:
                 if ":" in settings.metrics:
@@ -137,7 +157,7 @@ def create_app(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await finder.close()
+            await answers.close()
             await renderer.close()
             await discovery.close()
             await reader.close()
@@ -145,17 +165,15 @@ def create_app(
 
     app = Litestar(
         route_handlers=ROUTES,
-        dependencies={
-            "answers": Provide(provide_answers, sync_to_thread=False),
-            "services": Provide(provide_services, sync_to_thread=False),
-            "drawing": Provide(provide_drawing, sync_to_thread=False),
-            "watched": Provide(provide_watched, sync_to_thread=False),
-        },
+        dependencies={"services": Provide(provide_services, sync_to_thread=False)},
         lifespan=[opened],
         plugins=[problem_details],
         exception_handlers=unexpected_errors,
         openapi_config=None,
         logging_config=None,
     )
-    app.asgi_handler = front = CacheMiddleware(app.asgi_handler, settings)
+    # Around Litestar's own handler: a cached response needs no routing.
+    app.asgi_handler = CacheMiddleware(
+        app.asgi_handler, answers, access_log, limiter, knows_proxies=bool(settings.forwarded_allow_ips)
+    )
     return app

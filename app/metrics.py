@@ -22,10 +22,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from app.cache.answers import AnswerCache
-from app.cache.middleware import CacheMiddleware
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
+from app.serving.access_log import AccessLog
 from app.serving.counters import SECONDS, Histogram
+from app.serving.rate_limiter import RateLimiter
 from app.settings import SettingError
 from app.windows import days_behind
 
@@ -38,8 +39,9 @@ MOST_PORTS = 64
 class ServerState(NamedTuple):
     """What is looked at, each time that Prometheus asks."""
 
-    front: CacheMiddleware
-    finder: AnswerCache
+    access_log: AccessLog
+    limiter: RateLimiter | None
+    answers: AnswerCache
     discovery: Discovery
     renderer: Renderer
     now: Callable[[], datetime]
@@ -59,7 +61,7 @@ class ServerCollector(Collector):
         yield from self._state()
 
     def _requests(self) -> Iterator[Metric]:
-        requests = self._server.front.requests
+        requests = self._server.access_log.counters
         answered = CounterMetricFamily(
             "pypistats_requests", "Requests that were answered.", labels=["operation", "status", "cached"]
         )
@@ -72,14 +74,14 @@ class ServerCollector(Collector):
             "pypistats_request_duration_seconds", "Until an answer was sent.", ["operation", "cached"], durations
         )
         yield CounterMetricFamily("pypistats_requests_limited", "Requests beyond RATE_LIMIT.", value=requests.limited)
-        limiter = self._server.front.limiter
+        limiter = self._server.limiter
         yield GaugeMetricFamily(
             "pypistats_clients", "Clients that RATE_LIMIT remembers.", value=len(limiter) if limiter else 0
         )
 
     def _cache(self) -> Iterator[Metric]:
-        finder = self._server.finder
-        stores = {"answers": finder.answers, "errors": finder.errors}
+        answers = self._server.answers
+        stores = {"answers": answers.answers, "errors": answers.errors}
         entries = GaugeMetricFamily("pypistats_cache_entries", "Answers kept in memory.", labels=["store"])
         size = GaugeMetricFamily("pypistats_cache_bytes", "Bytes that they take.", labels=["store"])
         most = GaugeMetricFamily("pypistats_cache_max_bytes", "Bytes that they may take.", labels=["store"])
@@ -93,11 +95,11 @@ class ServerCollector(Collector):
             evicted.add_metric([name], store.evictions)
         yield from (entries, size, most, evicted)
         yield CounterMetricFamily(
-            "pypistats_stale_answers", "Answers sent from before ClickHouse went away.", value=finder.stale
+            "pypistats_stale_answers", "Answers sent from before ClickHouse went away.", value=answers.stale_responses
         )
 
     def _queries(self) -> Iterator[Metric]:
-        queries = self._server.finder.warehouse.queries
+        queries = self._server.answers.warehouse.counters
         running = GaugeMetricFamily("pypistats_queries_running", "Queries at ClickHouse now.", labels=["query"])
         for name, number in list(queries.running.items()):
             running.add_metric([name], number)
@@ -111,9 +113,9 @@ class ServerCollector(Collector):
 
     def _state(self) -> Iterator[Metric]:
         server = self._server
-        versions, index = server.finder.versions, server.discovery.status()
+        versions, index = server.answers.versions, server.discovery.status()
         current = versions.current
-        newest = current.published.newest_day if current else None
+        newest = current.snapshot.published.newest_day if current else None
         facts: list[tuple[str, str, float | None]] = [
             (
                 "pypistats_clickhouse_up",

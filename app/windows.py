@@ -1,4 +1,4 @@
-"""The one owner of time: every range of dates that a question covers is computed here, from the newest loaded day."""
+"""Windows: every range of dates that a query covers is computed here, from the newest loaded day."""
 
 from bisect import bisect_left, bisect_right
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,9 +12,9 @@ PERIOD_DAYS: dict[Period, int] = {"day": 1, "week": 7, "month": 30}
 """Days in `last_day`, `last_week` and `last_month`."""
 
 TREND_WEEKS = 4
-"""Weeks that the last one is compared with."""
+"""The number of weeks that the last week is compared with."""
 
-# What a ClickHouse Date can hold: dates beyond have no rows.
+# The range of ClickHouse's type Date: dates outside it have no rows.
 FIRST_DATE = date(1970, 1, 1)
 LAST_DATE = date(2149, 6, 6)
 
@@ -24,6 +24,11 @@ class Window(msgspec.Struct, frozen=True):
 
     start: date
     end: date
+
+    @property
+    def days(self) -> list[date]:
+        """The days in the window, in order."""
+        return [self.start + timedelta(days=offset) for offset in range((self.end - self.start).days + 1)]
 
 
 def last_days(newest: date, days: int) -> Window:
@@ -36,31 +41,57 @@ def last_period(newest: date, period: Period) -> Window:
     return last_days(newest, PERIOD_DAYS[period])
 
 
-def trend_windows(newest: date) -> tuple[Window, Window]:
-    """The last week, and the four weeks before it that it is compared with."""
-    week = last_period(newest, "week")
-    return week, last_days(week.start - timedelta(days=1), TREND_WEEKS * PERIOD_DAYS["week"])
+class RecentWindows(msgspec.Struct, frozen=True):
+    """The last day, week and month. All end with the newest loaded day."""
+
+    day: Window
+    week: Window
+    month: Window
 
 
-def days_of(window: Window) -> list[date]:
-    """The days in a window, in order."""
-    return [window.start + timedelta(days=offset) for offset in range((window.end - window.start).days + 1)]
+def recent_windows(newest: date) -> RecentWindows:
+    """The windows of `last_day`, `last_week` and `last_month`."""
+    return RecentWindows(last_period(newest, "day"), last_period(newest, "week"), last_period(newest, "month"))
 
 
-def one_before(window: Window) -> Window:
-    """As many days as a window has, and the last of them is the day before it begins."""
-    return last_days(window.start - timedelta(days=1), len(days_of(window)))
+class PopularityWindows(msgspec.Struct, frozen=True):
+    """The windows of a package's popularity; `whole`, `month` and `week` end with the newest loaded day.
+
+    `before` is the `TREND_WEEKS` weeks before `week`: the trend compares the two.
+    """
+
+    whole: Window
+    month: Window
+    week: Window
+    before: Window
+
+    @property
+    def first(self) -> date:
+        """The first day of all of them."""
+        return min(self.whole.start, self.month.start, self.before.start)
 
 
-def a_week_before(day: date) -> date:
-    """The same day of the week before: downloads dip at weekends, so that days are compared with these."""
+def popularity_windows(newest: date, days: int) -> PopularityWindows:
+    """The windows of a package's popularity, with a whole of so many days."""
+    recent = recent_windows(newest)
+    before = last_days(recent.week.start - timedelta(days=1), TREND_WEEKS * PERIOD_DAYS["week"])
+    return PopularityWindows(last_days(newest, days), recent.month, recent.week, before)
+
+
+def preceding_window(window: Window) -> Window:
+    """The window of the same length that ends on the day before."""
+    return last_days(window.start - timedelta(days=1), len(window.days))
+
+
+def week_before(day: date) -> date:
+    """The day seven days earlier. Downloads dip at weekends, so a day is compared with the same weekday."""
     return day - timedelta(days=7)
 
 
-def requested(newest: date, days: int, start: date | None, end: date | None) -> Window:
-    """The window that a request names; what it leaves out is as in the default, `days` that end with the newest day.
+def requested_window(newest: date, days: int, start: date | None, end: date | None) -> Window:
+    """The window from `start` to `end`. What is None is as in the default window: `days` that end with `newest`.
 
-    Raises ValueError where both are given and start is after end.
+    Raises ValueError if start is after end.
     """
     if start is not None and end is not None and start > end:
         raise ValueError
@@ -72,15 +103,15 @@ def _clamped(day: date) -> date:
     return max(FIRST_DATE, min(day, LAST_DATE))
 
 
-def loaded_part(loaded: tuple[date, ...], window: Window) -> Window | None:
-    """A window from its first loaded day to its last; None where no day of it is loaded."""
+def loaded_window(loaded: tuple[date, ...], window: Window) -> Window | None:
+    """The part of a window from its first loaded day to its last; None if none of its days is loaded."""
     there = loaded[bisect_left(loaded, window.start) : bisect_right(loaded, window.end)]
     return Window(there[0], there[-1]) if there else None
 
 
 def buckets(window: Window, granularity: Granularity) -> list[date]:
-    """The first day of each day, week (its Monday) or month of a window: those that a series names its rows by."""
-    return list(dict.fromkeys(_first_of(day, granularity) for day in days_of(window)))
+    """The first day of each day, week (Monday) or month in a window: the dates that the rows of a series have."""
+    return list(dict.fromkeys(_first_of(day, granularity) for day in window.days))
 
 
 def _first_of(day: date, granularity: Granularity) -> date:
@@ -89,21 +120,21 @@ def _first_of(day: date, granularity: Granularity) -> date:
     return day.replace(day=1) if granularity == "month" else day
 
 
-def missing_days(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:
-    """The days of the default window that are not loaded, from the first loaded day on."""
+def days_not_loaded(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:
+    """The days of the last `days` that are not loaded, from the first loaded day on."""
     if not loaded:
         return ()
     window = last_days(loaded[-1], days)
     first = max(window.start, loaded[0])
     there = set(loaded)
-    return tuple(day for day in days_of(Window(first, window.end)) if day not in there)
+    return tuple(day for day in Window(first, window.end).days if day not in there)
 
 
 def days_behind(newest: date, now: datetime) -> int:
-    """How many days are over that are not loaded yet."""
+    """The number of UTC days that have ended since the newest loaded day."""
     return max(0, (now.astimezone(UTC).date() - newest).days - 1)
 
 
-def next_day_due(newest: date) -> datetime:
-    """When the day after the newest is over, and so may appear."""
+def next_day_due_at(newest: date) -> datetime:
+    """When the day after the newest one ends (UTC): it can be loaded from then on."""
     return datetime.combine(newest + timedelta(days=2), time(), UTC)

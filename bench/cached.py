@@ -22,13 +22,12 @@ import httpx
 import msgspec
 import psutil
 
-from app.cache.data_versions import DataVersion
+from app.cache.entry import CacheEntry
 from app.cache.response import JSON, CachedResponse, ResponseContent
-from app.cache.store import CacheEntry, CacheStore
+from app.cache.store import CacheStore
 from app.main import create_app
 from app.settings import Settings
 from app.stats.questions import SeriesQuestion
-from app.warehouse.reading.layout import Published
 from bench.load import SERVER_CORE, Clients, pin, request
 from bench.processes import run
 from bench.rollup import LAST_DAY, name_of
@@ -187,23 +186,17 @@ def resident_after(counts: list[int]) -> list[int]:
 async def _resident_after(counts: list[int]) -> list[int]:
     most_bytes = Settings().cache_max_bytes
     store = CacheStore(most_bytes, max(counts))
-    version = DataVersion(Published(1, (), (LAST_DAY,)), time.monotonic())
     noise = random.Random(3).randbytes(SAMPLE_BYTES // 2).hex()
     found = [psutil.Process().memory_info().rss]
     for before, count in pairwise([0, *counts]):
         for number in range(before, count):
-            question = SeriesQuestion(name_of(number), "python_minor", None, None, None, "day", 180)
-            kept = store.put(
-                CacheEntry(
-                    (resident_after, question),
-                    CachedResponse(ResponseContent(f"{number}{noise}".encode(), JSON)),
-                    version,
-                )
-            )
+            question = SeriesQuestion(name_of(number), "python_minor")
+            response = CachedResponse(ResponseContent(f"{number}{noise}".encode(), JSON))
+            entry = store.put(CacheEntry((resident_after, question), response, time.monotonic()))
             for way in (b"", b"version="):
-                store.name((b"/api/packages/package-%06d/python_minor" % number, way, b"*/*"), kept)
-            await kept.answer.make_variant("gzip")
-            store.weigh(kept)
+                store.remember((b"/api/packages/package-%06d/python_minor" % number, way, b"*/*"), entry)
+            await entry.response.make_variant("gzip")
+            store.weigh(entry)
         found.append(psutil.Process().memory_info().rss)
     return found
 
@@ -217,7 +210,7 @@ async def _queries_of_stampede(data: str, clients: int) -> int:
     settings = msgspec.structs.replace(Settings(), clickhouse_url=f"chdb://{data}", pypi_api_url=NOWHERE)
     app = create_app(settings)
     async with app.lifespan():
-        queries = app.state.answers.warehouse.queries
+        queries = app.state.services.answers.warehouse.counters
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
             answers = await asyncio.gather(*[client.get(f"/api/packages/{name_of(7)}/system") for _ in range(clients)])

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from app.discovery.index.entries import Entry, GitHubFacts
+from app.discovery.index.entries import Entry, GitHubMetadata
 from app.discovery.index.search import Index, IndexQuery
 
 BUILT_AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -40,7 +40,7 @@ def make_index(entries: int) -> Index:
             summary=" ".join(["flet", *rng.choices(words, k=10)]),
             topics=["flet", *(f"topic-{n}" for n in rng.choices(range(50), k=3))],
             keywords=rng.choices(words, k=4),
-            github=GitHubFacts("a/b", rng.randrange(10_000), 1, 1, archived=False, pushed_at=BUILT_AT),
+            github=GitHubMetadata("a/b", rng.randrange(10_000), 1, 1, archived=False, pushed_at=BUILT_AT),
             downloads=rng.randrange(1_000_000),
             trend=rng.random() * 3,
             created_at=BUILT_AT - timedelta(hours=rng.randrange(50_000)),

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "app.windows": set[str](),
     "app.settings": set[str](),
     "app.serving": {"app.settings"},
-    "app.warehouse": {"app.names", "app.serving", "app.settings"},
+    "app.warehouse": {"app.names", "app.serving", "app.settings", "app.windows"},
     "app.stats": {"app.names", "app.warehouse", "app.windows"},
     "app.charts": {"app.names", "app.stats", "app.windows"},
     "app.discovery": {"app", "app.names", "app.settings", "app.stats", "app.warehouse", "app.windows"},
@@ -155,3 +155,14 @@ def test_sql_lives_in_the_warehouse(path: Path) -> None:
     assert not [
         text for text in texts if text.lstrip().upper().startswith(("SELECT ", "INSERT ", "DELETE ", "CREATE "))
     ]
+
+
+def test_the_index_imports_the_sources_and_not_the_reverse() -> None:
+    importing = [
+        module
+        for module, path in MODULES.items()
+        if is_of(module, "app.discovery.sources")
+        and any(is_of(name, "app.discovery") and not is_of(name, "app.discovery.sources") for name in imports(path))
+    ]
+
+    assert importing == []

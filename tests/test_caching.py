@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
+from app.cache.timing import CacheTiming
 from app.warehouse.loading.journal import sweep_superseded
 from app.warehouse.reading.batching import QueryBatcher
-from app.warehouse.reading.warehouse import LAYOUTS
 from tests.support.answers import body, eventually, headers_of, series
 from tests.support.client import client_of
 from tests.support.contract import content_of
@@ -194,7 +194,7 @@ def test_the_cache_is_bounded_by_entries(dataset: Dataset) -> None:
 def test_the_cache_is_bounded_by_bytes(dataset: Dataset) -> None:
     dataset.load(event("2026-03-10 12:00:00 UTC", f"package-{number}") for number in range(300))
     with dataset.client(cache_max_bytes=1 << 20) as client:
-        finder = client.app.state.answers.finder
+        finder = client.app.state.services.answers
         for number in range(300):
             client.get(f"/api/packages/package-{number}/overall")
             assert finder.answers.bytes + finder.errors.bytes <= 1 << 20
@@ -209,7 +209,7 @@ def test_the_cache_is_bounded_by_bytes(dataset: Dataset) -> None:
 def test_an_answer_that_would_take_more_than_its_share_is_not_kept(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.cache.store.SHARE", 1 << 20)
+    monkeypatch.setattr("app.cache.store.MAX_SHARE", 1 << 20)
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
         first, second = client.get(OVERALL), client.get(OVERALL)
@@ -238,7 +238,7 @@ def test_names_that_a_stranger_thinks_up_displace_no_answer(dataset: Dataset) ->
             assert client.get(f"/api/packages/nope-{number}/overall").status_code == 404
         with counted(client.app) as queries:
             client.get(OVERALL)
-        errors = client.app.state.answers.finder.errors
+        errors = client.app.state.services.answers.errors
 
     assert queries == []
     assert len(errors) == 1
@@ -248,10 +248,10 @@ def test_any_number_of_ways_to_ask_the_same_take_little(dataset: Dataset) -> Non
     dataset.load(EVENTS)
     with dataset.client() as client, counted(client.app) as queries:
         client.get(OVERALL)
-        before = client.app.state.answers.finder.answers.bytes
+        before = client.app.state.services.answers.answers.bytes
         for number in range(200):
             assert client.get(f"{OVERALL}?x={number}").status_code == 200
-        after = client.app.state.answers.finder.answers.bytes
+        after = client.app.state.services.answers.answers.bytes
 
     assert queries == ["series"]
     assert after - before < 5_000
@@ -336,18 +336,14 @@ def test_what_the_parameter_chooses_does_not_vary_with_accept(dataset: Dataset, 
         assert seen[chosen].headers["vary"] == "Accept, Accept-Encoding"
 
 
-@pytest.fixture
-def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers look for a new day all the time."""
-    for layout in LAYOUTS:
-        monkeypatch.setattr(layout, "published_seconds", 0.05)
+POLLS_OFTEN = CacheTiming(poll_interval=0.05)
 
 
 @pytest.mark.every_backend
-def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often: None) -> None:
+def test_an_answer_changes_when_a_day_is_published(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     path = f"{OVERALL}?mirrors=false"
-    with dataset.client(now=DUE - timedelta(seconds=5), cache_ttl_seconds=77) as client:
+    with dataset.client(timing=POLLS_OFTEN, now=DUE - timedelta(seconds=5), cache_ttl_seconds=77) as client:
         first = client.get(path)
         dataset.load([event("2026-03-11 12:00:00 UTC", "numpy"), event("2026-03-11 12:00:00 UTC", "new")])
         both = series("overall", "numpy", "without_mirrors 2026-03-10 1", "without_mirrors 2026-03-11 1")
@@ -365,10 +361,10 @@ def test_an_answer_changes_when_a_day_is_published(dataset: Dataset, looks_often
 
 
 @pytest.mark.every_backend
-def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, looks_often: None) -> None:
+def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     path = "/api/packages/new/overall?mirrors=true"
-    with dataset.client() as client:
+    with dataset.client(timing=POLLS_OFTEN) as client:
         before = client.get(path)
         dataset.load([event("2026-03-09 12:00:00 UTC", "new")])
         eventually(client, path, series("overall", "new", "with_mirrors 2026-03-09 1"))
@@ -377,10 +373,10 @@ def test_an_unknown_package_is_known_once_it_is_published(dataset: Dataset, look
 
 
 @pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
-def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_often: None) -> None:
+def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     paths = [f"/api/packages/{name}/{what}" for name in ("numpy", "scipy") for what in ("overall", "recent", "system")]
-    with dataset.client() as client:
+    with dataset.client(timing=POLLS_OFTEN) as client:
         before = [client.get(path).content for path in paths]
         with counted(client.app) as queries:
             dataset.load([event("2026-03-11 12:00:00 UTC", name) for name in ("numpy", "scipy")])
@@ -396,14 +392,12 @@ def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset, looks_oft
 
 
 @pytest.mark.every_backend
-def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
-    dataset: Dataset, looks_often: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for layout in LAYOUTS:
-        monkeypatch.setattr(layout, "refreshed_at_once", 0)
+def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(dataset: Dataset) -> None:
+    now = 0.0
     dataset.load(EVENTS)
-    with dataset.client() as client:
-        versions = client.app.state.answers.finder.versions
+    timing = CacheTiming(clock=lambda: now, poll_interval=0.05, refresh=30, refresh_tasks=0)
+    with dataset.client(timing=timing) as client:
+        versions = client.app.state.services.answers.versions
         first = client.get(OVERALL)
         before = versions.current
         dataset.load([event("2026-03-11 12:00:00 UTC", "numpy")])
@@ -411,7 +405,7 @@ def test_old_answers_are_sent_while_new_ones_are_made_and_no_longer(
         while versions.current is before and time.monotonic() < until:
             time.sleep(0.02)
         meanwhile = client.get(OVERALL)
-        monkeypatch.setattr("app.cache.policy.REFRESH_SECONDS", 0)
+        now = 31.0
         after = client.get(OVERALL)
 
     assert meanwhile.content == first.content != after.content
@@ -426,7 +420,7 @@ def test_what_is_swept_changes_no_answer(dataset: Dataset) -> None:
         first = client.get(OVERALL)
         with dataset.engine.client() as writer:
             sweep_superseded(writer, timedelta(0))
-        client.app.state.answers.finder.versions.look_soon()
+        client.app.state.services.answers.versions.poll_soon()
         client.get("/health?deep=1")
         again = client.get(OVERALL)
 
@@ -440,7 +434,7 @@ def test_a_cold_question_looks_for_what_has_just_been_published(dataset: Dataset
     with dataset.client() as client:
         client.get(OVERALL)
         dataset.load([event("2026-03-11 12:00:00 UTC", "numpy")])
-        client.app.state.answers.finder.versions.look_soon()
+        client.app.state.services.answers.versions.poll_soon()
         recent = client.get("/api/packages/numpy/recent")
 
     assert body(recent)["data"] == {"last_day": 1, "last_week": 2, "last_month": 2}

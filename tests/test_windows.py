@@ -8,11 +8,11 @@ from app.windows import (
     Period,
     Window,
     days_behind,
+    days_not_loaded,
     last_days,
     last_period,
-    missing_days,
-    next_day_due,
-    requested,
+    next_day_due_at,
+    requested_window,
 )
 from tests.support.answers import body, series
 from tests.support.dataset import Dataset
@@ -53,21 +53,21 @@ def test_a_month_is_30_days_over_a_leap_day_too() -> None:
     ],
 )
 def test_what_a_request_leaves_out_is_as_in_the_default(start: date | None, end: date | None, window: Window) -> None:
-    assert requested(NEWEST, 180, start, end) == window
+    assert requested_window(NEWEST, 180, start, end) == window
 
 
 def test_start_after_end() -> None:
     with pytest.raises(ValueError):  # noqa: PT011
-        requested(NEWEST, 180, date(2026, 3, 2), date(2026, 3, 1))
+        requested_window(NEWEST, 180, date(2026, 3, 2), date(2026, 3, 1))
 
 
 def test_missing_days() -> None:
     loaded = (date(2026, 3, 1), date(2026, 3, 5), date(2026, 3, 7), date(2026, 3, 8))
 
-    assert missing_days(loaded, 4) == (date(2026, 3, 6),)
-    assert missing_days(loaded, 5) == (date(2026, 3, 4), date(2026, 3, 6))
-    assert missing_days(loaded, 180) == (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 6))
-    assert missing_days((), 180) == ()
+    assert days_not_loaded(loaded, 4) == (date(2026, 3, 6),)
+    assert days_not_loaded(loaded, 5) == (date(2026, 3, 4), date(2026, 3, 6))
+    assert days_not_loaded(loaded, 180) == (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4), date(2026, 3, 6))
+    assert days_not_loaded((), 180) == ()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_days_behind_are_over_in_utc(now: datetime, behind: int) -> None:
 
 
 def test_the_next_day_is_due_when_it_is_over() -> None:
-    assert next_day_due(NEWEST) == datetime(2026, 3, 13, tzinfo=UTC)
+    assert next_day_due_at(NEWEST) == datetime(2026, 3, 13, tzinfo=UTC)
 
 
 def test_the_newest_day_is_the_newest_loaded_one_never_today(dataset: Dataset) -> None:

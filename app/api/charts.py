@@ -8,8 +8,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, parse_query
-from app.api.routes import Drawing, endpoint
+from app.api.routes import endpoint
 from app.api.series import series_question
+from app.api.services import Services
 from app.cache.response import JSON, ResponseContent
 from app.charts.chartjs import payload
 from app.charts.colours import Theme
@@ -17,8 +18,7 @@ from app.charts.data import Chart, ChartStyle, ChartType, PictureFormat, chart_o
 from app.charts.render import Renderer
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, series, series_dates
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 
 MEDIA_TYPES: dict[PictureFormat, str] = {"png": "image/png", "svg": "image/svg+xml"}
 TYPES = {dimension.name: dimension for dimension in DIMENSIONS}
@@ -35,38 +35,36 @@ class PayloadQuestion(msgspec.Struct, frozen=True):
 
 
 class PictureQuestion(msgspec.Struct, frozen=True):
-    """A chart as a picture, and who draws it."""
+    """A chart as a picture."""
 
     about: SeriesQuestion
     chart_type: ChartType
-    look: ChartStyle
-    renderer: Renderer
+    style: ChartStyle
 
 
 @endpoint("/api/packages/{package:str}/chart/{type:str}", ChartQuery)
 async def get_chart(
-    request: Request[Any, Any, Any], package: FromPath[str], drawing: NamedDependency[Drawing]
+    request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
     """A chart of one dimension: PNG, SVG, or Chart.js's JSON."""
-    answers, renderer = drawing
     query = parse_query(request, ChartQuery)
-    about = charted_series(request.path_params["type"], package, query, answers.settings.window_days)
+    about = charted_series(request.path_params["type"], package, query)
     fresh = (query.nocache or "0").lower() not in NO or (query.cache or "1").lower() in NO
     if query.format == "json" or query.format == "data":  # noqa: PLR1714  (narrows the type)
-        return await answers.respond(
-            request, payload_json, PayloadQuestion(about, query.chart, query.theme), fresh=fresh
-        )
-    look = ChartStyle(query.format, query.theme, query.width, query.height)
-    return await answers.respond(request, picture, PictureQuestion(about, query.chart, look, renderer), fresh=fresh)
+        question = PayloadQuestion(about, query.chart, query.theme)
+        return await services.respond(request, payload_json, question, fresh=fresh)
+    style = ChartStyle(query.format, query.theme, query.width, query.height)
+    picture_question = PictureQuestion(about, query.chart, style)
+    return await services.respond(request, picture, picture_question, services.renderer, fresh=fresh)
 
 
-def charted_series(type_: str, package: str, query: ChartedQuery, window_days: int) -> SeriesQuestion:
+def charted_series(type_: str, package: str, query: ChartedQuery) -> SeriesQuestion:
     """The series of a chart. Raises BadParameterError."""
     dimension = TYPES.get(type_.lower())
     if dimension is None:
         raise BadParameterError(f"type: {type_[:80]!r} is not accepted; accepted is one of {', '.join(TYPES)}")
     _check_filters(dimension, query)
-    return series_question(package, dimension, query, window_days)
+    return series_question(package, dimension, query)
 
 
 def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
@@ -80,21 +78,19 @@ def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
             )
 
 
-async def payload_json(warehouse: Warehouse, published: Published, question: PayloadQuestion) -> ResponseContent:
+async def payload_json(snapshot: Snapshot, question: PayloadQuestion) -> ResponseContent:
     """Labels and datasets with their colours."""
-    chart = await drawn_chart(warehouse, published, question.about, question.chart_type)
+    chart = await drawn_chart(snapshot, question.about, question.chart_type)
     return ResponseContent(msgspec.json.encode(payload(chart, question.theme)), JSON)
 
 
-async def picture(warehouse: Warehouse, published: Published, question: PictureQuestion) -> ResponseContent:
+async def picture(snapshot: Snapshot, question: PictureQuestion, renderer: Renderer) -> ResponseContent:
     """The picture."""
-    chart = await drawn_chart(warehouse, published, question.about, question.chart_type)
-    return ResponseContent(await question.renderer.render(chart, question.look), MEDIA_TYPES[question.look.format])
+    chart = await drawn_chart(snapshot, question.about, question.chart_type)
+    return ResponseContent(await renderer.render(chart, question.style), MEDIA_TYPES[question.style.format])
 
 
-async def drawn_chart(
-    warehouse: Warehouse, published: Published, about: SeriesQuestion, chart_type: ChartType
-) -> Chart:
-    """What a chart shows. Raises UnknownPackageError."""
-    rows = await series(warehouse, published, about)
-    return chart_of(about, chart_type, rows, series_dates(published, about))
+async def drawn_chart(snapshot: Snapshot, about: SeriesQuestion, chart_type: ChartType) -> Chart:
+    """The chart of a series. Raises UnknownPackageError."""
+    rows = await series(snapshot, about)
+    return chart_of(about, chart_type, rows, series_dates(snapshot, about))

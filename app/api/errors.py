@@ -15,14 +15,16 @@ from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetail
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
-from app.cache.response import NO_STORE, PROBLEM, ResponseContent
+from app.cache.lifetime import NO_STORE, UNCACHEABLE
+from app.cache.response import PROBLEM, ResponseContent
 from app.charts.render import RenderError
-from app.discovery.lookups import GitHubOffError
 from app.discovery.sources.errors import DiscoveryError
+from app.discovery.sources.lookups import GitHubOffError
 from app.names import ALL_PACKAGES
-from app.stats.questions import NothingLoadedError, UnknownPackageError
+from app.stats.questions import UnknownPackageError
 from app.warehouse.engines.connection import MAX_ROWS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
+from app.warehouse.reading.snapshot import NothingLoadedError
 
 RETRY_SECONDS = 5
 
@@ -65,13 +67,13 @@ def lasting_problem(error: Exception) -> ProblemDetailsException | None:
     return None
 
 
-def lasting_problem_body(error: Exception) -> ResponseContent | None:
-    """The same, ready to be kept as an answer."""
+def lasting_problem_content(error: Exception) -> ResponseContent | None:
+    """The same as content that the server caches."""
     found = lasting_problem(error)
     if found is None:
         return None
     body = {"status": found.status_code, "title": found.title, "detail": found.detail}
-    return ResponseContent(msgspec.json.encode(body), PROBLEM, status=found.status_code, cache_control=NO_STORE)
+    return ResponseContent(msgspec.json.encode(body), PROBLEM, status=found.status_code, lifetime=UNCACHEABLE)
 
 
 def _too_many_rows(_: TooManyRowsError) -> ProblemDetailsException:

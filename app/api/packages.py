@@ -1,6 +1,5 @@
 """Packages as PyPI and GitHub know them: the index to search, one package, its README and its changelog."""
 
-from collections.abc import Hashable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes, urlencode
@@ -12,22 +11,20 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.errors import lasting_problem_body, problem, unavailable
+from app.api.errors import problem, unavailable
 from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
-from app.api.responses import Answers
-from app.api.routes import Services, endpoint
-from app.cache.policy import SHORT_SECONDS
-from app.cache.response import JSON, CachedResponse, ResponseContent
-from app.cache.store import CacheEntry
+from app.api.routes import endpoint
+from app.api.services import Services
+from app.cache.lifetime import TRANSIENT, Lifetime
+from app.cache.response import JSON, ResponseContent
 from app.discovery.index.entries import Entry
 from app.discovery.index.search import Index, IndexQuery
-from app.discovery.package import Downloads, Package, PackageQuestion, downloads_of, package_of
-from app.discovery.service import WHY_OFF, Discovery
+from app.discovery.package import Package, PackageDownloads, PackageQuestion, make_package, package_downloads
+from app.discovery.service import OFF_REASON
 from app.discovery.sources.github import Document
-from app.stats.questions import NothingLoadedError
+from app.discovery.sources.lookups import PackageMetadata
 from app.warehouse.engines.errors import WarehouseError
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
 
 FORMATS = {".md": "markdown", ".markdown": "markdown", ".rst": "restructuredtext"}
 SWITCH = {"true": True, "false": False}
@@ -47,26 +44,25 @@ class PackageList(msgspec.Struct, kw_only=True):
 @endpoint("/api/packages", PackagesQuery)
 async def list_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The packages of the ecosystem: searched, filtered, sorted."""
-    answers, discovery = services
+    discovery = services.discovery
     _refuse_empty_segments(request)
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
-        raise unavailable(f"there is no index: {WHY_OFF}" if discovery.is_off else "the index is being built")
-    body = packages_json(discovery.index, query)
-    return answers.send(request, keep_with_index(answers, discovery, (list_packages, query), body))
+        raise unavailable(f"there is no index: {OFF_REASON}" if discovery.is_off else "the index is being built")
+    content = packages_json(discovery.index, query, while_index_stands(services))
+    return services.send(request, content, (list_packages, query))
 
 
-def keep_with_index(answers: Answers, discovery: Discovery, key: Hashable, body: ResponseContent) -> CacheEntry:
-    """Keep an answer from the index, until there is another."""
-    # Weak: answers from an old index may stay for long, and it is not to stay with them.
+def while_index_stands(services: Services) -> Lifetime:
+    """The lifetime of a response that is made from the index alone."""
+    discovery = services.discovery
+    # Weak: a cached response may outlive its index, and must not keep it in memory.
     index = ref(discovery.index)
-    seconds = answers.settings.cache_ttl_seconds
-    kept = CacheEntry.until(seconds, key, CachedResponse(body), still=lambda: discovery.index is index())
-    return answers.finder.keep(kept)
+    return Lifetime(services.settings.cache_ttl_seconds, is_valid=lambda: discovery.index is index())
 
 
-def packages_json(index: Index, query: PackagesQuery) -> ResponseContent:
-    """One page, with links to others (RFC 8288)."""
+def packages_json(index: Index, query: PackagesQuery, lifetime: Lifetime) -> ResponseContent:
+    """One page, with links to other pages (RFC 8288)."""
     asked = IndexQuery(
         q=query.q or "",
         topic=query.topic,
@@ -81,7 +77,7 @@ def packages_json(index: Index, query: PackagesQuery) -> ResponseContent:
     body = msgspec.json.encode(
         PackageList(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages)
     )
-    return ResponseContent(body, JSON, (("Link", links),) if links else ())
+    return ResponseContent(body, JSON, (("Link", links),) if links else (), lifetime=lifetime)
 
 
 def _links(query: PackagesQuery, pages: int) -> str:
@@ -103,54 +99,62 @@ def _links(query: PackagesQuery, pages: int) -> str:
 
 @endpoint("/api/packages/{package:str}")
 async def get_package(
-    request: Request[Any, Any, Any],
-    package: FromPath[str],
-    services: NamedDependency[Services],
+    request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
-    """What PyPI, GitHub and ClickHouse know of a package, indexed or not."""
-    answers, discovery = services
+    """What PyPI, GitHub and ClickHouse know of a package, whether it is in the index or not."""
     _refuse_empty_segments(request)
     parse_query(request, NoQuery)
     name = package_name(package)
-    question = PackageQuestion(
-        name=name,
-        about=await discovery.patient.about(name),
-        index=discovery.index,
-        download_days=answers.settings.index_download_days,
-        # An answer that is kept goes by the day, and so do its flags.
-        now=answers.now().replace(hour=0, minute=0, second=0, microsecond=0),
-    )
-    is_final = discovery.patient.is_final(question.about)
-    seconds = answers.settings.cache_ttl_seconds if is_final else SHORT_SECONDS
+    question = package_question(services, name, await services.discovery.lookups.metadata(name))
+    lifetime = package_lifetime(services, is_complete=services.discovery.lookups.is_complete(question.metadata))
     try:
-        kept = await answers.finder.find(
-            package_json, question, as_body=lasting_problem_body, key=name, seconds=seconds, keep=is_final
-        )
+        return await services.respond(request, package_json, question, lifetime, key=name)
     except WarehouseError:
-        kept = CacheEntry.until(SHORT_SECONDS, None, CachedResponse(_package_body(question, None)))
-    return answers.send(request, kept)
+        return services.send(request, _package_content(question, None, TRANSIENT))
 
 
-async def package_json(warehouse: Warehouse, published: Published, question: PackageQuestion) -> ResponseContent:
-    """A package with its downloads. Where no day is loaded, ClickHouse knows no package."""
+def package_question(services: Services, name: str, metadata: PackageMetadata) -> PackageQuestion:
+    """The question about a package, as of today: a cached response holds for a day, and so do its flags."""
+    return PackageQuestion(
+        name=name,
+        metadata=metadata,
+        index=services.discovery.index,
+        download_days=services.settings.index_download_days,
+        now=services.now().replace(hour=0, minute=0, second=0, microsecond=0),
+    )
+
+
+def package_lifetime(services: Services, *, is_complete: bool) -> Lifetime:
+    """The lifetime of a response with metadata. It is short if asking again soon may bring more."""
+    return Lifetime(services.settings.cache_ttl_seconds) if is_complete else TRANSIENT
+
+
+async def package_json(snapshot: Snapshot, question: PackageQuestion, lifetime: Lifetime) -> ResponseContent:
+    """A package with its downloads."""
+    return _package_content(question, await loaded_downloads(snapshot, question), lifetime)
+
+
+async def loaded_downloads(snapshot: Snapshot, question: PackageQuestion) -> PackageDownloads:
+    """A package's downloads; if no day is loaded, ClickHouse knows no package."""
     try:
-        downloads = await downloads_of(warehouse, published, question)
+        return await package_downloads(snapshot, question)
     except NothingLoadedError:
-        downloads = Downloads()
-    return _package_body(question, downloads)
+        return PackageDownloads()
 
 
-def _package_body(question: PackageQuestion, downloads: Downloads | None) -> ResponseContent:
-    return ResponseContent(msgspec.json.encode(known_package(question, downloads)), JSON)
+def _package_content(
+    question: PackageQuestion, downloads: PackageDownloads | None, lifetime: Lifetime
+) -> ResponseContent:
+    return ResponseContent(msgspec.json.encode(known_package(question, downloads)), JSON, lifetime=lifetime)
 
 
-def known_package(question: PackageQuestion, downloads: Downloads | None) -> Package:
-    """All that is known of a package. Raises a 404 where nobody knows it, and a 503 where that cannot be told."""
-    package = package_of(question, downloads)
+def known_package(question: PackageQuestion, downloads: PackageDownloads | None) -> Package:
+    """All that is known of a package. Raises a 404 if no source knows it, a 503 if a source could not be asked."""
+    package = make_package(question, downloads)
     if package is None:
-        if downloads is None or "pypi" in question.about.unavailable:
-            raise unavailable("neither PyPI nor the statistics can say at the moment whether there is this package")
-        raise problem(404, f"package: neither PyPI nor any download that has been loaded knows {question.name!r}")
+        if downloads is None or "pypi" in question.metadata.unavailable:
+            raise unavailable("neither PyPI nor the statistics can say at the moment whether the package exists")
+        raise problem(404, f"package: {question.name!r} is unknown to PyPI and has no loaded download")
     return package
 
 
@@ -166,33 +170,27 @@ class PackageDocument(msgspec.Struct):
 
 @endpoint("/api/packages/{package:str}/readme")
 async def get_readme(
-    request: Request[Any, Any, Any],
-    package: FromPath[str],
-    services: NamedDependency[Services],
+    request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
     """A package's README."""
-    answers, discovery = services
     parse_query(request, NoQuery)
     name = package_name(package)
-    return _document(request, answers, name, "readme", await discovery.readme(name))
+    return _document(request, services, name, "readme", await services.discovery.readme(name))
 
 
 @endpoint("/api/packages/{package:str}/changelog")
 async def get_changelog(
-    request: Request[Any, Any, Any],
-    package: FromPath[str],
-    services: NamedDependency[Services],
+    request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
     """A package's changelog."""
-    answers, discovery = services
     parse_query(request, NoQuery)
     name = package_name(package)
-    return _document(request, answers, name, "changelog", await discovery.changelog(name))
+    return _document(request, services, name, "changelog", await services.discovery.changelog(name))
 
 
 def _document(
     request: Request[Any, Any, Any],
-    answers: Answers,
+    services: Services,
     package: str,
     kind: Literal["readme", "changelog"],
     document: Document | None,
@@ -200,10 +198,9 @@ def _document(
     if document is None:
         raise problem(404, f"package: no {kind} of {package!r} is known")
     suffix = PurePosixPath(document.path.lower()).suffix
-    text = PackageDocument(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
-    return answers.keep(
-        request, (kind, package), ResponseContent(msgspec.json.encode(text), JSON), answers.settings.cache_ttl_seconds
-    )
+    body = PackageDocument(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
+    lifetime = Lifetime(services.settings.cache_ttl_seconds)
+    return services.send(request, ResponseContent(msgspec.json.encode(body), JSON, lifetime=lifetime), (kind, package))
 
 
 def _refuse_empty_segments(request: Request[Any, Any, Any]) -> None:

@@ -1,20 +1,14 @@
-"""What the handlers share: how a route is declared, and what it depends on."""
+"""How a route is declared."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from litestar import route
-from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import NoQuery
-from app.api.responses import Answers
-from app.charts.render import Renderer
-from app.discovery.service import Discovery
-from app.metrics import Metrics
-from app.settings import Settings
 
 
 def endpoint(
@@ -25,8 +19,8 @@ def endpoint(
 ) -> Callable[[Any], HTTPRouteHandler]:
     """Declare a handler: GET and HEAD on a path, with the parameters that `query` has.
 
-    Its operationId is its function's name, or `name` where one function serves several paths. Its errors are problems
-    unless `exception_handlers` make something else of them.
+    The operationId is the function's name, or `name` for a function that serves several paths. Errors are problems,
+    unless `exception_handlers` says otherwise.
     """
 
     def declare(function: Any) -> HTTPRouteHandler:
@@ -41,48 +35,3 @@ def endpoint(
         )(function)
 
     return declare
-
-
-def provide_answers(state: State) -> Answers:
-    """The answers that the app made when it started."""
-    answers: Answers = state.answers
-    return answers
-
-
-class Services(NamedTuple):
-    """What a handler needs that asks for more than downloads.
-
-    One dependency and not two: Litestar starts a task for each where there are several, which doubles a request's time.
-    """
-
-    answers: Answers
-    discovery: Discovery
-
-
-def provide_services(state: State) -> Services:
-    """Answers, and what the app knows of PyPI and GitHub."""
-    return Services(state.answers, state.discovery)
-
-
-class Watched(NamedTuple):
-    """What a handler needs that shows metrics. One dependency, as above."""
-
-    settings: Settings
-    metrics: Metrics
-
-
-def provide_watched(state: State) -> Watched:
-    """The settings, and what has been counted."""
-    return Watched(state.answers.settings, state.metrics)
-
-
-class Drawing(NamedTuple):
-    """What a handler needs that answers with pictures. One dependency, as above."""
-
-    answers: Answers
-    renderer: Renderer
-
-
-def provide_drawing(state: State) -> Drawing:
-    """Answers, and who draws them."""
-    return Drawing(state.answers, state.renderer)

@@ -1,4 +1,4 @@
-"""The eight series of a package, one a dimension."""
+"""The series of a package, one for each dimension."""
 
 import csv
 import io
@@ -25,13 +25,12 @@ from app.api.parameters import (
     package_name,
     parse_query,
 )
-from app.api.responses import Answers
 from app.api.routes import endpoint
+from app.api.services import Services
 from app.cache.response import CSV, JSON, ResponseContent
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 
 QUERIES: dict[str, type[SeriesQuery]] = {
     "mirrors": OverallQuery,
@@ -52,7 +51,7 @@ class SeriesAnswer(msgspec.Struct):
 
 
 class FormQuestion(msgspec.Struct, frozen=True):
-    """A series in one form. An answer that `Accept` has chosen says so, and so is another than one that was named."""
+    """A series in one format. `by_accept` is part of it, because a response that `Accept` chose has another `Vary`."""
 
     about: SeriesQuestion
     by_accept: bool
@@ -64,13 +63,13 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
 
     @endpoint(f"/api/packages/{{package:str}}/{dimension.name}", kind, name=f"get_{dimension.type}")
     async def get_series(
-        request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
+        request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
     ) -> Response[bytes]:
         query = parse_query(request, kind)
-        about = series_question(package, dimension, query, answers.settings.window_days)
-        make = series_csv if wants_csv(request, query) else series_json
+        about = series_question(package, dimension, query)
+        compute = series_csv if wants_csv(request, query) else series_json
         by_accept = query.format is None
-        return await answers.respond(request, make, FormQuestion(about, by_accept), by_accept=by_accept)
+        return await services.respond(request, compute, FormQuestion(about, by_accept), by_accept=by_accept)
 
     return get_series
 
@@ -78,10 +77,8 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
 series_routes = [series_route(dimension) for dimension in DIMENSIONS]
 
 
-def series_question(
-    package: str, dimension: Dimension, query: SeriesQuery | ChartedQuery, window_days: int
-) -> SeriesQuestion:
-    """What a series or a chart of one is asked for. Raises BadParameterError."""
+def series_question(package: str, dimension: Dimension, query: SeriesQuery | ChartedQuery) -> SeriesQuestion:
+    """The question that the parameters of a series or a chart ask. Raises BadParameterError."""
     check_dates(query.start_date, query.end_date)
     value = getattr(query, dimension.parameter)
     return SeriesQuestion(
@@ -91,27 +88,26 @@ def series_question(
         start=query.start_date,
         end=query.end_date,
         granularity=query.granularity,
-        window_days=window_days,
     )
 
 
 def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
-    """Whether the answer is to be CSV: by the parameter, or else by what the client prefers."""
+    """Whether the response is CSV: by the parameter `format`, or else by `Accept`."""
     if query.format is not None:
         return query.format == "csv"
     return Accept(request.headers.get("accept", "*/*")).best_match(["application/json", "text/csv"]) == "text/csv"
 
 
-async def series_json(warehouse: Warehouse, published: Published, question: FormQuestion) -> ResponseContent:
-    """A series as upstream has it."""
-    rows = await series(warehouse, published, question.about)
+async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
+    """A series with upstream's keys."""
+    rows = await series(snapshot, question.about)
     answer = SeriesAnswer(rows, question.about.package, f"{question.about.dimension}_downloads")
     return ResponseContent(msgspec.json.encode(answer), JSON)
 
 
-async def series_csv(warehouse: Warehouse, published: Published, question: FormQuestion) -> ResponseContent:
+async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
     """A series as CSV (RFC 4180): a header, then category, date, downloads."""
-    rows = await series(warehouse, published, question.about)
+    rows = await series(snapshot, question.about)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(SeriesRow.__struct_fields__)

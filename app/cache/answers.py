@@ -1,180 +1,159 @@
-"""Finds the answer to a question: among those that are kept, or by working it out, once for all who ask meanwhile."""
+"""The cache of responses: finds the response to a request, or computes it, once for all concurrent requests."""
 
 import asyncio
 import logging
 import math
-import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from app.cache.compression import Coding
 from app.cache.data_versions import DataVersion, DataVersions
-from app.cache.policy import REFRESH_SECONDS, CachePolicy
+from app.cache.entry import CacheEntry, Computation, RequestKey
+from app.cache.policy import CachePolicy
 from app.cache.response import CachedResponse, ResponseContent, Variant
-from app.cache.store import CacheEntry, CacheStore, RequestKey
+from app.cache.store import CacheStore
+from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.settings import Settings
 from app.warehouse.engines.errors import WarehouseBusyError, WarehouseUnavailableError
-from app.warehouse.reading.layout import Published
 from app.warehouse.reading.warehouse import Warehouse
 
 ERRORS_SHARE = 8
-"""One part in so many of the memory is for errors, so that names that somebody thinks up displace no answer."""
-
-AsBody = Callable[[Exception], ResponseContent | None]
-"""The body of an error that lasts, and so is an answer as good as any; None for another."""
-
-
-def no_body(_: Exception) -> None:
-    """No error is an answer."""
-
-
-Make = Callable[[Warehouse, Published, Any], Awaitable[ResponseContent]]
+"""One part in so many of the memory is for errors, so that requests for made-up names evict no answer."""
 
 logger = logging.getLogger(__name__)
 
 
-class Job(NamedTuple):
-    """Work on an answer, and how it is to be kept."""
-
-    make: Make
-    question: Any
-    key: tuple[Make, Hashable]
-    as_body: AsBody
-    by_accept: bool
-    seconds: float
-    keep: bool
-
-
 class AnswerCache:
-    """All answers that are kept, and the work on those that are not."""
+    """All cached responses, and the computations that are under way."""
 
-    def __init__(self, warehouse: Warehouse, settings: Settings, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        settings: Settings,
+        now: Callable[[], datetime],
+        timing: CacheTiming = DEFAULT_TIMING,
+    ) -> None:
         self.warehouse = warehouse
-        self.versions = DataVersions(warehouse, self._changed, self._give_up)
-        self.lifetimes = CachePolicy(self.versions, now, settings.cache_ttl_seconds)
-        errors = settings.cache_max_bytes // ERRORS_SHARE
-        self.answers = CacheStore(settings.cache_max_bytes - errors, settings.cache_max_entries)
-        self.errors = CacheStore(errors, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
-        self.stale = 0
+        self.versions = DataVersions(warehouse, timing, self._refresh_soon, self._give_up)
+        self.policy = CachePolicy(self.versions, timing, now, settings.cache_ttl_seconds)
+        error_bytes = settings.cache_max_bytes // ERRORS_SHARE
+        self.answers = CacheStore(settings.cache_max_bytes - error_bytes, settings.cache_max_entries)
+        self.errors = CacheStore(error_bytes, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
+        self.stale_responses = 0
+        self._timing = timing
         self._flights: dict[Hashable, asyncio.Task[CacheEntry]] = {}
         self._refresh: asyncio.Task[None] | None = None
 
-    def by_line(self, line: RequestKey) -> CacheEntry | None:
-        """The answer to a request that has come in these words before."""
-        return self.answers.by_line(line) or self.errors.by_line(line)
+    def find(self, request_key: RequestKey) -> CacheEntry | None:
+        """The entry of a request that has come before."""
+        return self.answers.find(request_key) or self.errors.find(request_key)
 
-    def name(self, line: RequestKey, kept: CacheEntry) -> None:
-        """Remember that these words ask for this answer."""
-        self._store(kept.answer).name(line, kept)
+    def remember(self, request_key: RequestKey, entry: CacheEntry) -> None:
+        """Find the entry by this request from now on."""
+        self._store(entry.response).remember(request_key, entry)
 
-    async def find(
-        self,
-        make: Make,
-        question: Hashable,
-        *,
-        as_body: AsBody = no_body,
-        by_accept: bool = False,
-        fresh: bool = False,
-        key: Hashable = None,
-        seconds: float = math.inf,
-        keep: bool = True,
-    ) -> CacheEntry:
-        """The answer that `make` works out from the question and what is published, on which alone it depends.
+    async def get(self, computation: Computation, *, fresh: bool = False) -> CacheEntry:
+        """The entry of a computation; `fresh` computes it in any case.
 
-        One that depends on more is kept under a `key`, for some seconds, or not at all. `fresh`: worked out in any
-        case. It may be one of before where ClickHouse cannot say whether it still holds. Raises WarehouseError.
+        While ClickHouse does not answer, it may be an entry that no longer holds. Raises WarehouseError, and what the
+        computation raises.
         """
-        job = Job(make, question, (make, question if key is None else key), as_body, by_accept, seconds, keep)
-        kept = self.answers.get(job.key) or self.errors.get(job.key)
-        if kept is not None and not fresh and self.lifetimes.of(kept) is not None:
-            return kept
+        entry = self.answers.get(computation.key) or self.errors.get(computation.key)
+        if entry is not None and not fresh and self.policy.check(entry) is not None:
+            return entry
         try:
-            return await self._done(job)
+            return await self._computed(computation)
         except WarehouseUnavailableError as error:
             if not isinstance(error, WarehouseBusyError):
-                self.versions.look_soon()
-            if kept is None or kept.answer.is_error:
+                self.versions.poll_soon()
+            if entry is None or entry.response.is_error:
                 raise
-            return kept
+            return entry
 
-    async def _done(self, job: "Job") -> CacheEntry:
+    async def _computed(self, computation: Computation) -> CacheEntry:
         version = await self.versions.newest()
-        flight = self._flights.get(job.key)
+        flight = self._flights.get(computation.key)
         if flight is None:
-            flight = self._flights[job.key] = asyncio.create_task(self._do(job, version))
-            flight.add_done_callback(lambda done: self._land(job.key, done))
+            flight = self._flights[computation.key] = asyncio.create_task(self._compute(computation, version))
+            flight.add_done_callback(lambda done: self._land(computation.key, done))
         return await asyncio.shield(flight)
 
-    async def _do(self, job: "Job", version: DataVersion) -> CacheEntry:
+    async def _compute(self, computation: Computation, version: DataVersion) -> CacheEntry:
         try:
-            body = await job.make(self.warehouse, version.published, job.question)
+            content = await computation.compute(version.snapshot, computation.question, *computation.context)
         except asyncio.CancelledError:
-            # Who waits is not cancelled by it: see _give_up.
+            # Cancelled by _give_up; those who wait for it are not cancelled themselves.
             raise WarehouseUnavailableError("ClickHouse has stopped answering") from None
         except Exception as error:
-            lasting = job.as_body(error)
+            lasting = computation.error_content(error)
             if lasting is None:
                 raise
-            body = lasting
-        expires = time.monotonic() + job.seconds
-        kept = CacheEntry(job.key, CachedResponse(body, by_accept=job.by_accept), version, expires)
-        return self.keep(kept) if job.keep else kept
+            content = lasting
+        response = CachedResponse(content, by_accept=computation.by_accept)
+        return self._put(CacheEntry(computation.key, response, self._timing.clock(), version, computation))
 
     def _land(self, key: Hashable, flight: asyncio.Task[CacheEntry]) -> None:
         del self._flights[key]
         if not flight.cancelled():
-            # Looked at, for perhaps nobody waits for it any more.
+            # Retrieved, since there may be no request left that waits for it.
             flight.exception()
 
-    def keep(self, kept: CacheEntry) -> CacheEntry:
-        """Keep an answer in place of what was kept under its question."""
-        other = self.answers if kept.answer.is_error else self.errors
-        other.drop(kept.key)
-        return self._store(kept.answer).put(kept)
+    def put(self, key: Hashable, content: ResponseContent, version: DataVersion | None = None) -> CacheEntry:
+        """The entry of content that is at hand."""
+        return self._put(CacheEntry(key, CachedResponse(content), self._timing.clock(), version))
 
-    async def compressed(self, kept: CacheEntry, coding: Coding) -> Variant:
-        """A variant of an answer that has not been asked for yet."""
-        variant = await kept.answer.make_variant(coding)
-        self._store(kept.answer).weigh(kept)
+    def _put(self, entry: CacheEntry) -> CacheEntry:
+        """Store an entry, unless its lifetime says otherwise, in place of the one with the same key."""
+        if not entry.response.content.lifetime.stored:
+            return entry
+        other = self.answers if entry.response.is_error else self.errors
+        other.drop(entry.key)
+        return self._store(entry.response).put(entry)
+
+    async def compress(self, entry: CacheEntry, coding: Coding) -> Variant:
+        """A variant of a response that has not been made yet."""
+        variant = await entry.response.make_variant(coding)
+        self._store(entry.response).weigh(entry)
         return variant
 
-    def _store(self, answer: CachedResponse) -> CacheStore:
-        return self.errors if answer.is_error else self.answers
+    def _store(self, response: CachedResponse) -> CacheStore:
+        return self.errors if response.is_error else self.answers
 
-    def _changed(self) -> None:
+    def _refresh_soon(self) -> None:
         if self._refresh is not None:
             self._refresh.cancel()
-        self._refresh = asyncio.create_task(self._make_anew())
+        self._refresh = asyncio.create_task(self._refresh_all())
 
-    async def _make_anew(self) -> None:
-        """Work out again what is kept, most recently used first, for as long as the old answers are still sent."""
-        version = self.versions.current
-        until = time.monotonic() + REFRESH_SECONDS
-        old = iter([kept for kept in self.answers.latest_first() if kept.is_refreshed])
+    async def _refresh_all(self) -> None:
+        """Compute entries again after a new day, most recently used first, while the previous day is still sent."""
+        version, layout = self.versions.current, self.warehouse.layout
+        timing = self._timing
+        tasks = layout.refreshed_at_once if timing.refresh_tasks is None else timing.refresh_tasks
+        pause = layout.refresh_pause if timing.refresh_pause is None else timing.refresh_pause
+        until = timing.clock() + timing.refresh
+        outdated = iter([entry for entry in self.answers.most_recently_used() if entry.is_refreshed])
 
         async def refresh() -> None:
-            for kept in old:
-                if time.monotonic() > until:
+            for entry in outdated:
+                if timing.clock() > until:
                     return
-                if kept.version is not version:
+                if entry.version is not version and entry.computation is not None:
                     try:
-                        make, question = kept.key
-                        await self._done(Job(make, question, kept.key, no_body, kept.answer.by_accept, math.inf, True))
+                        await self._computed(entry.computation)
                     except Exception as error:
-                        # The next who asks gets to see it.
-                        logger.debug("an answer could not be made anew: %s", type(error).__name__)
-                    await asyncio.sleep(self.warehouse.layout.refresh_pause)
+                        # The next request computes it again, and reports the error.
+                        logger.debug("a cached response could not be refreshed: %s", type(error).__name__)
+                    await asyncio.sleep(pause)
 
-        await asyncio.gather(*[refresh() for _ in range(self.warehouse.layout.refreshed_at_once)])
+        await asyncio.gather(*[refresh() for _ in range(tasks)])
 
     def _give_up(self) -> None:
-        """Nobody waits for a ClickHouse that is away, and its turns are free when it is back."""
+        """Cancel all computations: ClickHouse is away, and they would hold its connections when it is back."""
         for flight in self._flights.values():
             flight.cancel()
 
     async def close(self) -> None:
-        """End all work."""
+        """Cancel all computations."""
         tasks = [*self._flights.values(), *([self._refresh] if self._refresh else [])]
         for task in tasks:
             task.cancel()

@@ -13,7 +13,7 @@ from app.warehouse.engines.errors import NoTablesError, WarehouseError
 from app.warehouse.loading.migrations import Schema
 from app.warehouse.reading.layout import Published
 from app.warehouse.reading.warehouse import Warehouse
-from app.windows import days_behind, missing_days
+from app.windows import days_behind, days_not_loaded
 
 MOST_SHOWN = 10
 
@@ -61,9 +61,10 @@ def _changed(settings: Settings) -> str:
 async def _published(engine: Engine) -> tuple[str, Schema | None, Published]:
     """The layout of the tables, how their schema compares with this version's, and what the API would answer from."""
     reader = engine.reader()
-    warehouse = Warehouse(reader)
+    warehouse = Warehouse()
+    warehouse.open(reader)
     try:
-        published = await warehouse.published()
+        published = (await warehouse.snapshot()).published
         return warehouse.layout.name, await warehouse.schema(), published
     finally:
         await reader.close()
@@ -75,7 +76,7 @@ def _check_days(published: Published, settings: Settings, now: datetime) -> list
         return [CheckResult("newest day", "no day is loaded", good=False)]
     behind = days_behind(days[-1], now)
     newest = CheckResult("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
-    gaps = missing_days(days, settings.window_days)
+    gaps = days_not_loaded(days, settings.window_days)
     shown = ", ".join(map(str, gaps[:MOST_SHOWN])) + (
         f" and {len(gaps) - MOST_SHOWN} more" if gaps[MOST_SHOWN:] else ""
     )

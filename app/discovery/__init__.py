@@ -1,1 +1,1 @@
-"""What a package is: GitHub and PyPI, asked over HTTP, and the index of what they said."""
+"""Metadata of packages from PyPI and GitHub, and a searchable index of an ecosystem's packages."""

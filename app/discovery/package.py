@@ -1,48 +1,47 @@
-"""All that is known of one package, put together from every source that could be asked."""
+"""Answers about one package, combined from the sources that are available."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from app.discovery.index.entries import Entry, make_entry, with_counts_of
+from app.discovery.index.entries import Entry, copy_downloads, make_entry, package_license
 from app.discovery.index.search import Index
-from app.discovery.lookups import About
+from app.discovery.sources.lookups import PackageMetadata
 from app.discovery.sources.pypi import Release
 from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 
 Unavailable = Literal["pypi", "github", "clickhouse"]
 
 
 class PackageQuestion(msgspec.Struct, frozen=True):
-    """What is known of a package from PyPI, GitHub and the index, and when that is; its downloads are still to ask."""
+    """What PyPI, GitHub and the index have of a package at `now`. Its downloads are asked from ClickHouse."""
 
     name: str
-    about: About
+    metadata: PackageMetadata
     index: Index | None
     download_days: int
     now: datetime
 
 
-class Downloads(msgspec.Struct, frozen=True):
-    """What ClickHouse says of a package; `recent` None: it does not know it."""
+class PackageDownloads(msgspec.Struct, frozen=True):
+    """A package's downloads; None if none have been loaded."""
 
     recent: Recent | None = None
     popularity: Popularity | None = None
 
 
 class PackageEntry(Entry, frozen=True, kw_only=True):
-    """An entry, with what only the answer about one package has."""
+    """An entry, with what only the answer about one package contains."""
 
     recent: Recent | None
     versions: Sequence[Release] | None
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
-    """A package; `unavailable` names the sources that could not be asked, and so have nothing in it."""
+    """A package; `unavailable` names the sources that could not be asked and whose data are missing."""
 
     type: str = "package"
     package: str
@@ -50,46 +49,65 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     unavailable: Sequence[Unavailable]
 
 
-async def downloads_of(warehouse: Warehouse, published: Published, question: PackageQuestion) -> Downloads:
+async def package_downloads(snapshot: Snapshot, question: PackageQuestion) -> PackageDownloads:
     """A package's downloads. Raises WarehouseError and NothingLoadedError."""
-    found, unknown = await recent(warehouse, published, RecentQuestion((question.name,), mirrors=False))
-    if unknown:
-        return Downloads()
-    counts = await popularity(warehouse, published, [question.name], question.download_days)
-    return Downloads(found[question.name], counts[question.name])
+    found = await recent(snapshot, RecentQuestion((question.name,)))
+    if found.unknown:
+        return PackageDownloads()
+    counts = await popularity(snapshot, [question.name], question.download_days)
+    return PackageDownloads(found.by_package[question.name], counts[question.name])
 
 
-def package_of(question: PackageQuestion, downloads: Downloads | None) -> Package | None:
-    """The package; None where no source that could be asked knows it. `downloads` None: ClickHouse could not be."""
-    about, name = question.about, question.name
+def make_package(question: PackageQuestion, downloads: PackageDownloads | None) -> Package | None:
+    """The package; None if no available source knows it. `downloads` is None if ClickHouse could not be asked."""
+    metadata, name = question.metadata, question.name
     indexed = question.index.get(name) if question.index else None
-    if about.project is None and indexed is None and (downloads is None or downloads.recent is None):
+    if metadata.project is None and indexed is None and (downloads is None or downloads.recent is None):
         return None
-    missing: list[Unavailable] = list(about.unavailable)
+    unavailable: list[Unavailable] = list(metadata.unavailable)
     counts = downloads.popularity if downloads else None
     official = indexed is not None and indexed.official
-    entry = make_entry(name, about.project, about.repository, counts, official=official, now=question.now)
+    entry = make_entry(name, metadata.project, metadata.repository, counts, official=official, now=question.now)
     if indexed is not None:
-        entry, missing = _completed(entry, indexed, about, missing)
+        if metadata.project is None and "pypi" in unavailable:
+            entry = indexed
+            unavailable = ["pypi"]
+        elif metadata.repository is None and "github" in unavailable and indexed.github:
+            entry = msgspec.structs.replace(entry, github=indexed.github, topics=indexed.topics)
+            unavailable.remove("github")
         if downloads is None:
-            entry = with_counts_of(indexed, entry)
+            entry = copy_downloads(indexed, entry)
     if downloads is None:
-        missing.append("clickhouse")
+        unavailable.append("clickhouse")
     entry = PackageEntry(
         **msgspec.structs.asdict(entry),
         recent=downloads.recent if downloads else None,
-        versions=None if "pypi" in missing else about.project.releases if about.project else (),
+        versions=None if "pypi" in unavailable else metadata.project.releases if metadata.project else (),
     )
-    return Package(package=name, data=entry, unavailable=missing)
+    return Package(package=name, data=entry, unavailable=unavailable)
 
 
-def _completed(
-    entry: Entry, indexed: Entry, about: About, missing: Sequence[Unavailable]
-) -> tuple[Entry, list[Unavailable]]:
-    """The entry with what the index remembers of sources that could not be asked; and what is missing all the same."""
-    if about.project is None and "pypi" in missing:
-        return indexed, [source for source in missing if source != "github"]
-    if about.repository is None and "github" in missing and indexed.github:
-        remembered = msgspec.structs.replace(entry, github=indexed.github, topics=indexed.topics)
-        return remembered, [source for source in missing if source != "github"]
-    return entry, list(missing)
+class SummaryMetadata(msgspec.Struct, frozen=True):
+    """The metadata in a package's summary; `github_stars` is None without a repository or an answer from GitHub."""
+
+    version: str | None
+    summary: str | None
+    license: str | None
+    requires_python: str | None
+    links: Mapping[str, str]
+    github_stars: int | None
+
+
+def summary_metadata(metadata: PackageMetadata) -> SummaryMetadata | None:
+    """The metadata of a package; None if it is not on PyPI, or PyPI could not be asked."""
+    project, repository = metadata.project, metadata.repository
+    if project is None:
+        return None
+    return SummaryMetadata(
+        version=project.version,
+        summary=project.summary,
+        license=package_license(project, repository),
+        requires_python=project.requires_python,
+        links=project.links,
+        github_stars=repository.stars if repository else None,
+    )

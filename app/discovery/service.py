@@ -1,47 +1,44 @@
-"""Discovery as the rest of the house sees it: the index, kept up to date in the background, and single look-ups.
+"""Discovery as the rest of the app uses it: the index, rebuilt in the background, and look-ups of one package.
 
-Nothing here stops the server from starting, and nothing that fails here leaves what was known before worse.
+A failure here neither stops the server from starting nor replaces an index that is there.
 """
 
 import asyncio
 import logging
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from app.discovery.cache import LookupCache
-from app.discovery.index.build import Plan, find_members, make_index
-from app.discovery.index.file import IndexFile, Scope
+from app.discovery.index.build import discover_packages, make_index
+from app.discovery.index.config import make_build_config
+from app.discovery.index.file import IndexFile
 from app.discovery.index.search import Index
-from app.discovery.lookups import Lookups
-from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName
-from app.discovery.sources.errors import DiscoveryError, QuotaSpentError
+from app.discovery.sources.errors import DiscoveryError, RateLimitedError, SourceUnavailableError
 from app.discovery.sources.github import Document, GitHub
-from app.discovery.sources.http import open_session
+from app.discovery.sources.http import Sleep, open_session
+from app.discovery.sources.lookups import Lookups
 from app.discovery.sources.pypi import PyPI
-from app.discovery.timed_lookups import LOOKUP_TIMEOUT_SECONDS, TimedLookups, with_timeout
-from app.settings import SettingError, Settings
-from app.stats.questions import NothingLoadedError, Popularity, popularity
+from app.discovery.sources.repository_names import RepositoryName
+from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts, TimedLookups
+from app.settings import Settings
+from app.stats.questions import Popularity, popularity
 from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.reading.snapshot import NothingLoadedError
 from app.warehouse.reading.warehouse import Warehouse
 
 FIRST_RETRY_SECONDS = 60
-"""After a build that failed or had no downloads; each further one doubles it, up to the usual interval."""
+"""The delay after a build that failed or was incomplete; it doubles with each further one, up to the interval."""
 
-TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
-"""https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/classifying-your-repository-with-topics"""
-
-WHY_OFF = "GITHUB_TOKEN is not set"
+OFF_REASON = "GITHUB_TOKEN is not set"
 
 logger = logging.getLogger(__name__)
 
 
 class IndexStatus(msgspec.Struct, frozen=True):
-    """How the index is."""
+    """The state of the index. Times are UTC; `last_error` is that of the newest build."""
 
     state: Literal["off", "building", "ready"]
     reason: str | None = None
@@ -54,31 +51,49 @@ class IndexStatus(msgspec.Struct, frozen=True):
 
 
 class Discovery:
-    """What PyPI and GitHub know. `open` needs no network; `run` keeps the index up to date until it is cancelled."""
+    """The index and the look-ups. `open` needs no network; `run` rebuilds the index until it is cancelled.
 
-    def __init__(self, settings: Settings, warehouse: Warehouse, now: Callable[[], datetime]) -> None:
+    `now` is the clock of all caches, limits and pauses; `sleep` waits between builds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        warehouse: Warehouse,
+        now: Callable[[], datetime],
+        *,
+        sleep: Sleep = asyncio.sleep,
+        timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
+    ) -> None:
         self.settings = settings
         self.index: Index | None = None
         self._warehouse = warehouse
         self._now = now
-        self._plan = make_plan(settings)
-        self._store = IndexFile(Path(settings.local_index_cache_dir), _scope(settings, self._plan))
+        self._sleep = sleep
+        self._timeouts = timeouts
+        self._config = make_build_config(settings)
+        self._file = IndexFile(Path(settings.local_index_cache_dir), self._config.scope)
         self._failures = 0
         self._next_build_at: datetime | None = None
         self._last_error: str | None = None
 
     async def open(self) -> None:
-        """Be ready to answer: with the index that is on disk, if there is one."""
+        """Open the session, and read the index on disk if there is one."""
         settings = self.settings
         self._session = open_session()
         self._github = self._make_github() if settings.github_token else None
-        pypi = PyPI(self._session, settings.pypi_api_url, missing_seconds=settings.cache_ttl_seconds, now=self._now)
-        self._lookups = Lookups(pypi, self._github, settings)
-        self.patient = TimedLookups(self._lookups)
+        self._lookups = Lookups(
+            PyPI(self._session, settings.pypi_api_url),
+            self._github,
+            lifetime=timedelta(seconds=settings.cache_ttl_discovery),
+            negative_lifetime=timedelta(seconds=settings.cache_ttl_seconds),
+            now=self._now,
+        )
+        self.lookups = TimedLookups(self._lookups, self._now, self._timeouts)
         if self._github is None:
-            logger.info("%s: /api/packages is off; statistics and what PyPI knows are not", WHY_OFF)
+            logger.info("%s: /api/packages is off; statistics and PyPI's metadata are not affected", OFF_REASON)
             return
-        self.index = await asyncio.to_thread(self._store.read)
+        self.index = await asyncio.to_thread(self._file.read)
 
     def _make_github(self) -> GitHub:
         settings = self.settings
@@ -87,54 +102,53 @@ class Discovery:
             settings.github_api_url,
             settings.github_token,
             max_concurrent=settings.github_max_concurrent,
-            missing_seconds=settings.cache_ttl_seconds,
             now=self._now,
         )
 
     async def close(self) -> None:
-        """End all that is under way."""
-        await self.patient.close()
+        """Cancel the look-ups in flight and close the session."""
+        await self.lookups.close()
         await self._lookups.close()
         await self._session.close()
 
     @property
     def is_off(self) -> bool:
-        """Whether there will never be an index."""
+        """Whether no index is ever built, because there is no token."""
         return self._github is None
 
     async def run(self) -> None:
-        """Build the index now, unless it is fresh, and again and again."""
+        """Build the index, at once unless the one on disk is fresh, and then at intervals."""
         if self._github is None:
             return
-        await self._sleep(self._seconds_fresh())
+        await self._pause(self._seconds_fresh())
         while True:
-            await self._sleep(await self._try_to_build(self._github))
+            await self._pause(await self._try_to_build(self._github))
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _pause(self, seconds: float) -> None:
         self._next_build_at = self._now() + timedelta(seconds=seconds)
-        await asyncio.sleep(seconds)
+        await self._sleep(seconds)
 
     def _seconds_fresh(self) -> float:
-        """For how long the index that was on disk needs no other."""
+        """For how long the index from disk needs no rebuild."""
         if self.index is None:
             return 0
         left = self.settings.local_index_cache_ttl - (self._now() - self.index.built_at).total_seconds()
         return max(0, min(left, self.settings.index_reindex_interval))
 
     async def _try_to_build(self, github: GitHub) -> float:
-        """Build the index, or leave the one that is there; how many seconds to wait until the next time."""
+        """Replace the index if a build succeeds; the seconds until the next build."""
         try:
             complete = await self._build(github)
-        except QuotaSpentError as error:
+        except RateLimitedError as error:
             self._last_error = str(error)
             logger.warning("the index was not built: %s", error)
-            # Not to the very second: GitHub's clock is not ours.
+            # One second later than GitHub says: the clocks may differ.
             return max(0.0, (error.reset_at - self._now()).total_seconds()) + 1
         except DiscoveryError as error:
             self._last_error = str(error)
             logger.warning("the index was not built: %s", error)
         except Exception:
-            self._last_error = "the build failed; the server's log says why"
+            self._last_error = "the build failed; see the server's log"
             logger.exception("the index was not built")
         else:
             if complete:
@@ -142,48 +156,47 @@ class Discovery:
                 self._last_error = None
                 return self.settings.index_reindex_interval
         self._failures += 1
-        # The exponent has a limit because numbers have one; the interval comes long before.
-        pause = FIRST_RETRY_SECONDS * 2.0 ** min(self._failures - 1, 16)
-        return min(pause, self.settings.index_reindex_interval)
+        # The exponent is limited to avoid an overflow.
+        delay = FIRST_RETRY_SECONDS * 2.0 ** min(self._failures - 1, 16)
+        return min(delay, self.settings.index_reindex_interval)
 
     async def _build(self, github: GitHub) -> bool:
-        """Swap in a new index. False: it lacks something that is worth another try soon; `last_error` says what."""
-        found = await find_members(self._plan, github, self._lookups)
-        downloads = await self._downloads([member.name for member in found.members])
-        # In a thread: words and orders of thousands of packages take longer than a request may wait.
+        """Replace the index; whether the new one is complete. If not, `last_error` says what is missing."""
+        result = await discover_packages(self._config, github, self._lookups)
+        downloads = await self._downloads([package.name for package in result.packages])
+        # In a thread: to index thousands of packages takes longer than a request may wait.
         self.index = await asyncio.to_thread(
-            make_index, found, downloads, self.index, self._now(), self._counts_may_stay()
+            make_index, result, downloads, self.index, self._now(), reuse_downloads=self._may_reuse_downloads()
         )
         logger.info("the index has %d packages", len(self.index.entries))
         try:
-            await asyncio.to_thread(self._store.write, self.index)
+            await asyncio.to_thread(self._file.write, self.index)
         except OSError as error:
             logger.warning("the index cannot be written to %s: %s", self.settings.local_index_cache_dir, error.strerror)
         if downloads is None:
-            self._last_error = "ClickHouse could not say how much the packages are downloaded"
-        elif found.unknown:
-            self._last_error = f"{len(found.unknown)} packages could not be looked up"
-        return downloads is not None and not found.unknown
+            self._last_error = "ClickHouse could not be asked for downloads"
+        elif result.failed:
+            self._last_error = f"{len(result.failed)} packages could not be looked up"
+        return downloads is not None and not result.failed
 
     async def _downloads(self, names: Sequence[str]) -> dict[str, Popularity] | None:
-        """How much each package is downloaded; None where that cannot be had now, which is not the same as 0."""
+        """The downloads of each package; None, which is not 0, if they are not available now."""
         try:
-            published = await self._warehouse.published()
-            return await popularity(self._warehouse, published, names, self.settings.index_download_days)
+            return await popularity(await self._warehouse.snapshot(), names, self.settings.index_download_days)
         except (WarehouseError, NothingLoadedError) as error:
             logger.warning("the index has no new downloads: %s", str(error) or "no day has been loaded yet")
             return None
 
-    def _counts_may_stay(self) -> bool:
-        """Whether the downloads in the index are still young enough to stand in for those that cannot be had."""
+    def _may_reuse_downloads(self) -> bool:
+        """Whether the downloads in the index are recent enough for a new index without newer ones."""
         if self.index is None or self.index.counted_at is None:
             return False
         return self._now() - self.index.counted_at < timedelta(seconds=self.settings.cache_ttl_downloads)
 
     def status(self) -> IndexStatus:
-        """How the index is now."""
+        """The state of the index now."""
         if self._github is None:
-            return IndexStatus("off", reason=WHY_OFF)
+            return IndexStatus("off", reason=OFF_REASON)
         index, quota = self.index, self._github.quota
         return IndexStatus(
             "building" if index is None else "ready",
@@ -196,45 +209,27 @@ class Discovery:
         )
 
     async def readme(self, package: str) -> Document | None:
-        """The README of a package's repository; None where there is none. Raises DiscoveryError."""
-        return await with_timeout(LOOKUP_TIMEOUT_SECONDS, self._document(self._lookups.readmes, package))
+        """The README of a package's repository; None if there is none. Raises DiscoveryError."""
+        return await self._document(self._lookups.readme, package)
 
     async def changelog(self, package: str) -> Document | None:
-        """The changelog of a package's repository; None where there is none. Raises DiscoveryError."""
-        return await with_timeout(LOOKUP_TIMEOUT_SECONDS, self._document(self._lookups.changelogs, package))
+        """The changelog of a package's repository; None if there is none. Raises DiscoveryError."""
+        return await self._document(self._lookups.changelog, package)
 
-    async def _document(self, documents: LookupCache[RepositoryName, Document], package: str) -> Document | None:
+    async def _document(
+        self, look_up: Callable[[RepositoryName], Awaitable[Document | None]], package: str
+    ) -> Document | None:
+        seconds = self._timeouts.package
+        try:
+            async with asyncio.timeout(seconds):
+                repository = await self._repository_of(package)
+                return await look_up(repository) if repository else None
+        except TimeoutError:
+            raise SourceUnavailableError(f"no answer within {seconds:g} seconds") from None
+
+    async def _repository_of(self, package: str) -> RepositoryName | None:
         entry = self.index.get(package) if self.index else None
         if entry is not None and entry.github is not None:
-            return await documents.get(RepositoryName.parse(entry.github.repository))
-        project = await self._lookups.projects.get(package)
-        return await documents.get(project.repository) if project and project.repository else None
-
-
-def make_plan(settings: Settings) -> Plan:
-    """What the settings say is to be looked for. Raises SettingError."""
-    topics = tuple(dict.fromkeys(filter(None, (t.strip().lower() for t in settings.discovery_topics.split(",")))))
-    for topic in topics:
-        if not TOPIC.fullmatch(topic):
-            raise SettingError(f"DISCOVERY_TOPICS: {topic!r} cannot be a GitHub topic")
-    official = settings.discovery_official_repo
-    try:
-        name = RepositoryName.parse(official) if official else None
-    except ImpossibleRepositoryError as error:
-        raise SettingError(f"DISCOVERY_OFFICIAL_REPO={official!r} is not accepted: {error}") from None
-    return Plan(
-        topics=topics,
-        pages=settings.index_max_github_pages,
-        per_page=settings.index_github_per_page,
-        official=name,
-        official_path=settings.discovery_official_path.strip("/"),
-    )
-
-
-def _scope(settings: Settings, plan: Plan) -> Scope:
-    return Scope(
-        topics=tuple(plan.topics),
-        official_repo=str(plan.official or ""),
-        official_path=plan.official_path,
-        download_days=settings.index_download_days,
-    )
+            return RepositoryName.parse(entry.github.repository)
+        project = await self._lookups.project(package)
+        return project.repository if project else None

@@ -1,4 +1,4 @@
-"""What PyPI and GitHub say of a package, its README too: a page by itself, which the package's page takes in later."""
+"""What PyPI and GitHub know of a package, with its README: a page that the package's page loads into itself."""
 
 import asyncio
 from typing import Any, NamedTuple
@@ -9,36 +9,34 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from markupsafe import Markup
 
-from app.api.packages import known_package
+from app.api.packages import known_package, loaded_downloads, package_lifetime, package_question
 from app.api.parameters import NoQuery, package_name, parse_query
-from app.api.routes import Services
-from app.cache.policy import SHORT_SECONDS
+from app.api.services import Services
+from app.cache.lifetime import Lifetime
 from app.cache.response import ResponseContent
-from app.discovery.lookups import GitHubOffError
-from app.discovery.package import Downloads, PackageQuestion, downloads_of
+from app.discovery.package import PackageQuestion
 from app.discovery.service import Discovery
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document
+from app.discovery.sources.lookups import GitHubOffError
 from app.pages.fill import html
 from app.pages.readme import is_markdown, readme_html
 from app.pages.routes import lasting_error_page, page
-from app.stats.questions import NothingLoadedError
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 
 RELEASES = 8
 """The newest ones are listed."""
 
 
 class Readme(NamedTuple):
-    """A package's README; or None, and whether GitHub may still be asked for it."""
+    """A package's README, and whether asking again soon would bring no other."""
 
     document: Document | None
     is_final: bool
 
 
 class AboutQuestion(msgspec.Struct, frozen=True):
-    """All that is known of a package but its downloads."""
+    """What is known of a package before its downloads are read."""
 
     package: PackageQuestion
     readme: Document | None
@@ -49,26 +47,14 @@ async def get_about_page(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
     """Metadata and README."""
-    answers, discovery = services
+    discovery = services.discovery
     parse_query(request, NoQuery)
     name = package_name(package)
-    about, readme = await asyncio.gather(discovery.patient.about(name), _readme(discovery, name))
-    question = AboutQuestion(
-        PackageQuestion(
-            name=name,
-            about=about,
-            index=discovery.index,
-            download_days=answers.settings.index_download_days,
-            now=answers.now().replace(hour=0, minute=0, second=0, microsecond=0),
-        ),
-        readme.document,
-    )
-    is_final = readme.is_final and discovery.patient.is_final(about)
-    seconds = answers.settings.cache_ttl_seconds if is_final else SHORT_SECONDS
-    kept = await answers.finder.find(
-        about_html, question, as_body=lasting_error_page, key=name, seconds=seconds, keep=is_final
-    )
-    return answers.send(request, kept)
+    metadata, readme = await asyncio.gather(discovery.lookups.metadata(name), _readme(discovery, name))
+    question = AboutQuestion(package_question(services, name, metadata), readme.document)
+    is_complete = readme.is_final and discovery.lookups.is_complete(metadata)
+    lifetime = package_lifetime(services, is_complete=is_complete)
+    return await services.respond(request, about_html, question, lifetime, key=name, error_content=lasting_error_page)
 
 
 async def _readme(discovery: Discovery, name: str) -> Readme:
@@ -80,13 +66,9 @@ async def _readme(discovery: Discovery, name: str) -> Readme:
         return Readme(None, False)
 
 
-async def about_html(warehouse: Warehouse, published: Published, question: AboutQuestion) -> ResponseContent:
+async def about_html(snapshot: Snapshot, question: AboutQuestion, lifetime: Lifetime) -> ResponseContent:
     """The page."""
-    try:
-        downloads = await downloads_of(warehouse, published, question.package)
-    except NothingLoadedError:
-        downloads = Downloads()
-    package = known_package(question.package, downloads)
+    package = known_package(question.package, await loaded_downloads(snapshot, question.package))
     readme = question.readme
     text = None
     if readme is not None and is_markdown(readme):
@@ -94,6 +76,7 @@ async def about_html(warehouse: Warehouse, published: Published, question: About
         text = Markup(await asyncio.to_thread(readme_html, readme))  # noqa: S704  (sanitised there)
     return html(
         "about.html",
+        lifetime=lifetime,
         package=package.package,
         data=package.data,
         unavailable=package.unavailable,
@@ -101,5 +84,5 @@ async def about_html(warehouse: Warehouse, published: Published, question: About
         releases_in_all=len(package.data.versions or ()),
         readme=readme,
         readme_html=text,
-        is_demo=published.demo,
+        is_demo=snapshot.published.demo,
     )

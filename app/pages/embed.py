@@ -11,14 +11,13 @@ from litestar.params import FromPath
 
 from app.api.charts import charted_series, drawn_chart
 from app.api.parameters import parse_query
-from app.api.responses import Answers
+from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.pages.fill import html
 from app.pages.parameters import EmbedQuery
 from app.pages.routes import lasting_framed_error_page, page
 from app.stats.questions import SeriesQuestion
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 
 
 class EmbedQuestion(msgspec.Struct, frozen=True):
@@ -30,19 +29,20 @@ class EmbedQuestion(msgspec.Struct, frozen=True):
 
 @page("/embed/{package:str}/{type:str}", EmbedQuery, framed=True)
 async def get_embed_page(
-    request: Request[Any, Any, Any], package: FromPath[str], answers: NamedDependency[Answers]
+    request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
     """A chart, with the same parameters as the API's."""
     query = parse_query(request, EmbedQuery)
     # Not by a parameter of the function: Litestar would take it for the query's, which file types have too.
-    about = charted_series(request.path_params["type"], package, query, answers.settings.window_days)
-    return await answers.respond(request, embed_html, EmbedQuestion(about, query), as_body=lasting_framed_error_page)
+    about = charted_series(request.path_params["type"], package, query)
+    question = EmbedQuestion(about, query)
+    return await services.respond(request, embed_html, question, error_content=lasting_framed_error_page)
 
 
-async def embed_html(warehouse: Warehouse, published: Published, question: EmbedQuestion) -> ResponseContent:
+async def embed_html(snapshot: Snapshot, question: EmbedQuestion) -> ResponseContent:
     """The page. Raises UnknownPackageError."""
     about, query = question.about, question.query
-    chart = await drawn_chart(warehouse, published, about, query.chart)
+    chart = await drawn_chart(snapshot, about, query.chart)
     return html(
         "embed.html",
         framed=True,

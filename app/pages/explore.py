@@ -7,12 +7,11 @@ import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 
-from app.api.packages import keep_with_index
+from app.api.packages import while_index_stands
 from app.api.parameters import parse_query
-from app.api.routes import Services
-from app.cache.policy import SHORT_SECONDS
-from app.cache.response import CachedResponse, ResponseContent
-from app.cache.store import CacheEntry
+from app.api.services import Services
+from app.cache.lifetime import TRANSIENT, Lifetime
+from app.cache.response import ResponseContent
 from app.discovery.index.search import Index, IndexQuery, Sort
 from app.pages.fill import html
 from app.pages.parameters import ExploreQuery
@@ -24,18 +23,18 @@ PER_PAGE = 20
 @page("/explore", ExploreQuery)
 async def get_explore_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The index; where there is none, what to set, or that it is being built."""
-    answers, discovery = services
+    discovery = services.discovery
     query = parse_query(request, ExploreQuery)
-    is_demo = answers.warehouse.is_demo
+    is_demo = services.answers.warehouse.is_demo
     if discovery.index is None:
-        body = html("no_index.html", is_off=discovery.is_off, is_demo=is_demo)
-        return answers.send(request, CacheEntry.until(SHORT_SECONDS, None, CachedResponse(body)))
-    body = explore_html(discovery.index, query, is_demo)
-    return answers.send(request, keep_with_index(answers, discovery, (get_explore_page, query), body))
+        content = html("no_index.html", is_off=discovery.is_off, is_demo=is_demo, lifetime=TRANSIENT)
+        return services.send(request, content)
+    content = explore_html(discovery.index, query, is_demo, while_index_stands(services))
+    return services.send(request, content, (get_explore_page, query))
 
 
-def explore_html(index: Index, query: ExploreQuery, is_demo: bool) -> ResponseContent:
-    """One page of what matches."""
+def explore_html(index: Index, query: ExploreQuery, is_demo: bool, lifetime: Lifetime) -> ResponseContent:
+    """One page of the packages that match."""
     asked = IndexQuery(
         q=query.q,
         topic=query.topic.strip() or None,
@@ -48,6 +47,7 @@ def explore_html(index: Index, query: ExploreQuery, is_demo: bool) -> ResponseCo
     pages = max(1, -(-total // PER_PAGE))
     return html(
         "explore.html",
+        lifetime=lifetime,
         entries=entries,
         total=total,
         pages=pages,

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.cache.lifetime import UNTIL_NEXT_DAY, Lifetime
 from app.cache.response import ResponseContent
 from app.charts.badge import short
 from app.pages import words
@@ -44,6 +45,14 @@ def fill(template: str, **values: Any) -> bytes:
     return _environment().get_template(template).render(values).encode()
 
 
-def html(template: str, *, framed: bool = False, data_images: bool = False, **values: Any) -> ResponseContent:
+def html(
+    template: str,
+    *,
+    framed: bool = False,
+    data_images: bool = False,
+    lifetime: Lifetime = UNTIL_NEXT_DAY,
+    **values: Any,
+) -> ResponseContent:
     """A page with its headers."""
-    return ResponseContent(fill(template, **values), HTML, security_headers(framed=framed, data_images=data_images))
+    headers = security_headers(framed=framed, data_images=data_images)
+    return ResponseContent(fill(template, **values), HTML, headers, lifetime=lifetime)

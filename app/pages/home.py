@@ -1,4 +1,4 @@
-"""The start page: find a package; what is downloaded most, and what moved last week."""
+"""The start page: a search, the most downloaded packages, and those that moved most in the last week."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,35 +8,27 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from app.api.parameters import parse_query
-from app.api.responses import Answers
+from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
 from app.pages.fill import html
 from app.pages.parameters import HomeQuery
 from app.pages.routes import lasting_error_page, page
-from app.stats.changes import ChangesQuestion, change_of, changes
-from app.stats.questions import Ranked, SearchQuestion, TopQuestion, newest_day, popularity, search, top
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.stats.changes import change_of, changes
+from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, popularity, search, top
+from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS
 
 MOST_DOWNLOADED = 25
 CONSIDERED = 100
-"""Of so many packages, those that moved most are shown."""
+"""The number of top packages among which those that moved most are found."""
 MOVED = 6
-FOUND = 50
+MAX_FOUND = 50
 
 
-class HomeQuestion(msgspec.Struct, frozen=True):
-    """The start page; `q` is how a package's name begins, empty for no search."""
-
-    q: str
-    window_days: int
-
-
-class Place(msgspec.Struct, frozen=True):
-    """A package among the most downloaded. Downloads of the last week; their share of all packages' (0 to 1); the
-    change from the mean of the `TREND_WEEKS` before, None where there is too little to say."""
+class TopPackage(msgspec.Struct, frozen=True):
+    """One of the most downloaded packages: downloads of the last week, their share of all packages' (0 to 1), and the
+    change from the weekly mean of the `TREND_WEEKS` weeks before, None without downloads then."""
 
     package: str
     downloads: int
@@ -45,58 +37,54 @@ class Place(msgspec.Struct, frozen=True):
 
 
 @page("/", HomeQuery)
-async def get_home_page(request: Request[Any, Any, Any], answers: NamedDependency[Answers]) -> Response[bytes]:
-    """Where people begin."""
+async def get_home_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
+    """The start page; with `q`, search results."""
     query = parse_query(request, HomeQuery)
-    return await answers.respond(
-        request, home_html, HomeQuestion(query.q.strip(), answers.settings.window_days), as_body=lasting_error_page
-    )
+    return await services.respond(request, home_html, query.q.strip(), error_content=lasting_error_page)
 
 
-async def home_html(warehouse: Warehouse, published: Published, question: HomeQuestion) -> ResponseContent:
-    """The page; with a search, its results alone."""
+async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
+    """The page; `q` is the start of a package's name, empty for no search."""
     facts: dict[str, Any] = {
-        "newest": newest_day(published),
-        "days": len(published.days),
-        "is_demo": published.demo,
-        "q": question.q,
+        "newest": snapshot.newest_day,
+        "days": len(snapshot.published.days),
+        "is_demo": snapshot.published.demo,
+        "q": q,
     }
-    if question.q:
-        return html("search.html", found=await _found(warehouse, published, question), **facts)
-    everything = None
-    if warehouse.layout.sums_all_packages:
-        everything = await changes(warehouse, published, ChangesQuestion(ALL_PACKAGES))
-    places = await _places(warehouse, published, everything.week.downloads if everything else 0)
-    moved = sorted((place for place in places if place.change is not None), key=lambda place: place.change or 0)
+    if q:
+        return html("search.html", found=await _search(snapshot, q), **facts)
+    everything = await changes(snapshot, ALL_PACKAGES) if snapshot.tables.sums_all_packages else None
+    packages = await _top_packages(snapshot, everything.week.downloads if everything else 0)
+    moved = sorted((package for package in packages if package.change is not None), key=lambda p: p.change or 0)
     return html(
         "home.html",
         changes=everything,
-        places=places[:MOST_DOWNLOADED],
-        risen=[place for place in reversed(moved[-MOVED:]) if (place.change or 0) > 0],
-        fallen=[place for place in moved[:MOVED] if (place.change or 0) < 0],
+        packages=packages[:MOST_DOWNLOADED],
+        risen=[package for package in reversed(moved[-MOVED:]) if (package.change or 0) > 0],
+        fallen=[package for package in moved[:MOVED] if (package.change or 0) < 0],
         considered=CONSIDERED,
         trend_weeks=TREND_WEEKS,
         **facts,
     )
 
 
-async def _found(warehouse: Warehouse, published: Published, question: HomeQuestion) -> Sequence[Ranked]:
+async def _search(snapshot: Snapshot, q: str) -> Sequence[RankedPackage]:
     try:
-        prefix = normalise_prefix(question.q)
+        prefix = normalise_prefix(q)
     except ImpossibleNameError:
         return ()
-    return await search(warehouse, published, SearchQuestion(prefix, FOUND, question.window_days))
+    return await search(snapshot, SearchQuestion(prefix, MAX_FOUND))
 
 
-async def _places(warehouse: Warehouse, published: Published, of_all: int) -> list[Place]:
-    ranked = await top(warehouse, published, TopQuestion("week", CONSIDERED, 0))
-    counts = await popularity(warehouse, published, [place.package for place in ranked], 30)
+async def _top_packages(snapshot: Snapshot, downloads_of_all: int) -> list[TopPackage]:
+    ranked = await top(snapshot, TopQuestion("week", CONSIDERED))
+    counts = await popularity(snapshot, [row.package for row in ranked], 30)
     return [
-        Place(
-            place.package,
-            place.downloads,
-            place.downloads / of_all if of_all else 0.0,
-            change_of(counts[place.package]),
+        TopPackage(
+            row.package,
+            row.downloads,
+            row.downloads / downloads_of_all if downloads_of_all else 0.0,
+            change_of(counts[row.package]),
         )
-        for place in ranked
+        for row in ranked
     ]

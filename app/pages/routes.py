@@ -12,7 +12,8 @@ from litestar.types import ExceptionHandlersMap
 from app.api.errors import PROBLEMS, as_problem, lasting_problem
 from app.api.parameters import NoQuery
 from app.api.routes import endpoint
-from app.cache.response import NO_STORE, ResponseContent
+from app.cache.lifetime import UNCACHEABLE
+from app.cache.response import ResponseContent
 from app.pages.fill import HTML, fill
 from app.pages.security import security_headers
 
@@ -27,19 +28,19 @@ def page(
 
 
 def error_page(request: Request[Any, Any, Any], error: Exception, *, framed: bool = False) -> Response[bytes]:
-    """The page that an error has: the status, headers and words of the API's problem, for people."""
+    """The page of an error, with the status, headers and detail of the API's problem."""
     problem = as_problem(request, error)
     headers = {**(problem.headers or {}), **dict(security_headers(framed=framed))}
     return Response(_words(problem, framed), status_code=problem.status_code, media_type=HTML, headers=headers)
 
 
 def lasting_error_page(error: Exception, *, framed: bool = False) -> ResponseContent | None:
-    """The page of an error that lasts, ready to be kept; None for another."""
+    """The page of an error that the server caches; None for any other error."""
     problem = lasting_problem(error)
     if problem is None:
         return None
     headers = security_headers(framed=framed)
-    return ResponseContent(_words(problem, framed), HTML, headers, problem.status_code, cache_control=NO_STORE)
+    return ResponseContent(_words(problem, framed), HTML, headers, problem.status_code, UNCACHEABLE)
 
 
 def lasting_framed_error_page(error: Exception) -> ResponseContent | None:

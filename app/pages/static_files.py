@@ -1,7 +1,6 @@
 """Styles, scripts and vendored files, served from memory under a URL that changes whenever one of them does."""
 
 import hashlib
-import math
 import mimetypes
 from functools import cache
 from pathlib import Path
@@ -13,13 +12,14 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.responses import Answers
 from app.api.routes import endpoint
+from app.api.services import Services
+from app.cache.lifetime import Lifetime
 from app.cache.response import ResponseContent
 
 FOLDER = Path(__file__).parent / "static"
-FOREVER = "public, max-age=31536000, immutable"
-BRIEFLY = "public, max-age=60"
+FOREVER = Lifetime(cache_control="public, max-age=31536000, immutable")
+BRIEFLY = Lifetime(cache_control="public, max-age=60")
 
 # Not left to the host's own table of types, which may say otherwise or nothing.
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".md": "text/markdown"}
@@ -40,11 +40,11 @@ def tree() -> Tree:
         if path.is_file():
             media_type = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
             files[path.relative_to(FOLDER).as_posix()] = ResponseContent(
-                path.read_bytes(), media_type, cache_control=FOREVER
+                path.read_bytes(), media_type, lifetime=FOREVER
             )
     digest = hashlib.blake2b(digest_size=8)
-    for name, body in files.items():
-        digest.update(f"{name}\0{len(body.content)}\0".encode() + body.content)
+    for name, content in files.items():
+        digest.update(f"{name}\0{len(content.body)}\0".encode() + content.body)
     return Tree(files, digest.hexdigest())
 
 
@@ -58,14 +58,14 @@ def static_url(path: str) -> str:
 
 @endpoint("/static/{digest:str}/{path:path}")
 async def get_static_file(
-    request: Request[Any, Any, Any], digest: FromPath[str], path: FromPath[str], answers: NamedDependency[Answers]
+    request: Request[Any, Any, Any], digest: FromPath[str], path: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
-    """A file. Under the URL of another version it is the same one for a moment: a page may have been kept since."""
+    """A file. The URL of another version has it for a short time: a page from before an update may ask for it."""
     files = tree()
-    body = files.files.get(path.removeprefix("/"))
-    if body is None:
+    content = files.files.get(path.removeprefix("/"))
+    if content is None:
         raise NotFoundException
     if digest != files.digest:
-        brief = msgspec.structs.replace(body, cache_control=BRIEFLY)
-        return answers.keep(request, (get_static_file, path, BRIEFLY), brief, math.inf)
-    return answers.keep(request, (get_static_file, path), body, math.inf)
+        brief = msgspec.structs.replace(content, lifetime=BRIEFLY)
+        return services.send(request, brief, (get_static_file, path, "brief"))
+    return services.send(request, content, (get_static_file, path))

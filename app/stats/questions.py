@@ -1,6 +1,6 @@
-"""The questions that can be asked about downloads, and their answers as plain structures.
+"""The questions that clients ask about downloads, and their answers as structs.
 
-A question is hashable and complete but for what is loaded: with equal Published, equal questions have equal answers.
+A question is hashable. Its answer depends on the question and on the snapshot, and on nothing else.
 """
 
 from collections.abc import Sequence
@@ -10,45 +10,37 @@ import msgspec
 
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import MIRRORS
-from app.warehouse.reading.layout import Published
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.reading.snapshot import Snapshot
 from app.windows import (
     Granularity,
     Period,
-    Window,
     buckets,
-    last_days,
     last_period,
-    loaded_part,
-    requested,
-    trend_windows,
+    loaded_window,
+    popularity_windows,
+    recent_windows,
 )
 
 SUMMARY_DIMENSIONS = ("overall", "system", "python_major", "python_minor", "installer")
 
 
 class UnknownPackageError(LookupError):
-    """No download of this package has been loaded."""
-
-
-class NothingLoadedError(LookupError):
-    """No day has been loaded yet."""
+    """The package has no loaded download."""
 
 
 class SeriesQuestion(msgspec.Struct, frozen=True):
-    """A package's downloads in one dimension; `category` None stands for all."""
+    """A package's downloads in one dimension; `category` None is all. Without `start` and `end`: the default window."""
 
     package: str
     dimension: str
-    category: str | None
-    start: date | None
-    end: date | None
-    granularity: Granularity
-    window_days: int
+    category: str | None = None
+    start: date | None = None
+    end: date | None = None
+    granularity: Granularity = "day"
 
 
 class SeriesRow(msgspec.Struct, frozen=True, gc=False):
-    """Downloads of one category on one day, or in the week or month that begins then. In upstream's order of keys."""
+    """Downloads of a category on a day, or in the week or month that starts on it. The field order is upstream's."""
 
     category: str
     date: date
@@ -56,25 +48,25 @@ class SeriesRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class RecentQuestion(msgspec.Struct, frozen=True):
-    """Downloads of packages on the last day, in the last week, in the last month."""
+    """Downloads of packages in the last day, week and month, with or without mirrors."""
 
     packages: tuple[str, ...]
-    mirrors: bool
+    mirrors: bool = False
 
 
 class Recent(msgspec.Struct, frozen=True):
-    """Downloads on the 1, 7 and 30 days that end with the newest day."""
+    """Downloads in the 1, 30 and 7 days that end with the newest day. The field order is upstream's."""
 
     last_day: int
     last_month: int
     last_week: int
 
 
-class SummaryQuestion(msgspec.Struct, frozen=True):
-    """A package's totals over the default window."""
+class RecentDownloads(msgspec.Struct, frozen=True):
+    """Recent downloads by package, in the order of the question, and the packages that are unknown."""
 
-    package: str
-    window_days: int
+    by_package: dict[str, Recent]
+    unknown: list[str]
 
 
 class TopQuestion(msgspec.Struct, frozen=True):
@@ -82,20 +74,19 @@ class TopQuestion(msgspec.Struct, frozen=True):
 
     period: Period
     limit: int
-    offset: int
+    offset: int = 0
 
 
 class SearchQuestion(msgspec.Struct, frozen=True):
-    """Packages whose normalised name begins so."""
+    """Packages whose normalised name starts with `prefix`."""
 
     prefix: str
     limit: int
-    window_days: int
 
 
 class Popularity(msgspec.Struct, frozen=True):
     """A package's downloads without mirrors: over a window, in the last month, in the last week, and in the
-    `windows.TREND_WEEKS` before that week."""
+    `windows.TREND_WEEKS` weeks before that week."""
 
     downloads: int = 0
     last_month: int = 0
@@ -103,137 +94,101 @@ class Popularity(msgspec.Struct, frozen=True):
     before: int = 0
 
 
-class Ranked(msgspec.Struct, frozen=True):
+class RankedPackage(msgspec.Struct, frozen=True):
     """A package and its downloads, without mirrors."""
 
     package: str
     downloads: int
 
 
-def newest_day(published: Published) -> date:
-    """The newest day that is completely loaded. Raises NothingLoadedError where there is none."""
-    if published.newest_day is None:
-        raise NothingLoadedError
-    return published.newest_day
-
-
-async def series(warehouse: Warehouse, published: Published, question: SeriesQuestion) -> list[SeriesRow]:
-    """Rows by category, then date, both in plain text order. Raises UnknownPackageError."""
-    window = _window(published, question)
-    categories = () if question.category is None else (question.category,)
-    found = await warehouse.layout.series(
-        published,
+async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow]:
+    """Rows in text order of category, then date. Raises UnknownPackageError."""
+    found = await snapshot.tables.series(
+        snapshot.published,
         question.package,
         question.dimension,
-        categories,
-        window.start,
-        window.end,
+        snapshot.window(question.start, question.end),
+        () if question.category is None else (question.category,),
         question.granularity,
     )
     if not found.downloads:
-        await _require_known(warehouse, published, question.package)
+        await _require_known(snapshot, question.package)
     return list(map(SeriesRow, *found))
 
 
-def series_dates(published: Published, question: SeriesQuestion) -> list[date]:
-    """The dates that rows of a series can have, without a gap: from the first loaded day of its window to the last."""
-    there = loaded_part(published.days, _window(published, question))
-    return buckets(there, question.granularity) if there else []
+def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> list[date]:
+    """The dates that rows of a series can have, from the first loaded day of its window to the last, without gaps."""
+    loaded = loaded_window(snapshot.published.days, snapshot.window(question.start, question.end))
+    return buckets(loaded, question.granularity) if loaded else []
 
 
-def _window(published: Published, question: SeriesQuestion) -> Window:
-    return requested(newest_day(published), question.window_days, question.start, question.end)
-
-
-async def total(warehouse: Warehouse, published: Published, package: str) -> int:
+async def total(snapshot: Snapshot, package: str) -> int:
     """A package's downloads on all loaded days, without mirrors. Raises UnknownPackageError."""
-    newest = newest_day(published)
     everything = SeriesQuestion(
-        package=package,
-        dimension="overall",
-        category=MIRRORS["false"],
-        start=published.days[0],
-        end=newest,
+        package,
+        "overall",
+        MIRRORS["false"],
+        start=snapshot.published.days[0] if snapshot.published.days else None,
+        end=snapshot.newest_day,
         granularity="month",
-        window_days=1,
     )
-    return sum(row.downloads for row in await series(warehouse, published, everything))
+    return sum(row.downloads for row in await series(snapshot, everything))
 
 
-async def recent(
-    warehouse: Warehouse, published: Published, question: RecentQuestion
-) -> tuple[dict[str, Recent], list[str]]:
-    """Recent downloads by package, in the order asked; and the packages that are not known."""
-    newest = newest_day(published)
-    rows = await warehouse.layout.recent(
-        published,
-        question.packages,
-        MIRRORS["true" if question.mirrors else "false"],
-        (last_period(newest, "day").start, last_period(newest, "week").start, last_period(newest, "month").start),
-        newest,
-    )
-    found = {package: Recent(day, month, week) for package, day, week, month in rows}
+async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentDownloads:
+    """Recent downloads. A package that is known and was not downloaded lately has zeros."""
+    category = MIRRORS["true" if question.mirrors else "false"]
+    windows = recent_windows(snapshot.newest_day)
+    rows = await snapshot.tables.recent(snapshot.published, question.packages, category, windows)
+    found = {row.package: Recent(row.last_day, row.last_month, row.last_week) for row in rows}
     silent = [package for package in question.packages if package not in found]
-    known = await warehouse.layout.known(published, silent) if silent else set()
+    known = await snapshot.tables.known(snapshot.published, silent) if silent else set()
     nothing = Recent(0, 0, 0)
-    answers = {
-        package: found.get(package, nothing) for package in question.packages if package in found or package in known
-    }
-    return answers, [package for package in silent if package not in known]
+    return RecentDownloads(
+        {package: found.get(package, nothing) for package in question.packages if package in found or package in known},
+        [package for package in silent if package not in known],
+    )
 
 
-async def summary(
-    warehouse: Warehouse, published: Published, question: SummaryQuestion
-) -> dict[str, int | dict[str, int]]:
-    """Totals by dimension and category; `overall` is one number, without mirrors. Raises UnknownPackageError."""
-    window = last_days(newest_day(published), question.window_days)
-    rows = await warehouse.layout.totals(published, question.package, SUMMARY_DIMENSIONS, window.start, window.end)
+async def summary(snapshot: Snapshot, package: str) -> dict[str, int | dict[str, int]]:
+    """Totals over the default window, by dimension and category; `overall` is one number, without mirrors.
+
+    Raises UnknownPackageError.
+    """
+    rows = await snapshot.tables.totals(snapshot.published, package, SUMMARY_DIMENSIONS, snapshot.window())
     if not rows:
-        await _require_known(warehouse, published, question.package)
+        await _require_known(snapshot, package)
     sums: dict[str, dict[str, int]] = {dimension: {} for dimension in SUMMARY_DIMENSIONS}
-    for dimension, category, downloads in rows:
-        sums[dimension][category] = downloads
+    for row in rows:
+        sums[row.dimension][row.category] = row.downloads
     overall = sums.pop("overall").get(MIRRORS["false"], 0)
     return {"overall": overall, **sums}
 
 
-async def top(warehouse: Warehouse, published: Published, question: TopQuestion) -> list[Ranked]:
+async def top(snapshot: Snapshot, question: TopQuestion) -> list[RankedPackage]:
     """The most downloaded packages, without mirrors."""
-    window = last_period(newest_day(published), question.period)
-    rows = await warehouse.layout.top(published, window.start, window.end, question.limit, question.offset)
-    return [Ranked(package, downloads) for package, downloads in rows]
+    window = last_period(snapshot.newest_day, question.period)
+    rows = await snapshot.tables.top(snapshot.published, window, question.limit, question.offset)
+    return [RankedPackage(*row) for row in rows]
 
 
-async def search(warehouse: Warehouse, published: Published, question: SearchQuestion) -> list[Ranked]:
-    """Packages by the beginning of their name, most downloaded in the last month first."""
-    newest = newest_day(published)
-    window = last_days(newest, question.window_days)
-    month = last_period(newest, "month").start
-    rows = await warehouse.layout.search(published, question.prefix, window.start, month, newest, question.limit)
-    return [Ranked(package, downloads) for package, downloads in rows]
+async def search(snapshot: Snapshot, question: SearchQuestion) -> list[RankedPackage]:
+    """Packages by the start of their name, by downloads in the last month."""
+    window, month = snapshot.window(), last_period(snapshot.newest_day, "month")
+    rows = await snapshot.tables.search(snapshot.published, question.prefix, window, month, question.limit)
+    return [RankedPackage(*row) for row in rows]
 
 
-async def popularity(
-    warehouse: Warehouse, published: Published, packages: Sequence[str], days: int
-) -> dict[str, Popularity]:
-    """How much each of the packages is downloaded, over `days` and lately, in one query."""
-    newest = newest_day(published)
-    week, before = trend_windows(newest)
-    rows = await warehouse.layout.popularity(
-        published,
-        packages,
-        last_days(newest, days).start,
-        last_period(newest, "month").start,
-        week.start,
-        (before.start, before.end),
-        newest,
-    )
-    found = {package: Popularity(*counts) for package, *counts in rows}
+async def popularity(snapshot: Snapshot, packages: Sequence[str], days: int) -> dict[str, Popularity]:
+    """The popularity of each package, over `days` and lately, in one query."""
+    windows = popularity_windows(snapshot.newest_day, days)
+    rows = await snapshot.tables.popularity(snapshot.published, packages, windows)
+    found = {row.package: Popularity(row.whole, row.month, row.week, row.before) for row in rows}
     return {package: found.get(package, Popularity()) for package in packages}
 
 
-async def _require_known(warehouse: Warehouse, published: Published, package: str) -> None:
-    if package == ALL_PACKAGES and warehouse.layout.sums_all_packages:
+async def _require_known(snapshot: Snapshot, package: str) -> None:
+    if package == ALL_PACKAGES and snapshot.tables.sums_all_packages:
         return
-    if not await warehouse.layout.known(published, [package]):
+    if not await snapshot.tables.known(snapshot.published, [package]):
         raise UnknownPackageError(package)

@@ -227,7 +227,7 @@ def test_a_badge_is_kept_for_long(dataset: Dataset) -> None:
     dataset.load(EVENTS)
     with dataset.client(cache_ttl_seconds=60) as client:
         assert client.get(BADGE).headers["cache-control"] == "public, max-age=43200"
-    late = client.app.state.answers.now().replace(day=13)
+    late = client.app.state.services.now().replace(day=13)
     with dataset.client(now=late, cache_ttl_seconds=60) as client:
         badge = client.get(BADGE)
         assert badge.headers["cache-control"] == "public, max-age=3600"

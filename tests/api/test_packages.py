@@ -134,7 +134,7 @@ def test_clickhouse_away_is_nothing_to_the_index(dataset: Dataset) -> None:
     dataset.load([event()])
     with running_ecosystem() as stub, indexed(dataset, stub) as client:
         dataset.query(f"DROP TABLE {dataset.needed_table} SYNC")
-        client.app.state.answers.warehouse.forget_published()
+        client.app.state.services.answers.warehouse.forget_snapshot()
         assert found(client, "?sort=name") == ["numpy", "numpy-financial"]
 
 

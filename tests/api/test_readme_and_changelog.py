@@ -99,7 +99,7 @@ def test_what_was_read_once_is_answered_while_github_is_away(client: Client, stu
 def test_a_fault_is_503_and_is_not_kept(client: Client, stub: Stub, fault: str) -> None:
     getattr(stub, fault)("github", times=3)
     assert_problem(client.get(README), 503, "Service Unavailable", AWAY)
-    stub._faults["github"].clear()
+    stub.clear_faults("github")
     assert body(client.get(README))["content"] == "# Ünë\n"
 
 

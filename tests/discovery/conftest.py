@@ -1,5 +1,6 @@
 """The stub of GitHub and PyPI, a new one for each test; clients of it; a clock that sleeping moves on."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,8 @@ from app.settings import Secret
 from tests.discovery.stub import Stub, running_stub
 
 TOKEN = "ghp_a-very-secret-token"
+TEST_SECONDS = 60
+"""Within this, a test that waits for an event fails."""
 
 
 class Clock:
@@ -33,6 +36,36 @@ class Clock:
     async def sleep(self, seconds: float) -> None:
         self.naps.append(seconds)
         self.time += timedelta(seconds=seconds)
+
+
+class SteppedClock(Clock):
+    """A clock whose sleepers wait until the test lets the time pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sleeps: asyncio.Queue[float] = asyncio.Queue()
+        self._wake_up: asyncio.Queue[None] = asyncio.Queue()
+        self._seconds = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self._sleeps.put_nowait(seconds)
+            await self._wake_up.get()
+
+    async def asleep(self) -> float:
+        """Wait until the sleeper sleeps; for how many seconds it wants to."""
+        self._seconds = await asyncio.wait_for(self._sleeps.get(), TEST_SECONDS)
+        return self._seconds
+
+    def wake(self) -> None:
+        """Let the time of the sleep pass."""
+        self.time += timedelta(seconds=self._seconds)
+        self._wake_up.put_nowait(None)
+
+    async def step(self) -> float:
+        """Let the time of the sleep pass, and wait for the next one."""
+        self.wake()
+        return await self.asleep()
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +87,7 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    """GitHub and PyPI on loopback; no test may send a request to the stranger."""
+    """GitHub and PyPI on loopback; no test may send a request to the other host."""
     with running_stub() as stub:
         yield stub
     assert stub.asked("elsewhere") == []
@@ -70,8 +103,8 @@ def clock(stub: Stub) -> Clock:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """The clients' session, with less patience."""
-    async with open_session(connect_seconds=0.5, total_seconds=0.5) as session:
+    """The clients' session, which has time on a busy machine, too."""
+    async with open_session(connect_seconds=TEST_SECONDS, total_seconds=TEST_SECONDS) as session:
         yield session
 
 
@@ -95,4 +128,4 @@ def github(make_github: Callable[..., GitHub]) -> GitHub:
 @pytest.fixture
 def pypi(stub: Stub, clock: Clock, session: aiohttp.ClientSession) -> PyPI:
     """A client of the stub's PyPI."""
-    return PyPI(session, stub.pypi_url, now=clock, sleep=clock.sleep)
+    return PyPI(session, stub.pypi_url, sleep=clock.sleep)

@@ -50,7 +50,7 @@ def repository_json(full_name: str, number: int, api: str) -> dict[str, Any]:
 
 
 def license_json(spdx_id: str | None) -> dict[str, Any] | None:
-    """A licence; GitHub's `NOASSERTION` is one that it could not tell."""
+    """A license; `NOASSERTION` is one that GitHub does not recognise."""
     if spdx_id is None:
         return None
     return {"key": spdx_id.lower(), "name": f"{spdx_id} License", "spdx_id": spdx_id, "url": None, "node_id": "MDc="}
@@ -69,7 +69,7 @@ def file_json(full_name: str, path: str, text: str, api: str) -> dict[str, Any]:
 
 
 def folder_json(full_name: str, path: str, files: Mapping[str, str], api: str) -> list[dict[str, Any]] | None:
-    """A folder: its files and folders; None where there is no such folder."""
+    """A folder: its files and folders; None if it does not exist."""
     folder = PurePosixPath(path)
     inside = [
         PurePosixPath(file).relative_to(folder).parts for file in files if PurePosixPath(file).is_relative_to(folder)
@@ -97,7 +97,7 @@ def entry_json(full_name: str, path: str, kind: str, size: int, api: str) -> dic
 def project_json(
     name: str, version: str, info: Mapping[str, Any], releases: Mapping[str, list[dict[str, Any]]], base: str
 ) -> dict[str, Any]:
-    """A project as `GET /pypi/{project}/json` has it. `info` overrides what nobody cares for."""
+    """A project as `GET /pypi/{project}/json` has it. `info` overrides its defaults."""
     page = f"{base.removesuffix('/pypi')}/project/{name}/"
     return {
         "info": {

@@ -1,8 +1,8 @@
 """GitHub and PyPI on loopback, over real HTTP, with state and faults to order.
 
 `with running_stub() as stub:` starts three servers in a thread of their own, so that tests with and without an event
-loop can use them: GitHub at `stub.github_url`, PyPI at `stub.pypi_url`, and a stranger at `stub.elsewhere_url` that
-nobody may ask. Every request is in `stub.requests`. Change the state at any time, before or after a request.
+loop can use them: GitHub at `stub.github_url`, PyPI at `stub.pypi_url`, and another host at `stub.elsewhere_url`, which
+must get no request. Every request is in `stub.requests`. Change the state at any time, before or after a request.
 """
 
 import asyncio
@@ -83,6 +83,9 @@ class Stub:
         self._numbers: dict[str, int] = {}
         self._unplugged: set[Source] = set()
         self._faults: dict[Source, list[Fault]] = {"github": [], "pypi": [], "elsewhere": []}
+        self.most_in_flight: dict[Source, int] = dict.fromkeys(self._faults, 0)
+        self._in_flight: dict[Source, int] = dict.fromkeys(self._faults, 0)
+        self._holds: dict[Source, tuple[int, asyncio.Event]] = {}
         self._spent: dict[str, int] = {}
         self._resets: dict[str, float] = {}
 
@@ -177,6 +180,14 @@ class Stub:
         """Answer the next requests late."""
         self._faults[source] += [Fault(delay=seconds)] * times
 
+    def clear_faults(self, source: Source) -> None:
+        """Answer the next requests without a fault."""
+        self._faults[source].clear()
+
+    def hold(self, source: Source, until_in_flight: int) -> None:
+        """Answer no request until so many are in flight at once."""
+        self._holds[source] = until_in_flight, asyncio.Event()
+
     def unplug(self, source: Source) -> None:
         """Break every connection to a service without an answer, until `plug_in`."""
         self._unplugged.add(source)
@@ -211,6 +222,19 @@ class Stub:
         self.requests.append(
             Request(source, request.host, request.method, request.path, dict(request.query), dict(request.headers))
         )
+        self._in_flight[source] += 1
+        self.most_in_flight[source] = max(self.most_in_flight[source], self._in_flight[source])
+        try:
+            if hold := self._holds.get(source):
+                until_in_flight, reached = hold
+                if self._in_flight[source] >= until_in_flight:
+                    reached.set()
+                await reached.wait()
+            return await self._answer(source, request)
+        finally:
+            self._in_flight[source] -= 1
+
+    async def _answer(self, source: Source, request: web.Request) -> web.StreamResponse:
         if source in self._unplugged:
             return _broken(request)
         fault = self._faults[source].pop(0) if self._faults[source] else Fault()
@@ -219,7 +243,7 @@ class Stub:
             return await _endless(request, fault)
         if fault.status is not None:
             return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
-        response = {"github": self._github, "pypi": self._pypi, "elsewhere": _stranger}[source](request)
+        response = {"github": self._github, "pypi": self._pypi, "elsewhere": _other_host}[source](request)
         return await _cut(request, response) if fault.cut else response
 
     def _github(self, request: web.Request) -> web.Response:
@@ -384,8 +408,8 @@ def _body(response: web.Response) -> bytes:
     return response.body
 
 
-def _stranger(_: web.Request) -> web.Response:
-    return web.json_response({"message": "nobody should have asked"})
+def _other_host(_: web.Request) -> web.Response:
+    return web.json_response({"message": "this host must get no request"})
 
 
 def _broken(request: web.BaseRequest) -> web.Response:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from app.discovery.index.entries import Entry, GitHubFacts, make_entry
+from app.discovery.index.entries import Entry, GitHubMetadata, make_entry
 from app.discovery.sources.github import Repository
 from app.discovery.sources.pypi import Project, Release
 from app.stats.questions import Popularity
@@ -82,7 +82,7 @@ def test_an_entry_is_what_the_sources_say() -> None:
         keywords=("charts",),
         topics=("flet", "charts"),
         links={"Source": "https://github.com/someone/flet-charts"},
-        github=GitHubFacts("someone/flet-charts", 7, 1, 2, archived=False, pushed_at=days_ago(5)),
+        github=GitHubMetadata("someone/flet-charts", 7, 1, 2, archived=False, pushed_at=days_ago(5)),
         downloads=140,
         trend=2.0,
         created_at=days_ago(200),
@@ -102,7 +102,7 @@ def test_what_no_source_says_is_null_and_not_0() -> None:
     assert (body["downloads"], body["github"], "trend" in body) == (None, None, False)
 
 
-def test_the_licence_is_pypi_s_or_else_github_s() -> None:
+def test_the_license_is_pypi_s_or_else_github_s() -> None:
     assert entry(project(license=None), repository()).license == "Apache-2.0"
     assert entry(project(license=None)).license is None
 

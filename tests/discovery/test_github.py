@@ -1,14 +1,14 @@
-"""What GitHub says, as its documentation has it: searches, repositories, documents, folders."""
+"""GitHub's documented responses: searches, repositories, documents, folders."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from app.discovery.repository_names import RepositoryName
-from app.discovery.sources.errors import MalformedAnswerError
+from app.discovery.sources.errors import MalformedResponseError
 from app.discovery.sources.github import Document, GitHub, Repository
 from app.discovery.sources.http import USER_AGENT
+from app.discovery.sources.repository_names import RepositoryName
 from tests.discovery.conftest import TOKEN
 from tests.discovery.shapes import BASE64_LIMIT
 from tests.discovery.stub import Stub
@@ -61,21 +61,21 @@ async def test_what_a_repository_does_not_have_is_none(stub: Stub, github: GitHu
 
 
 @pytest.mark.parametrize("homepage", ["javascript:alert(1)", "ftp://example.org", "example.org"])
-async def test_a_homepage_that_is_not_of_the_web_is_none(stub: Stub, github: GitHub, homepage: str) -> None:
+async def test_a_homepage_that_is_not_http_is_none(stub: Stub, github: GitHub, homepage: str) -> None:
     stub.add_repository("owner/name", homepage=homepage, topics=["flet"])
     repository = await github.repository(NAME)
     assert repository is not None
     assert repository.homepage is None
 
 
-async def test_a_licence_that_github_cannot_tell_is_none(stub: Stub, github: GitHub) -> None:
+async def test_a_license_that_github_does_not_recognise_is_none(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", license="NOASSERTION")
     repository = await github.repository(NAME)
     assert repository is not None
     assert repository.license is None
 
 
-async def test_topics_are_asked_for_where_the_answer_has_none(stub: Stub, github: GitHub) -> None:
+async def test_topics_are_requested_if_the_response_has_none(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", topics=["flet"]).json.pop("topics")
     repository = await github.repository(NAME)
     assert repository is not None
@@ -94,7 +94,7 @@ async def test_a_search_goes_from_page_to_page(stub: Stub, github: GitHub) -> No
     assert {(r.query["q"], r.query["per_page"]) for r in stub.requests} == {("topic:flet", "2")}
 
 
-async def test_a_search_ends_with_the_pages_that_one_wants(stub: Stub, github: GitHub) -> None:
+async def test_a_search_ends_after_so_many_pages(stub: Stub, github: GitHub) -> None:
     for number in range(5):
         stub.add_repository(f"owner/name-{number}", topics=["flet"])
     assert len(await github.search("flet", pages=2, per_page=2)) == 4
@@ -102,7 +102,7 @@ async def test_a_search_ends_with_the_pages_that_one_wants(stub: Stub, github: G
     assert len(stub.requests) == 3
 
 
-async def test_a_search_leaves_out_twins_and_names_that_nobody_can_have(stub: Stub, github: GitHub) -> None:
+async def test_a_search_leaves_out_duplicates_and_impossible_names(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", topics=["flet"], stars=3)
     stub.add_repository("Owner/Name", topics=["flet"], stars=2)
     stub.add_repository("owner-/name", topics=["flet"], stars=1)
@@ -209,7 +209,7 @@ async def test_folders(stub: Stub, github: GitHub) -> None:
 )
 async def test_a_malformed_repository_is_an_error(stub: Stub, github: GitHub, changes: dict[str, object]) -> None:
     stub.add_repository("owner/name", topics=["flet"]).json |= changes
-    with pytest.raises(MalformedAnswerError, match="GitHub answers not what it should"):
+    with pytest.raises(MalformedResponseError, match="GitHub gave a malformed response"):
         await github.repository(NAME)
 
 
@@ -222,7 +222,7 @@ async def test_a_malformed_body_is_an_error(stub: Stub, github: GitHub, body: by
         if body == b"[]" and ask == github.readme:
             assert await ask(NAME) is None  # a folder
             continue
-        with pytest.raises(MalformedAnswerError, match="GitHub answers not what it should"):
+        with pytest.raises(MalformedResponseError, match="GitHub gave a malformed response"):
             await ask(NAME)
 
 
@@ -230,5 +230,5 @@ async def test_content_that_is_not_base64_is_an_error(stub: Stub, github: GitHub
     stub.malform_next(
         "github", body=b'{"type":"file","name":"R","path":"R","encoding":"base64","size":1,"content":"x"}'
     )
-    with pytest.raises(MalformedAnswerError, match="no base64"):
+    with pytest.raises(MalformedResponseError, match="no base64"):
         await github.readme(NAME)

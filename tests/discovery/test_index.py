@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from app.discovery.index.entries import Entry, GitHubFacts
+from app.discovery.index.entries import Entry, GitHubMetadata
 from app.discovery.index.search import Index, IndexQuery
 
 BUILT_AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -16,8 +16,8 @@ def day(number: int) -> datetime:
     return datetime(2026, 3, number, tzinfo=UTC)
 
 
-def stars(number: int) -> GitHubFacts:
-    return GitHubFacts("a/b", number, 0, 0, archived=False, pushed_at=None)
+def stars(number: int) -> GitHubMetadata:
+    return GitHubMetadata("a/b", number, 0, 0, archived=False, pushed_at=None)
 
 
 def entry(name: str, **values: Any) -> Entry:

@@ -1,7 +1,7 @@
-"""What PyPI says of a project, as its documentation has it, and as projects of all ages write it."""
+"""Projects in PyPI's documented format, and as old and new projects fill it in."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -10,12 +10,17 @@ from distlib.index import DEFAULT_INDEX
 from packaging.licenses import canonicalize_license_expression
 from trove_classifiers import classifiers as trove_classifiers
 
-from app.discovery.licenses import SPDX_BY_CLASSIFIER, license_of
-from app.discovery.repository_names import RepositoryName
-from app.discovery.sources.errors import MalformedAnswerError, RedirectedAwayError, RefusedError, SourceUnavailableError
+from app.discovery.sources.errors import (
+    MalformedResponseError,
+    RedirectError,
+    SourceUnavailableError,
+    UnexpectedStatusError,
+)
 from app.discovery.sources.http import USER_AGENT
+from app.discovery.sources.licenses import SPDX_BY_CLASSIFIER, normalise_license
 from app.discovery.sources.pypi import Project, PyPI, Release
-from tests.discovery.conftest import Clock
+from app.discovery.sources.repository_names import RepositoryName
+from tests.discovery.conftest import TEST_SECONDS, Clock
 from tests.discovery.stub import Stub
 
 OSI = "License :: OSI Approved"
@@ -116,7 +121,7 @@ async def test_keywords(stub: Stub, pypi: PyPI, text: str, keywords: tuple[str, 
     assert (await project_of(pypi)).keywords == keywords
 
 
-async def test_links_lead_to_the_web(stub: Stub, pypi: PyPI) -> None:
+async def test_links_are_http(stub: Stub, pypi: PyPI) -> None:
     urls = {
         "Good": " https://example.org/a ",
         "Plain": "http://example.org",
@@ -172,14 +177,14 @@ async def test_the_repository_of_an_old_project(stub: Stub, pypi: PyPI) -> None:
     assert (await project_of(pypi)).repository == RepositoryName("o", "n")
 
 
-async def test_dependencies_that_nobody_can_read_are_left_out(stub: Stub, pypi: PyPI) -> None:
+async def test_invalid_dependencies_are_left_out(stub: Stub, pypi: PyPI) -> None:
     good = ["flet~=0.2", "flet[all]!=0.1", "x @ https://example.org/x.whl", "y (>=1)"]
     stub.add_project("name", requires_dist=[good[0], "not a requirement", "", good[1], ">=1", *good[2:]])
     assert (await project_of(pypi)).dependencies == tuple(good)
 
 
 @pytest.mark.parametrize(
-    ("expression", "classifiers", "text", "licence"),
+    ("expression", "classifiers", "text", "license_"),
     [
         ("MIT OR Apache-2.0", [f"{OSI} :: BSD License"], "GPL", "MIT OR Apache-2.0"),
         (None, [f"{OSI} :: MIT License"], "whatever", "MIT"),
@@ -197,11 +202,11 @@ async def test_dependencies_that_nobody_can_read_are_left_out(stub: Stub, pypi: 
         (None, [], "Copyright (c) me\n\nDo what", None),
     ],
 )
-def test_licences(expression: str | None, classifiers: list[str], text: str | None, licence: str | None) -> None:
-    assert license_of(expression, classifiers, text) == licence
+def test_licenses(expression: str | None, classifiers: list[str], text: str | None, license_: str | None) -> None:
+    assert normalise_license(expression, classifiers, text) == license_
 
 
-def test_classifiers_are_mapped_to_licences_that_there_are() -> None:
+def test_classifiers_are_mapped_to_spdx_licenses() -> None:
     assert set(SPDX_BY_CLASSIFIER) <= set(trove_classifiers)
     assert [canonicalize_license_expression(spdx) for spdx in SPDX_BY_CLASSIFIER.values()] == list(
         SPDX_BY_CLASSIFIER.values()
@@ -214,13 +219,9 @@ async def test_impossible_names_are_not_asked_for(stub: Stub, pypi: PyPI, name: 
     assert stub.requests == []
 
 
-async def test_a_404_is_remembered_for_a_while(stub: Stub, session: aiohttp.ClientSession, clock: Clock) -> None:
-    pypi = PyPI(session, stub.pypi_url, missing_seconds=60, now=clock, sleep=clock.sleep)
+async def test_a_project_that_does_not_exist_is_none(stub: Stub, pypi: PyPI) -> None:
     assert await pypi.project("name") is None
     stub.add_project("name")
-    assert await pypi.project("NAME") is None
-    assert len(stub.requests) == 1
-    clock.time += timedelta(seconds=60)
     assert await pypi.project("name") is not None
     stub.remove_project("name")
     assert await pypi.project("name") is None
@@ -243,10 +244,10 @@ async def test_failures_that_stay_are_errors(stub: Stub, pypi: PyPI) -> None:
     with pytest.raises(SourceUnavailableError, match=r"^PyPI does not answer"):
         await pypi.project("name")
     stub.fail_next("pypi", status=429)
-    with pytest.raises(SourceUnavailableError, match=r"^PyPI has had too many requests$"):
+    with pytest.raises(SourceUnavailableError, match=r"^PyPI limits the rate of requests$"):
         await pypi.project("name")
     stub.fail_next("pypi", status=403)
-    with pytest.raises(RefusedError, match=r"^PyPI answers 403$"):
+    with pytest.raises(UnexpectedStatusError, match=r"^PyPI answers 403$"):
         await pypi.project("name")
     stub.unplug("pypi")
     with pytest.raises(SourceUnavailableError, match=r"^PyPI does not answer"):
@@ -273,7 +274,7 @@ async def test_failures_that_stay_are_errors(stub: Stub, pypi: PyPI) -> None:
 )
 async def test_a_malformed_answer_is_an_error(stub: Stub, pypi: PyPI, body: bytes) -> None:
     stub.malform_next("pypi", body=body)
-    with pytest.raises(MalformedAnswerError, match="PyPI answers not what it should"):
+    with pytest.raises(MalformedResponseError, match="PyPI gave a malformed response"):
         await pypi.project("name")
 
 
@@ -283,11 +284,11 @@ async def test_redirects(stub: Stub, pypi: PyPI) -> None:
     await project_of(pypi)
     for location in (f"{stub.elsewhere_url}/pypi/name/json", "/simple/name", "http://example.org/pypi/name/json"):
         stub.redirect_next("pypi", location)
-        with pytest.raises(RedirectedAwayError, match=r"^PyPI redirects to another place$"):
+        with pytest.raises(RedirectError, match=r"^PyPI redirects to another place$"):
             await pypi.project("name")
 
 
-async def test_what_strangers_write_is_never_asked(stub: Stub, pypi: PyPI) -> None:
+async def test_untrusted_urls_are_never_requested(stub: Stub, pypi: PyPI) -> None:
     there = f"{stub.elsewhere_url}/owner/name"
     stub.add_project(
         "name", home_page=there, project_url=there, package_url=there, docs_url=there, project_urls={"Source": there}
@@ -297,17 +298,15 @@ async def test_what_strangers_write_is_never_asked(stub: Stub, pypi: PyPI) -> No
     assert {request.source for request in stub.requests} == {"pypi"}
 
 
-async def test_eight_at_once_and_no_more(stub: Stub, pypi: PyPI) -> None:
-    stub.slow_next("pypi", 0.3, times=8)
-    asking = asyncio.gather(*(pypi.project(f"name-{number}") for number in range(20)))
-    while len(stub.requests) < 8:  # noqa: ASYNC110, the stub is in another thread
-        await asyncio.sleep(0.005)
-    await asyncio.sleep(0.05)
-    assert len(stub.requests) == 8
-    await asking
+async def test_eight_at_once_and_no_more(stub: Stub, session: aiohttp.ClientSession) -> None:
+    stub.hold("pypi", until_in_flight=8)
+    pypi = PyPI(session, stub.pypi_url)
+    async with asyncio.timeout(TEST_SECONDS):
+        await asyncio.gather(*(pypi.project(f"name-{number}") for number in range(20)))
+    assert stub.most_in_flight["pypi"] == 8
     assert len(stub.requests) == 20
 
 
-def test_the_base_url_is_that_of_distlib() -> None:
+def test_the_base_url_is_that_of_distlib(session: aiohttp.ClientSession) -> None:
     assert urlsplit(DEFAULT_INDEX).scheme == "https"
-    assert PyPI(None)._service.url("name", "json").human_repr() == f"{DEFAULT_INDEX}/name/json"  # type: ignore[arg-type]
+    assert PyPI(session).url("name").human_repr() == f"{DEFAULT_INDEX}/name/json"

@@ -1,8 +1,8 @@
-"""Names of repositories, and the URLs that strangers write."""
+"""Names of repositories, and repositories in untrusted URLs."""
 
 import pytest
 
-from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName, repository_in_url
+from app.discovery.sources.repository_names import ImpossibleRepositoryError, RepositoryName, repository_in_url
 
 
 @pytest.mark.parametrize(

@@ -2,33 +2,36 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from app.discovery.index.build import depends_on
-from app.discovery.index.file import FILE
+from app.discovery.index.config import make_build_config
+from app.discovery.index.file import FILE_NAME
 from app.discovery.index.search import IndexQuery
-from app.discovery.service import Discovery, make_plan
+from app.discovery.service import Discovery
 from app.settings import Secret, SettingError, Settings
 from app.warehouse.reading.warehouse import Warehouse
+from tests.discovery.conftest import TEST_SECONDS, SteppedClock
 from tests.discovery.stub import Stub
 from tests.support.dataset import Dataset
 from tests.support.events import event
 
-SECONDS = 20
 PATH = "sdk/python/packages"
 OFFICIAL = {"Repository": "https://github.com/flet-dev/flet"}
 
 
-def real_now() -> datetime:
-    return datetime.now(UTC)
+@pytest.fixture
+def clock(stub: Stub) -> SteppedClock:
+    """The clock of discovery and of the stub's quotas; the time between two builds passes when a test says so."""
+    clock = SteppedClock()
+    stub.clock = clock.timestamp
+    return clock
 
 
 @pytest.fixture
@@ -62,17 +65,16 @@ def settings(loaded: Dataset, stub: Stub) -> Settings:
         github_token=Secret("ghp_x"),
         github_api_url=stub.github_url,
         pypi_api_url=stub.pypi_url,
-        index_reindex_interval=1,
     )
 
 
 @asynccontextmanager
-async def discovering(
-    dataset: Dataset, settings: Settings, *, now: Callable[[], datetime] = real_now
-) -> AsyncIterator[Discovery]:
-    """Discovery as the app runs it."""
+async def discovering(dataset: Dataset, settings: Settings, clock: SteppedClock) -> AsyncIterator[Discovery]:
+    """Discovery as the app runs it. `clock.asleep` waits for the end of the first build, `clock.step` of another."""
     reader = dataset.engine.reader()
-    discovery = Discovery(settings, Warehouse(reader), now)
+    warehouse = Warehouse()
+    warehouse.open(reader)
+    discovery = Discovery(settings, warehouse, clock, sleep=clock.sleep)
     await discovery.open()
     task = asyncio.create_task(discovery.run())
     try:
@@ -84,15 +86,11 @@ async def discovering(
         await reader.close()
 
 
-async def until(happened: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.01)
-
-
-async def built(discovery: Discovery) -> None:
-    await until(lambda: discovery.index is not None)
+async def recovered(discovery: Discovery, clock: SteppedClock) -> None:
+    """Builds the index until nothing is missing."""
+    async with asyncio.timeout(TEST_SECONDS):
+        while discovery.status().last_error:
+            await clock.step()
 
 
 def names(discovery: Discovery) -> list[str]:
@@ -104,10 +102,10 @@ EVERYTHING = ["flet", "flet-audio", "flet-map", "fletx"]
 
 
 async def test_a_package_belongs_by_its_own_links_or_by_its_dependencies(
-    ecosystem: Stub, loaded: Dataset, settings: Settings
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
         index = discovery.index
 
     assert index is not None
@@ -126,11 +124,11 @@ async def test_a_package_belongs_by_its_own_links_or_by_its_dependencies(
 
 
 async def test_a_renamed_repository_is_still_its_package_s(
-    ecosystem: Stub, loaded: Dataset, settings: Settings
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
     ecosystem.rename_repository("someone/flet-map", "newname/flet-map")
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
 
     assert discovery.index is not None
     entry = discovery.index.get("flet-map")
@@ -140,17 +138,17 @@ async def test_a_renamed_repository_is_still_its_package_s(
 
 
 async def test_an_official_folder_whose_name_another_has_taken_on_pypi_is_not_official(
-    ecosystem: Stub, loaded: Dataset, settings: Settings
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
     ecosystem.add_project("flet-audio", project_urls={"Source": "https://github.com/stranger/flet-audio"})
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
 
     assert names(discovery) == ["flet", "flet-map", "fletx"]
 
 
 async def test_metadata_that_points_at_other_hosts_is_not_followed(
-    ecosystem: Stub, loaded: Dataset, settings: Settings
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
     host = ecosystem.elsewhere_url
     ecosystem.add_project(
@@ -163,19 +161,19 @@ async def test_metadata_that_points_at_other_hosts_is_not_followed(
             "Homepage": f"{host}/other/fletx",
         },
     )
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
 
     assert names(discovery) == EVERYTHING
     assert ecosystem.asked("elsewhere") == []
 
 
-async def test_another_ecosystem(ecosystem: Stub, loaded: Dataset, settings: Settings) -> None:
+async def test_another_ecosystem(ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock) -> None:
     ecosystem.add_repository("litestar-org/litestar", topics=["litestar"])
     ecosystem.add_project("litestar", project_urls={"Source": "https://github.com/litestar-org/litestar"})
     settings = msgspec.structs.replace(settings, discovery_topics=" Litestar,litestar ", discovery_official_repo="")
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
 
     assert names(discovery) == ["litestar"]
 
@@ -200,185 +198,222 @@ FAULTS: dict[str, Callable[[Stub], None]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_the_first_build_survives_a_fault(
-    fault: str, ecosystem: Stub, loaded: Dataset, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    fault: str, ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
-    monkeypatch.setattr("app.discovery.sources.github_api.TOKEN_REFUSED_FOR", timedelta(0))
     FAULTS[fault](ecosystem)
-    async with discovering(loaded, settings) as discovery:
-        await until(lambda: discovery.status().last_error)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
+        assert discovery.status().last_error
         assert discovery.status().state == "building"
         ecosystem.plug_in("github")
         ecosystem.plug_in("pypi")
-        ecosystem._faults["pypi"].clear()
-        await built(discovery)
-        await until(lambda: discovery.status().last_error is None)
+        ecosystem.clear_faults("pypi")
+        await recovered(discovery, clock)
 
     assert names(discovery) == EVERYTHING
     assert "ghp_x" not in str(discovery.status())
 
 
+async def test_failed_builds_are_retried_with_growing_delays(
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
+) -> None:
+    ecosystem.fail_next("github", status=418, times=8)
+    async with discovering(loaded, settings, clock) as discovery:
+        delays = [await clock.asleep(), *[await clock.step() for _ in range(8)]]
+        assert discovery.status().next_build_at == clock() + timedelta(hours=1)
+
+    assert delays == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    assert discovery.status().last_error is None
+
+
 @pytest.mark.parametrize("fault", ["quota", "5xx", "malformed", "unplugged"])
 async def test_a_failed_build_keeps_the_old_index(
-    fault: str, ecosystem: Stub, loaded: Dataset, settings: Settings
+    fault: str, ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
+        old = discovery.index
         # Every answer changes, so that no 304 hides the fault.
         ecosystem.repositories[1000].json["stargazers_count"] += 1
+        clock.wake()
         FAULTS[fault](ecosystem)
-        await until(lambda: discovery.status().last_error)
-        old = discovery.index
+        await clock.asleep()
+        assert discovery.status().last_error
+        assert discovery.index is old
         assert discovery.status().state == "ready"
         assert names(discovery) == EVERYTHING
         ecosystem.plug_in("github")
-        await until(lambda: discovery.index is not old)
+        await recovered(discovery, clock)
+        assert discovery.index is not old
         assert names(discovery) == EVERYTHING
 
 
-async def test_slow_sources_only_make_a_build_slow(ecosystem: Stub, loaded: Dataset, settings: Settings) -> None:
+async def test_slow_sources_only_make_a_build_slow(
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
+) -> None:
     ecosystem.slow_next("github", 0.5)
     ecosystem.slow_next("pypi", 0.5, times=3)
-    async with discovering(loaded, settings) as discovery:
+    async with discovering(loaded, settings, clock) as discovery:
         assert discovery.index is None
-        await built(discovery)
+        await clock.asleep()
     assert names(discovery) == EVERYTHING
 
 
 async def test_one_package_that_cannot_be_looked_up_is_as_it_was(
-    ecosystem: Stub, loaded: Dataset, settings: Settings
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
     settings = msgspec.structs.replace(settings, cache_ttl_discovery=1)
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
         ecosystem.projects["flet-map"]["info"]["name"] = "another"
-        await until(lambda: discovery.index and real_now() - discovery.index.built_at < timedelta(seconds=0.2))
-        await asyncio.sleep(2.5)
+        ecosystem.requests.clear()
+        await clock.step()
         assert names(discovery) == EVERYTHING
+        assert "/pypi/flet-map/json" in ecosystem.asked("pypi")
+
+    # Another process has the index from the disk, and nothing in its cache.
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
+        await clock.step()
+        assert names(discovery) == EVERYTHING
+        assert discovery.status().last_error == "1 packages could not be looked up"
 
 
 async def test_a_vanished_repository_s_package_leaves_the_index(
-    ecosystem: Stub, loaded: Dataset, settings: Settings
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
         ecosystem.remove_repository("someone/flet-map")
-        await until(lambda: "flet-map" not in names(discovery))
+        await clock.step()
+        assert "flet-map" not in names(discovery)
 
 
-async def test_clickhouse_away_writes_no_zeros(ecosystem: Stub, loaded: Dataset, settings: Settings) -> None:
+def downloads(discovery: Discovery) -> list[int | None]:
+    assert discovery.index is not None
+    return [entry.downloads for entry in discovery.index.entries]
+
+
+async def test_clickhouse_away_writes_no_zeros(
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
+) -> None:
     loaded.query("RENAME TABLE downloads_daily TO elsewhere")
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
-        assert discovery.index is not None
-        assert [entry.downloads for entry in discovery.index.entries] == [None] * 4
-        # Said once the new index is written, which is after it is there.
-        await until(lambda: "ClickHouse" in str(discovery.status().last_error))
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
+        assert downloads(discovery) == [None] * 4
+        assert "ClickHouse" in str(discovery.status().last_error)
         loaded.query("RENAME TABLE elsewhere TO downloads_daily")
-        await until(lambda: [e.downloads for e in discovery.index.entries] == [1, 0, 3, 0])  # type: ignore[union-attr]
+        await clock.step()
+        assert downloads(discovery) == [1, 0, 3, 0]
 
         # Away again: the last downloads stand in, as long as they are young enough.
         loaded.query("RENAME TABLE downloads_daily TO elsewhere")
-        await until(lambda: discovery.status().last_error)
-        assert [entry.downloads for entry in discovery.index.entries] == [1, 0, 3, 0]
-        discovery.index.counted_at -= timedelta(days=2)  # type: ignore[operator]
-        await until(lambda: [e.downloads for e in discovery.index.entries] == [None] * 4)  # type: ignore[union-attr]
+        await clock.step()
+        assert discovery.status().last_error
+        assert downloads(discovery) == [1, 0, 3, 0]
+        clock.time += timedelta(days=2)
+        await clock.step()
+        assert downloads(discovery) == [None] * 4
 
 
 async def test_nothing_loaded_is_no_downloads_and_not_0(
-    ecosystem: Stub, make_dataset: Callable[[], Dataset], settings: Settings
+    ecosystem: Stub, make_dataset: Callable[[], Dataset], settings: Settings, clock: SteppedClock
 ) -> None:
     empty = make_dataset()
     with empty.client():
         pass  # makes the tables
-    async with discovering(empty, settings) as discovery:
-        await built(discovery)
+    async with discovering(empty, settings, clock) as discovery:
+        await clock.asleep()
         assert discovery.index is not None
         assert [entry.downloads for entry in discovery.index.entries] == [None] * 4
 
 
 async def test_start_from_disk_with_everything_unreachable(
-    ecosystem: Stub, loaded: Dataset, settings: Settings
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
-        await until((Path(settings.local_index_cache_dir) / FILE).exists)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
         before = msgspec.json.encode(discovery.index.entries)  # type: ignore[union-attr]
+    assert (Path(settings.local_index_cache_dir) / FILE_NAME).exists()
     ecosystem.unplug("github")
     ecosystem.unplug("pypi")
     loaded.query("RENAME TABLE downloads_daily TO elsewhere")
 
-    old = msgspec.structs.replace(settings, local_index_cache_ttl=1)
-    async with discovering(loaded, old, now=lambda: real_now() + timedelta(days=1)) as discovery:
+    clock.time += timedelta(days=1)
+    async with discovering(loaded, settings, clock) as discovery:
         assert discovery.index is not None
         assert msgspec.json.encode(discovery.index.entries) == before
-        await until(lambda: discovery.status().last_error)
+        await clock.asleep()
+        assert discovery.status().last_error
         assert msgspec.json.encode(discovery.index.entries) == before
-        assert discovery.status().age_seconds > 86_000  # type: ignore[operator]
+        assert discovery.status().age_seconds == 86_400
 
 
-async def test_a_fresh_index_on_disk_is_not_built_at_once(ecosystem: Stub, loaded: Dataset, settings: Settings) -> None:
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
-        await until((Path(settings.local_index_cache_dir) / FILE).exists)
+async def test_a_fresh_index_on_disk_is_not_built_at_once(
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
+) -> None:
+    async with discovering(loaded, settings, clock):
+        await clock.asleep()
     ecosystem.requests.clear()
 
-    settings = msgspec.structs.replace(settings, index_reindex_interval=3600)
-    async with discovering(loaded, settings) as discovery:
-        await asyncio.sleep(0.2)
-        status = discovery.status()
+    async with discovering(loaded, settings, clock) as discovery:
+        assert await clock.asleep() == 3600
+        assert discovery.status().next_build_at == clock() + timedelta(hours=1)
     assert ecosystem.requests == []
-    assert status.next_build_at is not None
-    assert timedelta(seconds=3500) < status.next_build_at - real_now() <= timedelta(seconds=3600)
 
 
 async def test_without_a_token_github_is_never_asked_and_that_is_said_once(
-    ecosystem: Stub, loaded: Dataset, settings: Settings, caplog: pytest.LogCaptureFixture
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with discovering(loaded, msgspec.structs.replace(settings, github_token=Secret(""))) as discovery:
-        await asyncio.sleep(0.1)
-        about = await discovery.patient.about("flet")
-        assert about.project is not None
-        assert about.unavailable == ("github",)
-        assert discovery.patient.is_final(about)
+    settings = msgspec.structs.replace(settings, github_token=Secret(""))
+    async with discovering(loaded, settings, clock) as discovery:
+        await discovery.run()
+        metadata = await discovery.lookups.metadata("flet")
+        assert metadata.project is not None
+        assert metadata.unavailable == ("github",)
+        assert discovery.lookups.is_complete(metadata)
         assert (discovery.status().state, discovery.status().reason) == ("off", "GITHUB_TOKEN is not set")
 
     assert ecosystem.asked("github") == []
     assert caplog.text.count("GITHUB_TOKEN is not set") == 1
 
 
-async def test_a_rebuild_while_queries_run(ecosystem: Stub, loaded: Dataset, settings: Settings) -> None:
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
-        seen = set()
-        while len(seen) < 3:
-            assert names(discovery) == EVERYTHING
-            found, total = discovery.index.find(IndexQuery(q="flet", sort="stars"), 0, 10)  # type: ignore[union-attr]
-            assert len(found) == total == 4
-            seen.add(discovery.index.built_at)  # type: ignore[union-attr]
-            await asyncio.sleep(0.001)
+async def test_a_rebuild_while_queries_run(
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
+) -> None:
+    async with discovering(loaded, settings, clock) as discovery, asyncio.timeout(TEST_SECONDS):
+        for _ in range(3):
+            await clock.asleep()
+            old = discovery.index
+            clock.wake()
+            while discovery.index is old:
+                assert names(discovery) == EVERYTHING
+                result = old.find(IndexQuery(q="flet", sort="stars"), 0, 10)  # type: ignore[union-attr]
+                assert len(result.entries) == result.total == 4
+                await asyncio.sleep(0)
 
 
 async def test_a_folder_that_cannot_be_written_does_not_stop_the_index(
-    ecosystem: Stub, loaded: Dataset, settings: Settings, tmp_path: Path
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
     settings = msgspec.structs.replace(settings, local_index_cache_dir=str(tmp_path / "file"))
-    async with discovering(loaded, settings) as discovery:
-        await built(discovery)
-        await until(lambda: discovery.status().next_build_at)
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
+        assert names(discovery) == EVERYTHING
         assert discovery.status().last_error is None
 
 
 @pytest.mark.parametrize("topics", ["flet,no topic", "flet/x", "-flet"])
 def test_a_topic_that_github_has_not_is_refused_by_name(topics: str) -> None:
     with pytest.raises(SettingError, match=r"^DISCOVERY_TOPICS: "):
-        make_plan(Settings(discovery_topics=topics))
+        make_build_config(Settings(discovery_topics=topics))
 
 
 def test_a_repository_that_github_cannot_have_is_refused_by_name() -> None:
     with pytest.raises(SettingError, match=r"^DISCOVERY_OFFICIAL_REPO='a--b/c' is not accepted"):
-        make_plan(Settings(discovery_official_repo="a--b/c"))
+        make_build_config(Settings(discovery_official_repo="a--b/c"))
 
 
 @pytest.mark.parametrize(

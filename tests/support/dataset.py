@@ -1,7 +1,7 @@
 """A data set: a database, what fills it, and apps that answer from it."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from tests.support.events import write_jsonl
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
+
+APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "timing", "wrap_connection"}
 
 _numbers = itertools.count()
 
@@ -65,14 +67,19 @@ class Dataset:
         with self.engine.client() as client:
             return [tuple(row) for row in client.query(sql).result_rows]
 
-    def app(self, *, now: datetime = NOON, **changes: Any) -> Litestar:
-        """An app on this database, not yet started; `changes` are of its settings."""
-        return create_app(msgspec.structs.replace(self.settings, **changes), now=lambda: now)
+    def app(self, *, now: datetime | Callable[[], datetime] = NOON, **changes: Any) -> Litestar:
+        """An app on this database, not yet started; `changes` are arguments of `create_app`, or of its settings.
+
+        `now` is a fixed time, or a clock.
+        """
+        clock = (lambda: now) if isinstance(now, datetime) else now
+        arguments = {name: changes.pop(name) for name in APP_ARGUMENTS & changes.keys()}
+        return create_app(msgspec.structs.replace(self.settings, **changes), now=clock, **arguments)
 
     @contextmanager
-    def client(self, *, now: datetime = NOON, **changes: Any) -> Iterator[TestClient[Any]]:
+    def client(self, **options: Any) -> Iterator[TestClient[Any]]:
         """A client of an app on this database. Each of its answers is held against openapi.yaml."""
-        with TestClient(self.app(now=now, **changes), raise_server_exceptions=False) as client:
+        with TestClient(self.app(**options), raise_server_exceptions=False) as client:
             client.event_hooks = {"response": [validate_answer]}
             yield client
 

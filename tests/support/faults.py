@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import httpx
-from litestar import Litestar
 
 from app.warehouse.engines.connection import NO_SETTINGS, Columns, Connection, QuerySettings
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from tests.support.client import client_of
+from tests.support.dataset import Dataset
 
 Mode = Literal["well", "refusing", "hanging"]
 
@@ -30,29 +30,33 @@ class FaultyConnection:
     async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What ClickHouse answers, or what its fault makes of that."""
         self.asked += 1
-        self._running += 1
+        is_poll = "FROM loads" in sql
+        self._running += not is_poll
         self.most_at_once = max(self.most_at_once, self._running)
         try:
             if self.mode == "refusing":
                 raise WarehouseUnavailableError("ClickHouse does not answer")
             if self.mode == "hanging":
                 await asyncio.Event().wait()
-            # What is slow is a question, not the look at what is published.
-            if self.slow_seconds and "FROM loads" not in sql:
+            if self.slow_seconds and not is_poll:
                 self.slow += 1
                 await asyncio.sleep(self.slow_seconds)
             return await self._connection.query(sql, parameters, settings)
         finally:
-            self._running -= 1
+            self._running -= not is_poll
 
     async def close(self) -> None:
         """The connection is the app's to close."""
 
 
 @asynccontextmanager
-async def faulty(app: Litestar) -> AsyncIterator[tuple[httpx.AsyncClient, FaultyConnection]]:
-    """A client of a running app, and the faults of its ClickHouse."""
-    async with client_of(app) as client:
-        queries = app.state.answers.warehouse._queries
-        queries._connection = connection = FaultyConnection(queries._connection)
-        yield client, connection
+async def faulty(dataset: Dataset, **options: Any) -> AsyncIterator[tuple[httpx.AsyncClient, FaultyConnection]]:
+    """A client of a running app, and the faults of its ClickHouse; options as of `Dataset.app`."""
+    made: list[FaultyConnection] = []
+
+    def wrap(connection: Connection) -> Connection:
+        made.append(FaultyConnection(connection))
+        return made[-1]
+
+    async with client_of(dataset.app(wrap_connection=wrap, **options)) as client:
+        yield client, made[-1]

@@ -16,7 +16,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from litestar.testing import TestClient
 
-from app.discovery import timed_lookups as patience
+from app.discovery.sources.timed_lookups import LookupTimeouts
 from app.main import create_app
 from app.settings import Settings
 from app.warehouse.engines.embedded import EmbeddedEngine
@@ -42,8 +42,8 @@ def die() -> None:
 def answers(folder: Path) -> dict[str, Any]:
     """Every answer's status and body; and what the tables hold besides."""
     settings = Settings(clickhouse_url=f"chdb://{folder}", pypi_api_url=NOWHERE)
-    patience.STATISTICS_PATIENCE_SECONDS = 0.0  # with a PyPI that is not there
-    with TestClient(create_app(settings)) as client:
+    # PyPI is not there: an answer about downloads does not wait for it.
+    with TestClient(create_app(settings, lookup_timeouts=LookupTimeouts(statistics=0))) as client:
         return {path: [(answer := client.get(path)).status_code, answer.json()] for path in PATHS}
 
 

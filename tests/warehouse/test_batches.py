@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from app.warehouse.reading import batching as batches
 from app.warehouse.reading.batching import QueryBatcher
-from app.warehouse.reading.rollup import DAYS_TOGETHER, TOGETHER
+from app.warehouse.reading.rollup import MAX_BATCH, MAX_BATCH_DAYS
+from tests.support.client import client_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.faults import faulty
@@ -50,10 +50,10 @@ async def test_each_answer_is_the_one_that_it_is_alone(loaded: Dataset) -> None:
     paths = [f"/api/packages/{package}/{what}" for what in (*DIMENSIONS, "recent", "summary") for package in PACKAGES]
     paths += [f"{path}?granularity=month" for path in paths if path.endswith("system")]
     paths += [f"/api/packages/{package}/overall?mirrors=false" for package in PACKAGES]
-    async with faulty(loaded.app()) as (client, _):
+    async with client_of(loaded.app()) as client:
         alone = [await client.get(path) for path in paths]
     app = loaded.app()
-    async with faulty(app) as (client, _):
+    async with client_of(app) as client:
         with counted(app) as queries:
             at_once = await asyncio.gather(*[client.get(path) for path in paths])
 
@@ -66,7 +66,7 @@ async def test_each_answer_is_the_one_that_it_is_alone(loaded: Dataset) -> None:
 
 async def test_questions_that_have_no_answer_are_no_other(loaded: Dataset) -> None:
     names = ["package-3", "nope", "package-4", "nor-this"]
-    async with faulty(loaded.app()) as (client, _):
+    async with client_of(loaded.app()) as client:
         paths = [f"/api/packages/{name}/{what}" for what in ("system", "recent") for name in names]
         answers = await asyncio.gather(*[client.get(path) for path in paths])
 
@@ -75,7 +75,7 @@ async def test_questions_that_have_no_answer_are_no_other(loaded: Dataset) -> No
 
 
 async def test_a_query_that_fails_fails_those_that_it_answers_and_no_other(loaded: Dataset) -> None:
-    async with faulty(loaded.app()) as (client, clickhouse):
+    async with faulty(loaded) as (client, clickhouse):
         paths = [f"/api/packages/{package}/system" for package in PACKAGES]
         first = await client.get(f"/api/packages/{PACKAGES[0]}/overall")
         clickhouse.mode = "refusing"
@@ -87,9 +87,8 @@ async def test_a_query_that_fails_fails_those_that_it_answers_and_no_other(loade
     assert (first.status_code, still.content) == (200, first.content)
 
 
-async def test_slow_queries_do_not_hold_up_those_that_come_after(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_queries_do_not_hold_up_those_that_come_after() -> None:
     """However many run, a question waits a moment, and no longer."""
-    monkeypatch.setattr(batches, "CROWD_SECONDS", 0.05)
     questions = QueryBatcher[Pair, str]()
     slow = asyncio.Event()
 
@@ -125,12 +124,12 @@ async def test_no_query_answers_more_than_so_many() -> None:
     assert sizes == [8, 8, 4]
 
 
-@pytest.mark.parametrize(("days", "queries"), [(30, 3), (DAYS_TOGETHER // 2, 7)])
+@pytest.mark.parametrize(("days", "queries"), [(30, 3), (MAX_BATCH_DAYS // 2, 7)])
 async def test_long_series_are_read_by_more_queries(loaded: Dataset, days: int, queries: int) -> None:
     """All that one query returns stays below what it may. The first two packages are no crowd yet."""
-    assert len(PACKAGES) <= TOGETHER
+    assert len(PACKAGES) <= MAX_BATCH
     app = loaded.app(window_days=days)
-    async with faulty(app) as (client, _):
+    async with client_of(app) as client:
         with counted(app) as asked:
             answers: list[httpx.Response] = await asyncio.gather(
                 *[client.get(f"/api/packages/{package}/overall") for package in PACKAGES]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
+from app.cache.timing import CacheTiming
 from app.warehouse.loading.migrations import SchemaError
 from tests.support.answers import assert_problem, assert_unknown, body, eventually
 from tests.support.clickpy import PublicDataset
@@ -390,11 +391,10 @@ def test_days_that_are_not_complete_are_not_shown(make_public: MakePublic) -> No
     assert found["data"] == []
 
 
-def test_a_day_that_is_filled_later_gives_new_answers(make_public: MakePublic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.warehouse.reading.clickpy.ClickPy.published_seconds", 0.0)
+def test_a_day_that_is_filled_later_gives_new_answers(make_public: MakePublic) -> None:
     public = make_public()
     public.fill(busy(1, 10) + busy(0, 6))
-    with public.client() as client:
+    with public.client(timing=CacheTiming(poll_interval=0.05)) as client:
         before = body(client.get("/api/packages/numpy/recent"))
         public.fill(busy(0, 3))
         after = {**before, "data": {"last_day": 9, "last_week": 19, "last_month": 19}}

@@ -146,8 +146,9 @@ async def test_the_downloads_of_an_index_are_whole(role: ServerEngine) -> None:
     packages = [f"package-{number}" for number in range(PACKAGES)]
     reader = role.reader()
     try:
-        warehouse = Warehouse(reader)
-        found = await popularity(warehouse, await warehouse.published(), packages, 30)
+        warehouse = Warehouse()
+        warehouse.open(reader)
+        found = await popularity(await warehouse.snapshot(), packages, 30)
     finally:
         await reader.close()
 

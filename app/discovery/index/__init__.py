@@ -1,1 +1,1 @@
-"""The index of packages: how it is built, searched, and kept on disk."""
+"""The index of packages: how it is built, searched, and stored on disk."""

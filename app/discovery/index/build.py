@@ -1,7 +1,7 @@
-"""A build of the index: which packages belong to the ecosystem, and what is known of each.
+"""A build of the index: which packages belong to the ecosystem, and their entries.
 
-A repository that GitHub finds is the package of its name, if that project's own links point back to the repository or
-it depends on the ecosystem's root package. A name alone proves nothing: anybody may take it on PyPI.
+A repository in the search results belongs to the package of the same name if that package's own links point to the
+repository, or if the package depends on a root package. The name alone is no proof: anyone may register it on PyPI.
 """
 
 import asyncio
@@ -13,46 +13,32 @@ import msgspec
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from app.discovery.index.entries import make_entry, with_counts_of
+from app.discovery.index.config import BuildConfig
+from app.discovery.index.entries import copy_downloads, make_entry
 from app.discovery.index.search import Index
-from app.discovery.lookups import Lookups
-from app.discovery.repository_names import RepositoryName, repository_in_url
-from app.discovery.sources.errors import BadTokenError, DiscoveryError, QuotaSpentError, SourceUnavailableError
+from app.discovery.sources.errors import BadTokenError, DiscoveryError, RateLimitedError, SourceUnavailableError
 from app.discovery.sources.github import GitHub, Repository
+from app.discovery.sources.lookups import Lookups
 from app.discovery.sources.pypi import Project
+from app.discovery.sources.repository_names import RepositoryName, repository_in_url
 from app.names import ImpossibleNameError, normalise
 from app.stats.questions import Popularity
 
-NOTHING_MORE = (QuotaSpentError, BadTokenError)
-"""Errors after which asking for the next package is of no use."""
+ABORTING_ERRORS = (RateLimitedError, BadTokenError)
+"""Errors after which requests for other packages fail as well."""
 
 logger = logging.getLogger(__name__)
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """What to look for."""
-
-    topics: Sequence[str]
-    pages: int
-    per_page: int
-    official: RepositoryName | None
-    official_path: str
-
-    @property
-    def roots(self) -> frozenset[str]:
-        """The packages on which an ecosystem rests: a topic is called as its package is."""
-        return frozenset(canonicalize_name(topic) for topic in self.topics)
-
-
 class Candidate(msgspec.Struct):
-    """A name that may be a package of the ecosystem, and the repositories that may be its."""
+    """A name that may be a package of the ecosystem, and the repositories that may be its own."""
 
     name: str
     repositories: list[Repository]
     official: bool = False
 
 
-class Member(msgspec.Struct, frozen=True):
+class DiscoveredPackage(msgspec.Struct, frozen=True):
     """A package of the ecosystem."""
 
     name: str
@@ -61,108 +47,101 @@ class Member(msgspec.Struct, frozen=True):
     official: bool
 
 
-class Found(msgspec.Struct, frozen=True):
-    """The packages of the ecosystem; and the names of which it could not be said."""
+class DiscoveryResult(msgspec.Struct, frozen=True):
+    """The packages of the ecosystem, and the names of candidates whose look-up failed."""
 
-    members: Sequence[Member]
-    unknown: Sequence[str]
+    packages: Sequence[DiscoveredPackage]
+    failed: Sequence[str]
 
 
-async def find_members(plan: Plan, github: GitHub, lookups: Lookups) -> Found:
-    """The packages of the ecosystem. Raises DiscoveryError where too little could be asked."""
-    candidates = await _candidates(plan, github, lookups)
+async def discover_packages(config: BuildConfig, github: GitHub, lookups: Lookups) -> DiscoveryResult:
+    """The packages of the ecosystem. Raises DiscoveryError if more than half of the look-ups fail."""
+    candidates = await _candidates(config, github, lookups)
     results = await asyncio.gather(
-        *(_member(candidate, plan, lookups) for candidate in candidates), return_exceptions=True
+        *(_verify(candidate, config, lookups) for candidate in candidates), return_exceptions=True
     )
-    members, unknown = [], []
+    packages, failed = [], []
     for candidate, result in zip(candidates, results, strict=True):
-        if isinstance(result, DiscoveryError) and not isinstance(result, NOTHING_MORE):
-            unknown.append(candidate.name)
+        if isinstance(result, DiscoveryError) and not isinstance(result, ABORTING_ERRORS):
+            failed.append(candidate.name)
         elif isinstance(result, BaseException):
             raise result
         elif result is not None:
-            members.append(result)
-    if len(unknown) * 2 > len(candidates):
-        raise SourceUnavailableError(f"{len(unknown)} of {len(candidates)} packages could not be looked up")
-    return Found(members, unknown)
+            packages.append(result)
+    if len(failed) * 2 > len(candidates):
+        raise SourceUnavailableError(f"{len(failed)} of {len(candidates)} packages could not be looked up")
+    return DiscoveryResult(packages, failed)
 
 
-async def _candidates(plan: Plan, github: GitHub, lookups: Lookups) -> list[Candidate]:
-    """What the search finds, and the folders of the official repository."""
-    found: dict[str, Candidate] = {}
-    for topic in plan.topics:
-        for repository in await github.search(topic, plan.pages, plan.per_page):
-            lookups.repositories.put(RepositoryName.parse(repository.full_name), repository)
-            name = _package_name(repository.full_name.partition("/")[2])
+async def _candidates(config: BuildConfig, github: GitHub, lookups: Lookups) -> list[Candidate]:
+    """The search results, and the folders of the official repository."""
+    candidates: dict[str, Candidate] = {}
+    for topic in config.topics:
+        for repository in await github.search(topic, config.pages, config.per_page):
+            lookups.add_repository(repository)
+            name = _package_name(repository.name.name)
             if name is not None:
-                candidate = found.setdefault(name, Candidate(name, []))
+                candidate = candidates.setdefault(name, Candidate(name, []))
                 if repository.full_name not in {r.full_name for r in candidate.repositories}:
                     candidate.repositories.append(repository)
-    if plan.official is not None:
-        official = await lookups.repositories.get(plan.official)
-        folders = await github.folders(plan.official, plan.official_path)
+    if config.official is not None:
+        official = await lookups.repository(config.official)
+        folders = await github.folders(config.official, config.official_path)
         if official is None or not folders:
-            logger.warning("%s has no folders at %r: no package is official", plan.official, plan.official_path)
-            return list(found.values())
+            logger.warning("%s has no folders at %r: no package is official", config.official, config.official_path)
+            return list(candidates.values())
         for name in filter(None, map(_package_name, folders)):
-            candidate = found.setdefault(name, Candidate(name, []))
+            candidate = candidates.setdefault(name, Candidate(name, []))
             candidate.official = True
-            # First: where links point to both, it is the official one.
+            # First: it takes precedence if the package links to several of the repositories.
             candidate.repositories.insert(0, official)
-    return list(found.values())
+    return list(candidates.values())
 
 
 def _package_name(text: str) -> str | None:
-    """The package that a repository or folder may be; None where no package can have that name."""
+    """The normalised package name of a repository or folder; None if no package can have it."""
     try:
         return normalise(text)
     except ImpossibleNameError:
         return None
 
 
-async def _member(candidate: Candidate, plan: Plan, lookups: Lookups) -> Member | None:
-    """The candidate as a package of the ecosystem; None if it is none."""
-    project = await lookups.projects.get(candidate.name)
+async def _verify(candidate: Candidate, config: BuildConfig, lookups: Lookups) -> DiscoveredPackage | None:
+    """The candidate as a package of the ecosystem; None if it does not belong to it."""
+    project = await lookups.project(candidate.name)
     if project is None:
         return None
-    linked = _linked(project)
-    if candidate.official and plan.official and plan.official.owner.lower() in {name.owner.lower() for name in linked}:
-        return Member(candidate.name, project, candidate.repositories[0], official=True)
-    own = await _own_repository(candidate, project, linked, lookups)
-    if own in candidate.repositories or depends_on(project.dependencies, plan.roots):
-        return Member(candidate.name, project, own, official=False)
+    linked = [name for name in map(repository_in_url, project.links.values()) if name is not None]
+    official = config.official
+    if candidate.official and official and official.owner.lower() in {name.owner.lower() for name in linked}:
+        return DiscoveredPackage(candidate.name, project, candidate.repositories[0], official=True)
+    repository = await _own_repository(candidate, project, linked, lookups)
+    if repository in candidate.repositories or depends_on(project.dependencies, config.root_packages):
+        return DiscoveredPackage(candidate.name, project, repository, official=False)
     return None
 
 
-def _linked(project: Project) -> list[RepositoryName]:
-    """The repositories that a project's own links point to."""
-    found = map(repository_in_url, project.links.values())
-    return [name for name in found if name is not None]
-
-
 async def _own_repository(
-    candidate: Candidate, project: Project, linked: Iterable[RepositoryName], lookups: Lookups
+    candidate: Candidate, project: Project, linked: Sequence[RepositoryName], lookups: Lookups
 ) -> Repository | None:
-    """The candidate's repository that the project points to; else the one that it says is its own."""
-    names = {str(name).lower() for name in linked}
+    """The candidate's repository that the project links to, or else the repository that the project names."""
     for repository in candidate.repositories:
-        if repository.full_name.lower() in names:
+        if repository.name in linked:
             return repository
     if project.repository is None:
         return None
     try:
-        own = await lookups.repositories.get(project.repository)
-    except NOTHING_MORE:
+        own = await lookups.repository(project.repository)
+    except ABORTING_ERRORS:
         raise
     except DiscoveryError:
         return None
-    # It may be one of the candidate's by now: links keep the name from before a repository was renamed.
-    same = (r for r in candidate.repositories if own and r.full_name.lower() == own.full_name.lower())
-    return next(same, own)
+    # It may be one of the candidate's repositories under an old name, which links keep after a rename.
+    return next((r for r in candidate.repositories if own and r.name == own.name), own)
 
 
 def depends_on(requirements: Iterable[str], packages: frozenset[str]) -> bool:
-    """Whether one of the requirements is one of the packages, whatever version, extra or marker it has."""
+    """Whether one of the requirements is for one of the packages, with any version, extra or marker."""
     for text in requirements:
         try:
             requirement = Requirement(text)
@@ -174,25 +153,27 @@ def depends_on(requirements: Iterable[str], packages: frozenset[str]) -> bool:
 
 
 def make_index(
-    found: Found, downloads: Mapping[str, Popularity] | None, previous: Index | None, now: datetime, keep_counts: bool
+    result: DiscoveryResult,
+    downloads: Mapping[str, Popularity] | None,
+    previous: Index | None,
+    now: datetime,
+    *,
+    reuse_downloads: bool,
 ) -> Index:
-    """The new index. What could not be asked this time is as in the previous one.
+    """The new index. Packages whose look-up failed keep their entries of the previous one.
 
-    `keep_counts` says whether the previous index's downloads may stand in where there are none.
+    `downloads` is None if ClickHouse could not be asked: with `reuse_downloads`, those of the previous index stay.
     """
+    source = previous if reuse_downloads and downloads is None else None
     entries = []
-    for member in found.members:
+    for package in result.packages:
+        popularity = downloads[package.name] if downloads is not None else None
         entry = make_entry(
-            member.name,
-            member.project,
-            member.repository,
-            downloads[member.name] if downloads is not None else None,
-            official=member.official,
-            now=now,
+            package.name, package.project, package.repository, popularity, official=package.official, now=now
         )
-        before = previous.get(member.name) if previous and keep_counts and downloads is None else None
-        entries.append(with_counts_of(before, entry) if before else entry)
+        old = source.get(package.name) if source else None
+        entries.append(copy_downloads(old, entry) if old else entry)
     if previous is not None:
-        entries += [entry for entry in map(previous.get, found.unknown) if entry is not None]
-    counted_at = now if downloads is not None else previous.counted_at if previous and keep_counts else None
+        entries += [entry for entry in map(previous.get, result.failed) if entry is not None]
+    counted_at = now if downloads is not None else source.counted_at if source else None
     return Index(entries, built_at=now, counted_at=counted_at)

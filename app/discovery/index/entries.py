@@ -1,4 +1,4 @@
-"""What the index and the package endpoints say of a package, and the rules of its flags. Pure functions."""
+"""The entry of a package in the index and in the package endpoints, and the rules of its flags. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,15 +11,15 @@ from app.discovery.sources.pypi import Project
 from app.stats.questions import Popularity
 from app.windows import TREND_WEEKS
 
-NEW_FOR = timedelta(days=30)
-ACTIVE_FOR = timedelta(days=180)
-VERIFIED_DOWNLOADS = 100
-VERIFIED_SUMMARY = 30
-TREND_DOWNLOADS = 100
+NEW_AGE = timedelta(days=30)
+ACTIVE_AGE = timedelta(days=180)
+VERIFIED_MIN_DOWNLOADS = 100
+VERIFIED_MIN_SUMMARY = 30
+TREND_MIN_DOWNLOADS = 100
 
 
-class GitHubFacts(msgspec.Struct, frozen=True):
-    """What GitHub knows of a package's repository."""
+class GitHubMetadata(msgspec.Struct, frozen=True):
+    """What GitHub reports about a package's repository."""
 
     repository: str
     stars: int
@@ -30,7 +30,7 @@ class GitHubFacts(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A package. None: there is none, or it could not be had; a package's `unavailable` tells which."""
+    """A package. None: no value, or its source was not available (see `Package.unavailable`)."""
 
     name: str
     display_name: str
@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     keywords: Sequence[str] = ()
     topics: Sequence[str] = ()
     links: Mapping[str, str] = {}
-    github: GitHubFacts | None = None
+    github: GitHubMetadata | None = None
     downloads: int | None = None
     trend: float | UnsetType = UNSET
     created_at: datetime | None = None
@@ -61,26 +61,25 @@ def make_entry(
     official: bool,
     now: datetime,
 ) -> Entry:
-    """The entry of a package from what PyPI, GitHub and ClickHouse say of it, each of which may have nothing."""
+    """The entry of a package from PyPI, GitHub and ClickHouse. None: the source has nothing, or was not available."""
     downloads = popularity.downloads if popularity else None
     trending = trend(popularity) if popularity else UNSET
-    github, topics = _of_repository(repository)
     if project is None:
         return Entry(
             name=name, display_name=name, downloads=downloads, trend=trending, official=official, verified=official
         )
-    licence = licence_of(project, repository)
+    license_ = package_license(project, repository)
     return Entry(
         name=name,
         display_name=project.display_name,
         version=project.version,
         summary=project.summary,
-        license=licence,
+        license=license_,
         requires_python=project.requires_python,
         keywords=project.keywords,
-        topics=topics,
+        topics=repository.topics if repository else (),
         links=project.links,
-        github=github,
+        github=_github_metadata(repository) if repository else None,
         downloads=downloads,
         trend=trending,
         created_at=project.created_at,
@@ -88,64 +87,59 @@ def make_entry(
         dependencies=project.dependencies,
         official=official,
         new=is_new(project, now),
-        verified=official or is_verified(project, repository, popularity, licence, now),
+        verified=official or is_verified(project, repository, popularity, license_, now),
     )
 
 
-def with_counts_of(older: Entry, entry: Entry) -> Entry:
-    """An entry without downloads, with those that an older one of the same package has."""
+def copy_downloads(previous: Entry, entry: Entry) -> Entry:
+    """The entry with the downloads of the package's previous one, and what follows from them."""
     return msgspec.structs.replace(
-        entry, downloads=older.downloads, trend=older.trend, verified=entry.verified or older.verified
+        entry, downloads=previous.downloads, trend=previous.trend, verified=entry.verified or previous.verified
     )
 
 
-def licence_of(project: Project, repository: Repository | None) -> str | None:
-    """What PyPI says, or else what GitHub has made out."""
+def package_license(project: Project, repository: Repository | None) -> str | None:
+    """The license that PyPI states, or else the one that GitHub detected."""
     return project.license or (repository.license if repository else None)
 
 
 def is_new(project: Project, now: datetime) -> bool:
     """Whether the first upload is within the last 30 days."""
-    return project.created_at is not None and now - project.created_at <= NEW_FOR
+    return project.created_at is not None and now - project.created_at <= NEW_AGE
 
 
 def is_verified(
-    project: Project, repository: Repository | None, popularity: Popularity | None, licence: str | None, now: datetime
+    project: Project, repository: Repository | None, popularity: Popularity | None, license_: str | None, now: datetime
 ) -> bool:
-    """Whether a package that is not official shows every sign of being a live one."""
+    """Whether a package that is not official is maintained, described and used."""
     active = [project.updated_at, repository.pushed_at if repository else None]
     return (
         any(not release.yanked for release in project.releases)
         and popularity is not None
-        and popularity.last_month > VERIFIED_DOWNLOADS
-        and any(at is not None and now - at <= ACTIVE_FOR for at in active)
-        and bool(licence)
-        and len(project.summary or "") >= VERIFIED_SUMMARY
+        and popularity.last_month > VERIFIED_MIN_DOWNLOADS
+        and any(at is not None and now - at <= ACTIVE_AGE for at in active)
+        and bool(license_)
+        and len(project.summary or "") >= VERIFIED_MIN_SUMMARY
         and bool(project.keywords or (repository and repository.topics))
     )
 
 
 def trend(popularity: Popularity) -> float | UnsetType:
-    """Downloads of the last 7 days over the mean week of the 28 days before; 1.0 is steady.
+    """Downloads of the last 7 days, divided by the weekly mean of the 28 days before; 1.0 is steady.
 
-    Absent where there are too few downloads to say, or none in those 28 days.
+    UNSET if the package has too few downloads, or none in those 28 days.
     """
-    if popularity.downloads < TREND_DOWNLOADS or not popularity.before:
+    if popularity.downloads < TREND_MIN_DOWNLOADS or not popularity.before:
         return UNSET
     return round(popularity.last_week * TREND_WEEKS / popularity.before, 2)
 
 
-def _of_repository(repository: Repository | None) -> tuple[GitHubFacts | None, Sequence[str]]:
-    if repository is None:
-        return None, ()
-    return (
-        GitHubFacts(
-            repository=repository.full_name,
-            stars=repository.stars,
-            forks=repository.forks,
-            open_issues=repository.open_issues,
-            archived=repository.archived,
-            pushed_at=repository.pushed_at,
-        ),
-        repository.topics,
+def _github_metadata(repository: Repository) -> GitHubMetadata:
+    return GitHubMetadata(
+        repository=repository.full_name,
+        stars=repository.stars,
+        forks=repository.forks,
+        open_issues=repository.open_issues,
+        archived=repository.archived,
+        pushed_at=repository.pushed_at,
     )

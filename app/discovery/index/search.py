@@ -1,30 +1,30 @@
-"""The index: all entries in memory, immutable, with every order and every word worked out when it is made.
+"""The index: an immutable set of entries in memory, with its sort orders and words computed when it is made.
 
-A query is a few operations on sets of entry numbers; 10,000 entries take well under a millisecond.
+A query is a few operations on sets of entry numbers; it takes well under a millisecond for 10,000 entries.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET
 
 from app.discovery.index.entries import Entry
-from app.discovery.index.words import Words, words_of
+from app.discovery.index.prefix_index import PrefixIndex, tokenize
 
 Sort = Literal["relevance", "stars", "downloads", "trending", "updated", "newest", "name"]
 
-TOPIC = "topic:"
-"""What a word of a query begins with that stands for one topic, exactly."""
+TOPIC_PREFIX = "topic:"
+"""The prefix of a word in a query that names one whole topic."""
 
-SORTED_APART = 8
-"""Where at most one entry in so many matches, sorting these is faster than going through all in order."""
+SMALL_RESULT_RATIO = 8
+"""If fewer than one entry in so many matches, sorting the matches is faster than filtering all entries in order."""
 
 
 class IndexQuery(msgspec.Struct, frozen=True):
-    """What is asked of the index. None: it does not matter."""
+    """A search, its filters and its order. None filters nothing."""
 
     q: str = ""
     topic: str | None = None
@@ -34,8 +34,15 @@ class IndexQuery(msgspec.Struct, frozen=True):
     sort: Sort = "relevance"
 
 
+class SearchResult(NamedTuple):
+    """One page of the entries that match a query, and the number of all that do."""
+
+    entries: list[Entry]
+    total: int
+
+
 class Index:
-    """Entries that can be searched. They were looked up at `built_at`, their downloads at `counted_at`."""
+    """The entries of packages. They were looked up at `built_at`, their downloads at `counted_at`."""
 
     def __init__(self, entries: Iterable[Entry], built_at: datetime, counted_at: datetime | None = None) -> None:
         self.entries = tuple(sorted(entries, key=lambda entry: entry.name))
@@ -54,17 +61,17 @@ class Index:
                 self._topics.setdefault(topic.lower(), set()).add(number)
         names = [(entry.name, entry.display_name) for entry in self.entries]
         tags = [(*name, *entry.topics, *entry.keywords) for name, entry in zip(names, self.entries, strict=True)]
-        self._names = Words(names)
-        self._tags = Words(tags)
-        self._words = Words([(*tag, entry.summary or "") for tag, entry in zip(tags, self.entries, strict=True)])
+        self._names = PrefixIndex(names)
+        self._tags = PrefixIndex(tags)
+        self._words = PrefixIndex([(*tag, entry.summary or "") for tag, entry in zip(tags, self.entries, strict=True)])
 
     def get(self, name: str) -> Entry | None:
         """The entry of a package, by its normalised name."""
         number = self._numbers.get(name)
         return None if number is None else self.entries[number]
 
-    def find(self, query: IndexQuery, offset: int, limit: int) -> tuple[list[Entry], int]:
-        """The entries of one page, and how many match in all."""
+    def find(self, query: IndexQuery, offset: int, limit: int) -> SearchResult:
+        """At most `limit` matching entries from `offset` on, in the order of the query."""
         words, topics = _parts(query)
         matches = self._matches(query, words, topics)
         total = len(self.entries) if matches is None else len(matches)
@@ -72,64 +79,64 @@ class Index:
             numbers: Iterable[int] = self._by_relevance(query.q, words, matches)
         else:
             numbers = self._in_order("downloads" if query.sort == "relevance" else query.sort, matches)
-        return [self.entries[number] for number in islice(numbers, offset, offset + limit)], total
+        return SearchResult([self.entries[number] for number in islice(numbers, offset, offset + limit)], total)
 
     def _matches(self, query: IndexQuery, words: Sequence[str], topics: Sequence[str]) -> Set[int] | None:
-        """The numbers of the entries that match; None for all."""
-        found: list[Set[int]] = [self._topics.get(topic, frozenset()) for topic in topics]
-        without: list[Set[int]] = []
+        """The numbers of the entries that match; None if all do."""
+        required: list[Set[int]] = [self._topics.get(topic, frozenset()) for topic in topics]
+        excluded: list[Set[int]] = []
         for flag, flagged in self._flags.items():
             wanted = getattr(query, flag)
             if wanted is not None:
-                (found if wanted else without).append(flagged)
+                (required if wanted else excluded).append(flagged)
         if words:
-            found.append(self._words.having_all(words))
-        if not found and not without:
+            required.append(self._words.find(words))
+        if not required and not excluded:
             return None
-        # The smallest first: an intersection takes as long as its smaller side.
-        found.sort(key=len)
-        matches: Set[int] = found[0] if found else set(range(len(self.entries)))
-        for numbers in found[1:]:
+        # The smallest first: an intersection takes time in proportion to its smaller side.
+        required.sort(key=len)
+        matches: Set[int] = required[0] if required else set(range(len(self.entries)))
+        for numbers in required[1:]:
             matches = matches & numbers
-        for numbers in without:
+        for numbers in excluded:
             matches = matches - numbers
         return matches
 
     def _by_relevance(self, q: str, words: Sequence[str], matches: Set[int]) -> Iterator[int]:
-        """The package of that very name; those with all words in their name; in name, topics and keywords; the rest."""
-        exact = self._numbers.get("-".join(words_of(q)))
+        """The package of that name; then matches in names; in names, topics and keywords; in summaries."""
+        exact = self._numbers.get("-".join(tokenize(q)))
         if exact is not None and exact in matches:
             yield exact
             matches = matches - {exact}
         for tier in (self._names, self._tags):
-            here = tier.having_all(words, among=matches)
-            yield from self._in_order("downloads", here)
-            matches = matches - here
+            tier_matches = tier.find(words, among=matches)
+            yield from self._in_order("downloads", tier_matches)
+            matches = matches - tier_matches
         yield from self._in_order("downloads", matches)
 
     def _in_order(self, sort: str, matches: Set[int] | None) -> Iterable[int]:
         order = self._orders[sort]
         if matches is None:
             return order
-        if len(matches) * SORTED_APART < len(order):
+        if len(matches) * SMALL_RESULT_RATIO < len(order):
             return sorted(matches, key=self._ranks[sort].__getitem__)
         return filter(matches.__contains__, order)
 
     def _order(self, key: Callable[[Entry], Any]) -> list[int]:
-        # Entries are sorted by name, and sorting keeps that among equals.
+        # Sorting is stable: entries with equal keys stay in the order of their names.
         return sorted(range(len(self.entries)), key=lambda number: key(self.entries[number]))
 
 
 def _parts(query: IndexQuery) -> tuple[list[str], list[str]]:
-    """The words and the topics that a query asks for."""
+    """The words and the topics of a query."""
     words: list[str] = []
     topics = [query.topic.lower()] if query.topic is not None else []
     for part in query.q.lower().split():
-        if part.startswith(TOPIC):
-            topics.append(part.removeprefix(TOPIC))
+        if part.startswith(TOPIC_PREFIX):
+            topics.append(part.removeprefix(TOPIC_PREFIX))
         else:
-            # What has no letter or digit is a word that no entry has.
-            words += words_of(part) or [part]
+            # A part without a letter or digit stays, and matches no entry.
+            words += tokenize(part) or [part]
     return words, topics
 
 
@@ -141,12 +148,12 @@ def _ranks(order: Sequence[int]) -> list[int]:
 
 
 def _descending(value: float | None) -> float:
-    """A key that sorts the most first and what is not known last."""
+    """A sort key: the largest first, unknown values last."""
     return float("inf") if value is None else -value
 
 
-def _latest_first(moment: datetime | None) -> float:
-    return _descending(None if moment is None else moment.timestamp())
+def _latest_first(time: datetime | None) -> float:
+    return _descending(None if time is None else time.timestamp())
 
 
 _SORT_KEYS: dict[str, Callable[[Entry], Any]] = {

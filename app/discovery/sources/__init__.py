@@ -1,1 +1,1 @@
-"""The clients of GitHub and PyPI: HTTP, limits, errors."""
+"""What PyPI and GitHub know: the clients of their APIs, and cached look-ups of one package."""

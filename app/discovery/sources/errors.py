@@ -1,48 +1,48 @@
-"""What GitHub or PyPI could not tell us. No message holds a token, a URL or a body, so each is safe to log and show.
+"""Errors of requests to GitHub and PyPI. Messages are safe to log and show: they hold no token, URL or body.
 
 DiscoveryError
-├── SourceUnavailableError        an answer could not be had: no connection, too late, broken off, 5xx
-│   ├── RefusedError              a status that is neither an answer nor a passing failure
-│   ├── RedirectedAwayError       sent to another host, or round and round
-│   ├── AnswerTooLargeError       a body larger than we take
-│   └── MalformedAnswerError      a body that is not what its documentation says
-├── QuotaSpentError               we are asked to wait until `reset_at`
-└── BadTokenError                 GITHUB_TOKEN is not accepted
+├── SourceUnavailableError        one request failed: no connection, timeout, connection lost, 5xx
+│   ├── UnexpectedStatusError     a status that the API does not document
+│   ├── RedirectError             a redirect to another host, or too many redirects
+│   ├── ResponseTooLargeError     a body beyond the client's limit
+│   └── MalformedResponseError    a body that does not match the API's documentation
+├── RateLimitedError              no requests are allowed until `reset_at`
+└── BadTokenError                 GITHUB_TOKEN is refused
 """
 
 from datetime import datetime
 
 
 class DiscoveryError(Exception):
-    """What a source could not tell us."""
+    """A source could not be asked."""
 
 
 class SourceUnavailableError(DiscoveryError):
-    """One answer could not be had; others may be."""
+    """One request failed; others may succeed."""
 
 
-class RefusedError(SourceUnavailableError):
-    """A source answered with a status that is neither an answer nor a passing failure."""
+class UnexpectedStatusError(SourceUnavailableError):
+    """A source answered with a status that its API does not document."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
 
 
-class RedirectedAwayError(SourceUnavailableError):
-    """A source sends us where we do not go."""
+class RedirectError(SourceUnavailableError):
+    """A source redirects to another host, or too often."""
 
 
-class AnswerTooLargeError(SourceUnavailableError):
-    """A body is larger than we take."""
+class ResponseTooLargeError(SourceUnavailableError):
+    """A body is larger than the client's limit."""
 
 
-class MalformedAnswerError(SourceUnavailableError):
-    """A body is not what the source's documentation says."""
+class MalformedResponseError(SourceUnavailableError):
+    """A body does not match the API's documentation."""
 
 
-class QuotaSpentError(DiscoveryError):
-    """A source asks us to wait. `reset_at` (UTC) is until when."""
+class RateLimitedError(DiscoveryError):
+    """A source allows no requests until `reset_at` (UTC)."""
 
     def __init__(self, message: str, reset_at: datetime) -> None:
         super().__init__(message)

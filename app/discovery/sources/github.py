@@ -1,4 +1,4 @@
-"""What GitHub knows of repositories: https://docs.github.com/en/rest."""
+"""Repositories and their files, from GitHub's REST API: https://docs.github.com/en/rest."""
 
 import asyncio
 import logging
@@ -13,14 +13,12 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from app.discovery.repository_names import ImpossibleRepositoryError, RepositoryName, repository_in_url
-from app.discovery.sources.errors import MalformedAnswerError
+from app.discovery.sources.errors import MalformedResponseError
 from app.discovery.sources.github_api import RAW, GitHubAPI
 from app.discovery.sources.github_limits import Quota
 from app.discovery.sources.http import Sleep
+from app.discovery.sources.repository_names import ImpossibleRepositoryError, RepositoryName
 from app.settings import Secret
-
-__all__ = ["Document", "GitHub", "Quota", "Repository", "RepositoryName", "repository_in_url"]
 
 CHANGELOG = "CHANGELOG.md"
 CHANGELOG_STEMS = ("changelog", "changes", "history", "news", "release_notes", "release-notes", "releases")
@@ -31,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Repository(msgspec.Struct, frozen=True, kw_only=True):
-    """A repository. Moments are UTC; `license` is an SPDX id, None where there is none or GitHub cannot tell."""
+    """A repository. Times are UTC; `license` is an SPDX identifier, None where GitHub recognises no license."""
 
     full_name: str
     description: str | None
@@ -48,12 +46,12 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> RepositoryName:
-        """Its owner and name."""
+        """The owner and name."""
         return RepositoryName.parse(self.full_name)
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A text file: its path in the repository, its text, and the page on GitHub that shows it."""
+    """A text file: its path in the repository, its text, and the URL of its page on GitHub."""
 
     path: str
     content: str
@@ -63,9 +61,8 @@ class Document(msgspec.Struct, frozen=True):
 class GitHub:
     """A client of GitHub's API, or of a GitHub Enterprise Server's.
 
-    Where a limit is reached, methods raise QuotaSpentError at once, or with `wait=True` go on when it is over. All
-    raise BadTokenError and SourceUnavailableError. `missing_seconds` is how long a 404 is taken for granted,
-    `max_entries` how many answers are remembered.
+    All methods raise RateLimitedError, BadTokenError and SourceUnavailableError. Up to `max_entries` responses are
+    cached for conditional requests, which do not count against the quota.
     """
 
     def __init__(
@@ -75,7 +72,6 @@ class GitHub:
         token: Secret,
         *,
         max_concurrent: int = 10,
-        missing_seconds: float = 86400,
         max_entries: int = 10_000,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = asyncio.sleep,
@@ -85,7 +81,6 @@ class GitHub:
             base_url,
             token,
             max_concurrent=max_concurrent,
-            missing_seconds=missing_seconds,
             max_entries=max_entries,
             now=now,
             sleep=sleep,
@@ -93,80 +88,78 @@ class GitHub:
 
     @property
     def quota(self) -> Quota | None:
-        """What is left of the quota of requests (searches have another); None before the first answer."""
+        """What is left of the quota of requests (searches have another); None before the first response."""
         return self._api.quota
 
-    async def search(self, topic: str, pages: int, per_page: int, *, wait: bool = False) -> list[Repository]:
-        """The repositories of a topic, those with the most stars first; at most so many pages."""
+    async def search(self, topic: str, pages: int, per_page: int) -> list[Repository]:
+        """The repositories of a topic, by stars, most first; from at most so many pages."""
         query = {"q": f"topic:{topic}", "sort": "stars", "order": "desc", "per_page": str(per_page)}
-        url: URL | None = self._api.service.url("search", "repositories").with_query(query)
+        url: URL | None = self._api.client.url("search", "repositories").with_query(query)
         found: dict[RepositoryName, Repository] = {}
         while url and pages > 0:
-            answer = await self._api.get(url, wait=wait)
-            if answer is None:
+            response = await self._api.get(url)
+            if response is None:
                 break
-            page = self._api.service.decode(answer, _SearchPage)
+            page = self._api.client.decode(response, _SearchPage)
             if page.incomplete_results:
-                logger.warning(
-                    "GitHub ran out of time in a search for topic %r: some repositories may be missing", topic
-                )
+                logger.warning("GitHub's search for topic %r timed out: some repositories may be missing", topic)
             for raw in page.items:
                 try:
-                    repository = await self._repository(raw, wait)
+                    repository = await self._repository(raw)
                 except ImpossibleRepositoryError:
-                    continue  # an account from before today's rules
+                    continue  # an old account, whose name today's rules do not allow
                 found.setdefault(repository.name, repository)
-            url, pages = self._api.next_page(answer), pages - 1
+            url, pages = self._api.next_page(response), pages - 1
         return list(found.values())
 
-    async def repository(self, name: RepositoryName, *, wait: bool = False) -> Repository | None:
-        """A repository, under its new name where it has been renamed; None where there is none that we may see."""
-        answer = await self._api.get(self._url(name), wait=wait)
-        if answer is None:
+    async def repository(self, name: RepositoryName) -> Repository | None:
+        """A repository, under its new name if it was renamed; None if it does not exist or is not visible."""
+        response = await self._api.get(self._url(name))
+        if response is None:
             return None
         try:
-            return await self._repository(self._api.service.decode(answer, _Repository), wait)
+            return await self._repository(self._api.client.decode(response, _Repository))
         except ImpossibleRepositoryError:
-            raise MalformedAnswerError("GitHub answers not what it should: an impossible `full_name`") from None
+            raise MalformedResponseError("GitHub gave a malformed response: an invalid `full_name`") from None
 
-    async def readme(self, name: RepositoryName, *, wait: bool = False) -> Document | None:
-        """What GitHub takes for the README; None where there is none."""
-        return await self._document(self._url(name, "readme"), wait)
+    async def readme(self, name: RepositoryName) -> Document | None:
+        """The file that GitHub shows as the README; None if there is none."""
+        return await self._document(self._url(name, "readme"))
 
-    async def changelog(self, name: RepositoryName, *, wait: bool = False) -> Document | None:
-        """CHANGELOG.md or a file of another usual name, at the top or in docs/; None where there is none.
+    async def changelog(self, name: RepositoryName) -> Document | None:
+        """CHANGELOG.md or a file of another usual name, in the root or in docs/; None if there is none.
 
-        At most four requests: names are looked for in listings, not tried one after the other.
+        At most four requests: other names are looked up in listings of folders, not requested one by one.
         """
-        document = await self._document(self._url(name, "contents", CHANGELOG), wait)
+        document = await self._document(self._url(name, "contents", CHANGELOG))
         if document:
             return document
-        top = await self._entries(name, "", wait)
-        path = _changelog_among(top)
+        root = await self._entries(name, "")
+        path = _changelog_path(root)
         if path is None:
-            docs = next((e.path for e in top if e.type == "dir" and e.name.lower() in CHANGELOG_FOLDERS), None)
-            path = _changelog_among(await self._entries(name, docs, wait)) if docs else None
-        return await self._document(self._url(name, "contents", *path.split("/")), wait) if path else None
+            docs = next((e.path for e in root if e.type == "dir" and e.name.lower() in CHANGELOG_FOLDERS), None)
+            path = _changelog_path(await self._entries(name, docs)) if docs else None
+        return await self._document(self._url(name, "contents", *path.split("/"))) if path else None
 
-    async def folders(self, name: RepositoryName, path: str, *, wait: bool = False) -> list[str]:
-        """The names of the folders in a folder, sorted; empty where there is no such folder, or repository."""
-        return sorted(entry.name for entry in await self._entries(name, path, wait) if entry.type == "dir")
+    async def folders(self, name: RepositoryName, path: str) -> list[str]:
+        """The sorted names of the folders in a folder; empty if the folder or the repository does not exist."""
+        return sorted(entry.name for entry in await self._entries(name, path) if entry.type == "dir")
 
     def _url(self, name: RepositoryName, *rest: str) -> URL:
-        return self._api.service.url("repos", name.owner, name.name, *rest)
+        return self._api.client.url("repos", name.owner, name.name, *rest)
 
-    async def _repository(self, raw: "_Repository", wait: bool) -> Repository:
-        """What the API's repository says. Raises ImpossibleRepositoryError."""
+    async def _repository(self, raw: "_Repository") -> Repository:
+        """The repository in a response. Raises ImpossibleRepositoryError."""
         name = RepositoryName.parse(raw.full_name)
-        topics = raw.topics or await self._topics(name, wait)
-        licence = raw.license.spdx_id if raw.license else None
+        topics = raw.topics or await self._topics(name)
+        license_id = raw.license.spdx_id if raw.license else None
         return Repository(
             full_name=raw.full_name,
             description=raw.description or None,
             stars=raw.stargazers_count,
             forks=raw.forks_count,
             open_issues=raw.open_issues_count,
-            license=None if licence == "NOASSERTION" else licence,
+            license=None if license_id == "NOASSERTION" else license_id,
             archived=raw.archived,
             topics=tuple(topics),
             created_at=raw.created_at,
@@ -175,39 +168,39 @@ class GitHub:
             html_url=raw.html_url,
         )
 
-    async def _topics(self, name: RepositoryName, wait: bool) -> list[str]:
-        answer = await self._api.get(self._url(name, "topics"), wait=wait)
-        return self._api.service.decode(answer, _Topics).names if answer else []
+    async def _topics(self, name: RepositoryName) -> list[str]:
+        response = await self._api.get(self._url(name, "topics"))
+        return self._api.client.decode(response, _Topics).names if response else []
 
-    async def _document(self, url: URL, wait: bool) -> Document | None:
-        answer = await self._api.get(url, wait=wait)
-        content = self._api.service.decode(answer, _File | list[Any]) if answer else None  # type: ignore[arg-type]
-        if answer is None or not isinstance(content, _File) or content.type != "file":
+    async def _document(self, url: URL) -> Document | None:
+        response = await self._api.get(url)
+        content = self._api.client.decode(response, _File | list[Any]) if response else None  # type: ignore[arg-type]
+        if response is None or not isinstance(content, _File) or content.type != "file":
             return None
         if content.encoding == "base64" and (content.content or not content.size):
             try:
                 body = b64decode(content.content)
             except Base64Error:
-                raise MalformedAnswerError("GitHub answers not what it should: no base64") from None
+                raise MalformedResponseError("GitHub gave a malformed response: no base64") from None
         else:
-            # Beyond 1 MB it has no content: https://docs.github.com/en/rest/repos/contents#get-repository-content
-            raw = await self._api.get(answer.url, accept=RAW, wait=wait)
+            # Files beyond 1 MB come without content: https://docs.github.com/en/rest/repos/contents#get-repository-content
+            raw = await self._api.get(response.url, accept=RAW)
             if raw is None:
                 return None
             body = raw.body
         text = body.decode(errors="replace").removeprefix("\ufeff")
         return Document(path=content.path, content=text, source=content.html_url or "")
 
-    async def _entries(self, name: RepositoryName, path: str, wait: bool) -> list["_Entry"]:
-        """What is in a folder; nothing where it is none."""
-        answer = await self._api.get(self._url(name, "contents", *filter(None, path.split("/"))), wait=wait)
-        if answer is None:
+    async def _entries(self, name: RepositoryName, path: str) -> list["_Entry"]:
+        """What a folder contains; nothing if it is not a folder."""
+        response = await self._api.get(self._url(name, "contents", *filter(None, path.split("/"))))
+        if response is None:
             return []
-        entries: list[_Entry] | _Entry = self._api.service.decode(answer, list[_Entry] | _Entry)  # type: ignore[arg-type]
+        entries: list[_Entry] | _Entry = self._api.client.decode(response, list[_Entry] | _Entry)  # type: ignore[arg-type]
         return entries if isinstance(entries, list) else []
 
 
-_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _License(msgspec.Struct):
@@ -224,8 +217,8 @@ class _Repository(msgspec.Struct):
     license: _License | None = None
     archived: bool = False
     topics: list[str] = []
-    created_at: _Moment | None = None
-    pushed_at: _Moment | None = None
+    created_at: _Time | None = None
+    pushed_at: _Time | None = None
     homepage: str | None = None
 
 
@@ -251,8 +244,8 @@ class _File(_Entry):
     size: int = 0
 
 
-def _changelog_among(entries: Sequence[_Entry]) -> str | None:
-    """The path of the file that is most usual for a changelog."""
+def _changelog_path(entries: Sequence[_Entry]) -> str | None:
+    """The path of the file whose name is the most usual one for a changelog."""
 
     def rank(entry: _Entry) -> tuple[int, int] | None:
         name = PurePosixPath(entry.name.lower())

@@ -1,6 +1,6 @@
-"""Outgoing HTTP: one session for all, and `SourceClient`, which asks one base URL and nothing else.
+"""Outgoing HTTP: the session of all clients, and `SourceClient`, which sends requests below one base URL only.
 
-The driver's errors become ours here, and are dropped as causes: aiohttp's hold the request's headers, so the token.
+aiohttp's errors are translated here, and dropped as causes: they hold the request's headers, and so the token.
 """
 
 import asyncio
@@ -14,32 +14,32 @@ from yarl import URL
 
 from app import __version__
 from app.discovery.sources.errors import (
-    AnswerTooLargeError,
     DiscoveryError,
-    MalformedAnswerError,
-    RedirectedAwayError,
+    MalformedResponseError,
+    RedirectError,
+    ResponseTooLargeError,
     SourceUnavailableError,
 )
 
 USER_AGENT = f"pypistats-server/{__version__} (self-hosted JSON API for PyPI download statistics)"
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 20.0
-TRIES = 3
-FIRST_PAUSE_SECONDS = 0.5
-MAX_PAUSE_SECONDS = 4.0
+MAX_ATTEMPTS = 3
+FIRST_DELAY_SECONDS = 0.5
+MAX_DELAY_SECONDS = 4.0
 MAX_REDIRECTS = 3
-REDIRECTS = frozenset({301, 302, 307, 308})
-SERVER_FAILURES = 500
+REDIRECT_STATUSES = frozenset({301, 302, 307, 308})
+SERVER_ERROR = 500
 CHUNK_BYTES = 64 * 1024
 
-Shape = TypeVar("Shape")
+Body = TypeVar("Body")
 Sleep = Callable[[float], Awaitable[None]]
 
 
 def open_session(
     *, connect_seconds: float = CONNECT_SECONDS, total_seconds: float = TOTAL_SECONDS
 ) -> aiohttp.ClientSession:
-    """The session of all clients; whoever opens it closes it. Needs a running event loop."""
+    """The session of all clients, which the caller closes. Needs a running event loop."""
     return aiohttp.ClientSession(
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds),
@@ -48,7 +48,7 @@ def open_session(
 
 
 class SourceResponse(msgspec.Struct, frozen=True, eq=False):
-    """An answer with its whole body. Header names are case-insensitive; `url` is what was asked."""
+    """A response with its whole body. Header names are case-insensitive; `url` is that of the request."""
 
     url: URL
     status: int
@@ -57,7 +57,7 @@ class SourceResponse(msgspec.Struct, frozen=True, eq=False):
 
 
 class SourceClient:
-    """A service at a base URL. `name` stands for it in messages; a body beyond `max_bytes` is not read on."""
+    """A client of the service at a base URL. Messages call it `name`; a body beyond `max_bytes` is an error."""
 
     def __init__(
         self, name: str, session: aiohttp.ClientSession, base_url: str, *, max_bytes: int, sleep: Sleep = asyncio.sleep
@@ -72,10 +72,10 @@ class SourceClient:
         """The URL of a path below the base."""
         return self._base.joinpath(*segments)
 
-    def link(self, answer: SourceResponse, link: str) -> URL | None:
-        """The URL of a link in an answer; None where that is not below the base: its scheme, host, port and path."""
+    def link(self, response: SourceResponse, link: str) -> URL | None:
+        """The URL of a link in a response; None unless it is below the base: its scheme, host, port and path."""
         try:
-            url = answer.url.join(URL(link))
+            url = response.url.join(URL(link))
         except ValueError:
             return None
         below = url.path.startswith(self._base.path.rstrip("/") + "/")
@@ -84,57 +84,54 @@ class SourceClient:
         return url.with_user(self._base.user).with_password(self._base.password)
 
     async def get(self, url: URL, headers: Mapping[str, str] = {}) -> SourceResponse:
-        """The answer, whatever its status below 500. Failures that may pass are tried again, after a pause.
+        """The response, whatever its status below 500. Transient failures are retried, with exponential backoff.
 
-        Raises SourceUnavailableError and AnswerTooLargeError.
+        Raises SourceUnavailableError and ResponseTooLargeError.
         """
         failure = ""
-        for number in range(TRIES):
-            if number:
+        for attempt in range(MAX_ATTEMPTS):
+            if attempt:
                 # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-                longest = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (number - 1))
-                await self._sleep(random.uniform(0, longest))  # noqa: S311, nothing secret about it
+                longest = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
+                await self._sleep(random.uniform(0, longest))  # noqa: S311, not for cryptography
             try:
-                answer = await self._exchange(url, headers)
+                response = await self._send(url, headers)
             except ValueError:
-                # Not even sent: an address that is none, or a header that cannot be one.
-                raise DiscoveryError(f"{self.name} cannot be asked: its URL or its token is not usable") from None
+                # Raised before anything is sent: by an invalid URL, or by a token that is no valid header.
+                raise DiscoveryError(f"{self.name} cannot be asked: its URL or its token is not valid") from None
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 failure = f"does not answer ({type(error).__name__})"
                 continue
-            if answer.status < SERVER_FAILURES:
-                return answer
-            failure = f"answers {answer.status}"
+            if response.status < SERVER_ERROR:
+                return response
+            failure = f"answers {response.status}"
         raise SourceUnavailableError(f"{self.name} {failure}") from None
 
-    async def follow(self, url: URL, ask: Callable[[URL], Awaitable[SourceResponse]]) -> SourceResponse:
-        """What `ask` answers about a URL, or about where it redirects to, as long as that stays below the base.
-
-        Raises RedirectedAwayError where it does not.
-        """
+    async def follow(self, url: URL, get: Callable[[URL], Awaitable[SourceResponse]]) -> SourceResponse:
+        """The response of `get` to a URL, after redirects below the base. Raises RedirectError for any other one."""
         for _ in range(MAX_REDIRECTS + 1):
-            answer = await ask(url)
-            if answer.status not in REDIRECTS:
-                return answer
-            target = self.link(answer, answer.headers.get("Location", ""))
+            response = await get(url)
+            if response.status not in REDIRECT_STATUSES:
+                return response
+            target = self.link(response, response.headers.get("Location", ""))
             if target is None:
-                raise RedirectedAwayError(f"{self.name} redirects to another place")
+                raise RedirectError(f"{self.name} redirects to another place")
             url = target
-        raise RedirectedAwayError(f"{self.name} redirects more than {MAX_REDIRECTS} times")
+        raise RedirectError(f"{self.name} redirects more than {MAX_REDIRECTS} times")
 
-    def decode(self, answer: SourceResponse, shape: type[Shape]) -> Shape:
-        """A JSON body. Raises MalformedAnswerError where it is not of this shape; unknown keys are ignored."""
+    def decode(self, response: SourceResponse, body_type: type[Body]) -> Body:
+        """The JSON body; unknown keys are ignored. Raises MalformedResponseError if it is not of this type."""
         try:
-            return msgspec.json.decode(answer.body, type=shape)
+            return msgspec.json.decode(response.body, type=body_type)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             reason = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
-            raise MalformedAnswerError(f"{self.name} answers not what it should: {reason}") from None
+            raise MalformedResponseError(f"{self.name} gave a malformed response: {reason}") from None
 
-    async def _exchange(self, url: URL, headers: Mapping[str, str]) -> SourceResponse:
+    async def _send(self, url: URL, headers: Mapping[str, str]) -> SourceResponse:
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             body = bytearray()
             async for chunk in response.content.iter_chunked(CHUNK_BYTES):
                 body += chunk
                 if len(body) > self._max_bytes:
-                    raise AnswerTooLargeError(f"{self.name} answers with more than {self._max_bytes} bytes")
+                    raise ResponseTooLargeError(f"{self.name} gave a response of more than {self._max_bytes} bytes")
             return SourceResponse(url, response.status, response.headers, bytes(body))

@@ -1,10 +1,10 @@
-"""What PyPI knows of a project: its JSON API, `GET {base}/{name}/json`.
+"""Projects, from PyPI's JSON API: `GET {base}/{name}/json`.
 
-The base is distlib's constant, because distlib follows PyPI wherever it goes. It is written nowhere in this project.
+The base is distlib's constant, so that this project names no registry host and follows distlib if PyPI moves.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import aiohttp
@@ -13,17 +13,15 @@ from distlib.index import DEFAULT_INDEX
 from packaging.requirements import InvalidRequirement, Requirement
 from yarl import URL
 
-from app.discovery.licenses import license_of
-from app.discovery.repository_names import RepositoryName, repository_in_url
-from app.discovery.sources.errors import MalformedAnswerError, RefusedError, SourceUnavailableError
-from app.discovery.sources.etag_cache import Missing
+from app.discovery.sources.errors import MalformedResponseError, SourceUnavailableError, UnexpectedStatusError
 from app.discovery.sources.http import Sleep, SourceClient, SourceResponse
+from app.discovery.sources.licenses import normalise_license
+from app.discovery.sources.repository_names import RepositoryName, repository_in_url
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 
-MAX_BYTES = 32 * 1024 * 1024
+MAX_RESPONSE_BYTES = 32 << 20
 """The largest projects have some 10,000 files, at about 1 KB each."""
 MAX_CONCURRENT = 8
-MAX_MISSING = 10_000
 
 OK = 200
 NOT_FOUND = 404
@@ -31,11 +29,11 @@ TOO_MANY_REQUESTS = 429
 
 HOMEPAGE = "Homepage"
 REPOSITORY_LABELS = ("source", "repository", "sourcecode", "code", "github", "homepage")
-"""Labels that say what a repository is, best first, as PEP 753 writes them; any other link comes after them."""
+"""Labels of repository links, as PEP 753 normalises them, best first; links with other labels come last."""
 
 
 class Release(msgspec.Struct, frozen=True):
-    """A release that has files. `uploaded_at` (UTC) is when its first one came; `yanked`: all of them are."""
+    """A release that has files. `uploaded_at` (UTC) is that of its first file; `yanked`: all of its files are."""
 
     version: str
     uploaded_at: datetime
@@ -43,7 +41,7 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """A project. Moments are UTC; releases are in the order of their uploads; `license` is SPDX where that is known."""
+    """A project. Times are UTC; releases are in the order of uploads; see `normalise_license` for `license`."""
 
     name: str
     display_name: str
@@ -62,10 +60,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PyPI:
-    """A client of PyPI's JSON API, or of one like it at `base_url`; empty is PyPI's own.
-
-    `missing_seconds` is how long a 404 is taken for granted.
-    """
+    """A client of PyPI's JSON API, or of a compatible one at `base_url`."""
 
     def __init__(
         self,
@@ -73,42 +68,43 @@ class PyPI:
         base_url: str = "",
         *,
         max_concurrent: int = MAX_CONCURRENT,
-        missing_seconds: float = 3600,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._service = SourceClient("PyPI", session, base_url or DEFAULT_INDEX, max_bytes=MAX_BYTES, sleep=sleep)
+        base_url = base_url or DEFAULT_INDEX
+        self._client = SourceClient("PyPI", session, base_url, max_bytes=MAX_RESPONSE_BYTES, sleep=sleep)
         self._slots = asyncio.Semaphore(max_concurrent)
-        self._missing = Missing(missing_seconds, MAX_MISSING, now)
+
+    def url(self, name: str) -> URL:
+        """The URL of a project, by its normalised name."""
+        return self._client.url(name, "json")
 
     async def project(self, name: str) -> Project | None:
-        """A project by its name, in any spelling; None where there is none. Raises SourceUnavailableError."""
+        """A project by its name, in any spelling; None if it does not exist. Raises SourceUnavailableError."""
         try:
             name = normalise(name)
         except ImpossibleNameError:
             return None
-        if name == ALL_PACKAGES or name in self._missing:
+        if name == ALL_PACKAGES:
             return None
-        answer = await self._service.follow(self._service.url(name, "json"), self._ask)
-        if answer.status == NOT_FOUND:
-            self._missing.add(name)
+        response = await self._client.follow(self.url(name), self._get)
+        if response.status == NOT_FOUND:
             return None
-        if answer.status == TOO_MANY_REQUESTS:
-            raise SourceUnavailableError("PyPI has had too many requests")
-        if answer.status != OK:
-            raise RefusedError(f"PyPI answers {answer.status}", answer.status)
-        raw = self._service.decode(answer, _Answer)
+        if response.status == TOO_MANY_REQUESTS:
+            raise SourceUnavailableError("PyPI limits the rate of requests")
+        if response.status != OK:
+            raise UnexpectedStatusError(f"PyPI answers {response.status}", response.status)
+        body = self._client.decode(response, _Body)
         try:
-            about = normalise(raw.info.name)
+            received_name = normalise(body.info.name)
         except ImpossibleNameError:
-            about = ""
-        if about != name:
-            raise MalformedAnswerError("PyPI answers not what it should: another project")
-        return _project(name, raw)
+            received_name = ""
+        if received_name != name:
+            raise MalformedResponseError("PyPI gave a malformed response: another project")
+        return _project(name, body)
 
-    async def _ask(self, url: URL) -> SourceResponse:
+    async def _get(self, url: URL) -> SourceResponse:
         async with self._slots:
-            return await self._service.get(url, {"Accept": "application/json"})
+            return await self._client.get(url, {"Accept": "application/json"})
 
 
 class _Info(msgspec.Struct):
@@ -134,22 +130,22 @@ class _File(msgspec.Struct):
 
     @property
     def uploaded_at(self) -> datetime:
-        """The moment; `upload_time` is UTC too, but says it not, and has no fractions of seconds."""
-        moment = self.upload_time_iso_8601 or self.upload_time
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        """The time in UTC. `upload_time` is UTC as well, but without an offset and without fractions of seconds."""
+        time = self.upload_time_iso_8601 or self.upload_time
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-class _Answer(msgspec.Struct):
+class _Body(msgspec.Struct):
     info: _Info
     releases: dict[str, list[_File]] | None = None
     urls: list[_File] = []
 
 
-def _project(name: str, raw: _Answer) -> Project:
-    info, files = raw.info, raw.releases
+def _project(name: str, body: _Body) -> Project:
+    info, files = body.info, body.releases
     if files is None:
-        # PyPI has said that `releases` may go; then there is only the newest one.
-        files = {info.version: raw.urls} if info.version else {}
+        # PyPI has deprecated `releases`; without it, only the files of the newest release are known.
+        files = {info.version: body.urls} if info.version else {}
     releases = _releases(files)
     urls = _urls(info)
     return Project(
@@ -157,11 +153,11 @@ def _project(name: str, raw: _Answer) -> Project:
         display_name=info.name,
         version=info.version,
         summary=_text(info.summary),
-        license=license_of(info.license_expression, info.classifiers, info.license),
+        license=normalise_license(info.license_expression, info.classifiers, info.license),
         requires_python=_text(info.requires_python),
         keywords=_keywords(info.keywords or ""),
-        links={label: url for label, url in urls.items() if _is_web(url)},
-        project_url=next((url for url in (info.project_url, info.package_url) if _is_web(url)), None),
+        links={label: url for label, url in urls.items() if _is_http(url)},
+        project_url=next((url for url in (info.project_url, info.package_url) if _is_http(url)), None),
         dependencies=tuple(filter(_is_requirement, info.requires_dist or ())),
         releases=releases,
         created_at=releases[0].uploaded_at if releases else None,
@@ -171,7 +167,7 @@ def _project(name: str, raw: _Answer) -> Project:
 
 
 def _releases(files: Mapping[str, Sequence[_File]]) -> tuple[Release, ...]:
-    """The releases that have files: others cannot be installed, and nobody knows when they were made."""
+    """The releases that have files: others cannot be installed and have no date."""
     releases = (
         Release(version, min(file.uploaded_at for file in uploads), all(file.yanked for file in uploads))
         for version, uploads in files.items()
@@ -181,38 +177,38 @@ def _releases(files: Mapping[str, Sequence[_File]]) -> tuple[Release, ...]:
 
 
 def _keywords(text: str) -> tuple[str, ...]:
-    """Keywords, which are separated by commas, or else by blanks."""
+    """Keywords, separated by commas or, if there is no comma, by whitespace."""
     words = text.split(",") if "," in text else text.split()
     return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
 
 
 def _urls(info: _Info) -> dict[str, str]:
-    """The project's links, whatever they are; `home_page` is the old way to write one."""
+    """All links of the project by label, unchecked; `home_page` is the deprecated field for one of them."""
     urls = {label: url.strip() for label, url in (info.project_urls or {}).items() if url}
-    if info.home_page and HOMEPAGE.lower() not in map(_plain, urls):
+    if info.home_page and HOMEPAGE.lower() not in map(_normalise_label, urls):
         urls[HOMEPAGE] = info.home_page.strip()
     return urls
 
 
 def _repository(urls: Mapping[str, str]) -> RepositoryName | None:
-    """The repository that the best link of all points to."""
+    """The repository of the link with the best label."""
 
     def rank(label: str) -> int:
-        plain = _plain(label)
-        return REPOSITORY_LABELS.index(plain) if plain in REPOSITORY_LABELS else len(REPOSITORY_LABELS)
+        label = _normalise_label(label)
+        return REPOSITORY_LABELS.index(label) if label in REPOSITORY_LABELS else len(REPOSITORY_LABELS)
 
-    # Sorting keeps the project's own order among equals.
+    # Sorting is stable: links of the same rank stay in the project's order.
     candidates = (repository_in_url(urls[label]) for label in sorted(urls, key=rank))
     return next((name for name in candidates if name is not None), None)
 
 
-def _plain(label: str) -> str:
-    """A label as PEP 753 compares them: no blanks or punctuation, in lower case."""
-    return "".join(letter for letter in label.lower() if letter.isalnum())
+def _normalise_label(label: str) -> str:
+    """A label without whitespace and punctuation, in lower case, as PEP 753 compares them."""
+    return "".join(character for character in label.lower() if character.isalnum())
 
 
-def _is_web(url: str | None) -> bool:
-    """Whether this is an http(s) URL with a host."""
+def _is_http(url: str | None) -> bool:
+    """Whether this is an HTTP(S) URL with a host."""
     try:
         parsed = URL((url or "").strip())
     except ValueError:

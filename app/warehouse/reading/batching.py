@@ -1,8 +1,8 @@
-"""Questions about packages that are asked at once are read by one query.
+"""Batches of questions: one query reads the answers to questions that are asked at the same time.
 
-A query costs the engine some milliseconds whatever it reads. A dashboard asks for several series of one package at
-once; a crowd, or a refresh after a new day, for those of many packages. So a question goes at once while few queries
-run; else it waits for a moment, and others join it.
+A query costs the engine some milliseconds, whatever it reads. A dashboard asks for several series of one package at
+once; many clients, or a refresh after a new day, ask for series of many packages. So a question is sent at once while
+few queries run; otherwise it waits for a moment, and others join its batch.
 """
 
 import asyncio
@@ -11,45 +11,45 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping, S
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-AT_ONCE = 2
-"""So many queries run before questions about any packages gather: more of them would share the same cores."""
+BUSY_QUERIES = 2
+"""The number of running queries from which questions about different packages wait for each other."""
 
 CROWD_SECONDS = 0.02
-"""How long questions gather at most, where none of those queries ends before: a slow one does not hold up the rest."""
+"""How long a batch is open at most while BUSY_QUERIES run; it closes earlier when one of them ends."""
 
 DASHBOARD_SECONDS = 0.002
-"""How long they gather while one about their package runs: a dashboard's come within a few milliseconds."""
+"""How long a batch is open while a query about its package runs: a dashboard's questions come within milliseconds."""
 
 Key = TypeVar("Key", bound=tuple[str, ...])
-"""What a question is about: a package, and perhaps more."""
+"""Identifies a question: the package, and what else it needs."""
 Value = TypeVar("Value")
 Read = Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]]
-"""Reads the answers to several questions. One without an answer is not in what it returns."""
+"""Reads the answers to several questions; the result lacks those without an answer."""
 
 
 class _Batch(Generic[Key, Value]):
-    """Questions that are read together."""
+    """Questions that one query reads."""
 
     def __init__(self, work: "Callable[[_Batch[Key, Value]], Coroutine[Any, Any, Mapping[Key, Value]]]") -> None:
         self.keys: dict[Key, None] = {}
         self.go = asyncio.Event()
         self._waiting = 0
         self._task = asyncio.create_task(work(self))
-        # Looked at, for perhaps nobody waits for it any more.
+        # Retrieved, since there may be no question left that waits for it.
         self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody waited for it any more."""
+        """Whether it was cancelled because no question waited for it."""
         return self._task.cancelling() > 0
 
     @property
     def packages(self) -> set[str]:
-        """Those that it is about."""
+        """The packages of its questions."""
         return {key[0] for key in self.keys}
 
     async def value(self, key: Key) -> Value | None:
-        """The answer to one question, once it is read. Who no longer waits ends it, if nobody else does."""
+        """The answer to one question. If all that wait for it are cancelled, so is the query."""
         self._waiting += 1
         try:
             return (await asyncio.shield(self._task)).get(key)
@@ -60,7 +60,7 @@ class _Batch(Generic[Key, Value]):
 
 
 class QueryBatcher(Generic[Key, Value]):
-    """Questions of one kind."""
+    """Collects questions of one kind in batches."""
 
     def __init__(self) -> None:
         self._gathering: dict[Hashable, _Batch[Key, Value]] = {}
@@ -68,21 +68,21 @@ class QueryBatcher(Generic[Key, Value]):
         self._asked: Counter[str] = Counter()
 
     async def value(
-        self, common: Hashable, key: Key, most: int, read: Read[Key, Value], in_crowd: Hashable = None
+        self, common: Hashable, key: Key, limit: int, read: Read[Key, Value], in_crowd: Hashable = None
     ) -> Value | None:
-        """The answer to one question, None where it has none.
+        """The answer to a question; None if it has none.
 
-        `common` is what it has to have in common with others to be read with them, up to `most` of them, by the `read`
-        of the first. `in_crowd` is less, where there is such, and enough while queries run or are about to.
+        Questions with the same `common` value share a batch of at most `limit`, which the first one's `read` reads.
+        While BUSY_QUERIES run or are about to, `in_crowd`, a less specific value, replaces `common` if it is given.
         """
-        is_crowd = self._queries + len(self._gathering) >= AT_ONCE
+        is_crowd = self._queries + len(self._gathering) >= BUSY_QUERIES
         if in_crowd is not None and is_crowd and common not in self._gathering:
             common = in_crowd
         batch = self._gathering.get(common)
         if batch is None or batch.is_over:
             batch = self._gathering[common] = _Batch(lambda batch: self._read(common, batch, read))
         batch.keys[key] = None
-        if len(batch.keys) >= most:
+        if len(batch.keys) >= limit:
             self._close(common, batch)
         return await batch.value(key)
 
@@ -99,14 +99,14 @@ class QueryBatcher(Generic[Key, Value]):
         finally:
             self._queries -= 1
             self._asked.subtract(packages)
-            self._asked += Counter()  # without those of which nothing is asked
+            self._asked += Counter()  # drops the packages whose count is 0
             for waiting in self._gathering.values():
                 waiting.go.set()
 
     async def _gather(self, batch: _Batch[Key, Value]) -> None:
-        """Wait for those that come with it: until the event loop has seen all that have arrived, or longer."""
+        """Wait until the event loop has handled all requests that have arrived, or longer, for others to join."""
         await asyncio.sleep(0)
-        if self._queries >= AT_ONCE:
+        if self._queries >= BUSY_QUERIES:
             seconds = CROWD_SECONDS
         elif any(package in self._asked for package in batch.packages):
             seconds = DASHBOARD_SECONDS
@@ -117,7 +117,7 @@ class QueryBatcher(Generic[Key, Value]):
                 await batch.go.wait()
 
     def _close(self, common: Hashable, batch: _Batch[Key, Value]) -> None:
-        """Nobody joins it any more."""
+        """Let no other question join the batch."""
         if self._gathering.get(common) is batch:
             del self._gathering[common]
         batch.go.set()

@@ -5,19 +5,27 @@ one row of arrays, and a query reads the rows of a bounded number of packages, b
 """
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import QueryRunner
 from app.warehouse.engines.errors import translated
-from app.warehouse.reading.layout import Published, Series, question
+from app.warehouse.reading.layout import (
+    PopularityRow,
+    Published,
+    RankedRow,
+    RecentRow,
+    Series,
+    TotalRow,
+    layout_sql,
+)
+from app.windows import Granularity, PopularityWindows, RecentWindows, Window
 
-PACKAGES_A_QUERY = 100
+PACKAGES_PER_QUERY = 100
 """The most downloaded packages have millions of rows each in the table of installers."""
-DEEPEST = 2_000
-"""How far down a ranking goes: what is beyond would take too many rows to be exact."""
+MAX_RANK = 2_000
+"""The last rank of a ranking: an exact longer one would read too many rows."""
 
 Counts = dict[str, int]
 """Downloads by package."""
@@ -45,9 +53,9 @@ class ClickPy:
         "pypi_downloads_per_day_by_version_by_installer_by_type_by_country",
     )
     dataset = "public"
-    # New days come once a day. To look for one is cheap (ten packages, by their key), but the public server allows an
-    # address 60 queries an hour, as its published configuration has it: a look a minute would leave none for questions.
-    published_seconds = 300.0
+    # New days come once a day. A poll is cheap (ten packages, by their key), but the public server allows an
+    # address 60 queries an hour, as its published configuration has it: a poll a minute would leave none.
+    poll_seconds = 300.0
     # It is not ours: the answers used last, some 30 of them, and the others when somebody asks.
     refreshed_at_once = 2
     refresh_pause = 2.0
@@ -57,27 +65,27 @@ class ClickPy:
         self._queries = queries
 
     async def published(self) -> Published:
-        state, days = await self._ask("published", {})
+        state, days = await self._columns("published", {})
         return Published(state, (), tuple(days))
 
     async def series(
         self,
         published: Published,
-        project: str,
+        package: str,
         dimension: str,
-        categories: Sequence[str],
-        start: date,
-        end: date,
-        granularity: str,
+        window: Window,
+        categories: Sequence[str] = (),
+        granularity: Granularity = "day",
     ) -> Series:
         parameters = {
-            "project": project,
+            "project": package,
             "categories": list(categories),
-            "start": start,
-            "end": _complete(published, end),
+            "start": window.start,
+            # The tables have rows of days after the newest complete one.
+            "end": min(window.end, published.newest_day or window.end),
             "granularity": granularity,
         }
-        found = await self._ask("series", parameters, dimension=f"series/{dimension}")
+        found = await self._columns("series", parameters, dimension=f"series/{dimension}")
         rows = sorted(zip(*found, strict=True))
         return Series(
             [category for category, days, _ in rows for _ in days],
@@ -86,99 +94,103 @@ class ClickPy:
         )
 
     async def recent(
-        self,
-        published: Published,
-        projects: Sequence[str],
-        category: str,
-        starts: tuple[date, date, date],
-        end: date,
-    ) -> Sequence[tuple[str, int, int, int]]:
-        day, week, month = starts
-        columns = await self._ask(
-            "recent",
-            {"projects": list(projects), "category": category, "day": day, "week": week, "month": month, "end": end},
-        )
-        return list(zip(*columns, strict=True))
+        self, published: Published, packages: Sequence[str], category: str, windows: RecentWindows
+    ) -> Sequence[RecentRow]:
+        parameters = {
+            "projects": list(packages),
+            "category": category,
+            "day": windows.day.start,
+            "week": windows.week.start,
+            "month": windows.month.start,
+            "end": windows.month.end,
+        }
+        return [RecentRow(*row) for row in zip(*await self._columns("recent", parameters), strict=True)]
 
     async def popularity(
-        self,
-        published: Published,
-        projects: Sequence[str],
-        start: date,
-        month: date,
-        week: date,
-        before: tuple[date, date],
-        end: date,
-    ) -> Sequence[tuple[str, int, int, int, int]]:
-        columns = await self._ask(
-            "popularity",
-            {
-                "projects": list(projects),
-                "start": start,
-                "month": month,
-                "week": week,
-                "before_start": before[0],
-                "before_end": before[1],
-                "first": min(start, month, before[0]),
-                "end": end,
-            },
-        )
-        return list(zip(*columns, strict=True))
+        self, published: Published, packages: Sequence[str], windows: PopularityWindows
+    ) -> Sequence[PopularityRow]:
+        parameters = {
+            "projects": list(packages),
+            "start": windows.whole.start,
+            "month": windows.month.start,
+            "week": windows.week.start,
+            "before_start": windows.before.start,
+            "before_end": windows.before.end,
+            "first": windows.first,
+            "end": windows.week.end,
+        }
+        return [PopularityRow(*row) for row in zip(*await self._columns("popularity", parameters), strict=True)]
 
     async def totals(
-        self, published: Published, project: str, dimensions: Sequence[str], start: date, end: date
-    ) -> Sequence[tuple[str, str, int]]:
-        columns = await self._ask(
-            "totals", {"project": project, "dimensions": list(dimensions), "start": start, "end": end}
-        )
-        return sorted(zip(*columns, strict=True))
+        self, published: Published, package: str, dimensions: Sequence[str], window: Window
+    ) -> Sequence[TotalRow]:
+        parameters = {
+            "project": package,
+            "dimensions": list(dimensions),
+            "start": window.start,
+            "end": window.end,
+        }
+        return sorted(TotalRow(*row) for row in zip(*await self._columns("totals", parameters), strict=True))
 
-    async def known(self, published: Published, projects: Sequence[str]) -> set[str]:
-        (known,) = await self._ask("known", {"projects": list(projects), "newest": published.newest_day})
+    async def known(self, published: Published, packages: Sequence[str]) -> set[str]:
+        (known,) = await self._columns("known", {"projects": list(packages), "newest": published.newest_day})
         return set(known)
 
-    async def top(
-        self, published: Published, start: date, end: date, limit: int, offset: int
-    ) -> Sequence[tuple[str, int]]:
-        if offset >= DEEPEST:
+    async def top(self, published: Published, window: Window, limit: int, offset: int) -> Sequence[RankedRow]:
+        if offset >= MAX_RANK:
             return []
-        last = min(offset + limit, DEEPEST)
+        last = min(offset + limit, MAX_RANK)
         first = last * 5 // 4 + 50
         while True:
-            parameters = {"start": start, "end": end, "first": first, "candidates": 10 * first + 2_000}
-            ranking = Ranking(*await self._ask("top", parameters))
-            counts = await self._without_mirrors(ranking.packages, start, end)
-            ranked = _ranked(counts)[:last]
-            if ranking.others == 0 or first > DEEPEST or (len(ranked) == last and ranked[-1][1] > ranking.others):
+            parameters = {
+                "start": window.start,
+                "end": window.end,
+                "first": first,
+                "candidates": 10 * first + 2_000,
+            }
+            ranking = Ranking(*await self._columns("top", parameters))
+            ranked = _ranked(await self._without_mirrors(ranking.packages, window))[:last]
+            if (
+                ranking.others == 0
+                or first > MAX_RANK
+                or (len(ranked) == last and ranked[-1].downloads > ranking.others)
+            ):
                 return ranked[offset:]
             first *= 4
 
     async def search(
-        self, published: Published, prefix: str, start: date, month: date, end: date, limit: int
-    ) -> Sequence[tuple[str, int]]:
+        self, published: Published, prefix: str, window: Window, month: Window, limit: int
+    ) -> Sequence[RankedRow]:
         first = 2 * limit + 50
         while True:
-            parameters = {"prefix": prefix, "start": start, "month": month, "end": end, "first": first}
-            ranking = Ranking(*await self._ask("search", parameters))
+            parameters = {
+                "prefix": prefix,
+                "start": window.start,
+                "month": month.start,
+                "end": window.end,
+                "first": first,
+            }
+            ranking = Ranking(*await self._columns("search", parameters))
             lately = [p for p, downloads in zip(ranking.packages, ranking.with_mirrors, strict=True) if downloads]
-            counts = dict.fromkeys(ranking.packages, 0) | await self._without_mirrors(lately, month, end)
+            counts = dict.fromkeys(ranking.packages, 0) | await self._without_mirrors(lately, month)
             ranked = _ranked(counts)[:limit]
-            if ranking.others < 0 or first > DEEPEST or ranked[-1][1] > ranking.others:
+            if ranking.others < 0 or first > MAX_RANK or ranked[-1].downloads > ranking.others:
                 return ranked
             first *= 4
 
-    async def _without_mirrors(self, packages: Sequence[str], start: date, end: date) -> Counts:
-        """The downloads without mirrors of those packages that have any."""
+    async def _without_mirrors(self, packages: Sequence[str], window: Window) -> Counts:
+        """Downloads without mirrors, of the packages that have any."""
         counts: Counts = {}
-        for first in range(0, len(packages), PACKAGES_A_QUERY):
-            projects = list(packages[first : first + PACKAGES_A_QUERY])
-            columns = await self._ask("downloads", {"projects": projects, "start": start, "end": end})
+        for first in range(0, len(packages), PACKAGES_PER_QUERY):
+            projects = list(packages[first : first + PACKAGES_PER_QUERY])
+            parameters = {"projects": projects, "start": window.start, "end": window.end}
+            columns = await self._columns("downloads", parameters)
             counts |= zip(*columns, strict=True)
         return counts
 
-    async def _ask(self, name: str, parameters: dict[str, Any], **parts: str) -> Sequence[Any]:
-        """The one row that answers a question."""
-        columns = await self._queries.query(name, question(self.name, name, **parts), parameters)
+    async def _columns(self, name: str, parameters: dict[str, Any], **parts: str) -> Sequence[Any]:
+        """The columns of a result, which is one row of arrays."""
+        columns = await self._queries.query(name, layout_sql(self.name, name, **parts), parameters)
         return [value for (value,) in columns]
 
 
@@ -188,10 +200,5 @@ def is_clickpys(client: Client) -> bool:
         return bool(client.command(f"EXISTS TABLE {ClickPy.tables[0]}"))
 
 
-def _ranked(counts: Counts) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def _complete(published: Published, end: date) -> date:
-    """The end of a window, but no day after the newest that is complete: such have rows here already."""
-    return min(end, published.newest_day or end)
+def _ranked(counts: Counts) -> list[RankedRow]:
+    return [RankedRow(*pair) for pair in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]

@@ -1,4 +1,4 @@
-"""What a table layout is: the questions that the rest of the house asks, and what their answers look like."""
+"""What a table layout is: the queries that readers send, and the shape of their results."""
 
 import re
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ import msgspec
 
 from app.warehouse.engines.connection import QueryRunner
 from app.warehouse.sql import read_sql
+from app.windows import Granularity, PopularityWindows, RecentWindows, Window
 
 
 class Published(msgspec.Struct, frozen=True):
-    """What a reader may count. Two that are equal give equal answers.
+    """Which rows count. Equal values give equal results.
 
-    `state` is a number that a layout changes whenever it changes what may be counted; `dead` are the numbers of loads
-    that may not, where a layout has such.
+    `state` is a number that changes with the rows that count; `dead` are the versions that do not count although they
+    are not newer; `days` are the loaded days, in order; `demo` says that synthetic events are among them.
     """
 
     state: int
@@ -25,11 +26,11 @@ class Published(msgspec.Struct, frozen=True):
     demo: bool = False
 
     def __hash__(self) -> int:
-        """Of the part that tells any two apart: this is part of every answer's key, and there are thousands of days."""
+        """The hash of `state` and `dead`, which identify the value: there are thousands of days."""
         return hash((self.state, self.dead))
 
     def answers_differ(self, other: "Published") -> bool:
-        """Whether an answer from the other may be another. Sweeping what was superseded changes none."""
+        """Whether results may differ between the two. They do not after superseded rows are swept."""
         return msgspec.structs.replace(other, dead=self.dead) != self
 
     @property
@@ -39,7 +40,7 @@ class Published(msgspec.Struct, frozen=True):
 
 
 class Series(NamedTuple):
-    """Downloads of categories on days, or in the weeks or months that begin then: three columns in step."""
+    """Downloads by category and date, as three columns of equal length; a date is the first of its week or month."""
 
     categories: Sequence[str]
     dates: Sequence[date]
@@ -49,19 +50,53 @@ class Series(NamedTuple):
 NO_SERIES = Series((), (), ())
 
 
-class Layout(Protocol):
-    """Tables that answer our questions. Every method raises WarehouseError.
+class RecentRow(NamedTuple):
+    """Downloads of a package in the last day, week and month."""
 
-    `tables` are what a database must have, first the one that no other layout has. `dataset` is whose downloads these
-    are, `own` or `public`. `published_seconds` is how long a reader goes by what it last knew to be published. After a
-    new day it makes `refreshed_at_once` answers anew that nobody waits for, each `refresh_pause` seconds after another.
-    Without `sums_all_packages`, the package `__all__` is not known.
+    package: str
+    last_day: int
+    last_week: int
+    last_month: int
+
+
+class PopularityRow(NamedTuple):
+    """Downloads of a package in the four windows of `PopularityWindows`."""
+
+    package: str
+    whole: int
+    month: int
+    week: int
+    before: int
+
+
+class TotalRow(NamedTuple):
+    """Downloads of a category over a window."""
+
+    dimension: str
+    category: str
+    downloads: int
+
+
+class RankedRow(NamedTuple):
+    """Downloads of a package, without mirrors."""
+
+    package: str
+    downloads: int
+
+
+class Layout(Protocol):
+    """The queries on one set of tables. Every method raises WarehouseError.
+
+    `tables` are the tables that a database must have; the first is in no other layout. `dataset` is `own` or `public`.
+    `poll_seconds` is how long a reader relies on the snapshot that it last read. After a new day, `refreshed_at_once`
+    cached responses are computed again at a time, each task pausing for `refresh_pause` seconds in between. Without
+    `sums_all_packages`, the package `__all__` is unknown.
     """
 
     name: str
     tables: tuple[str, ...]
     dataset: str
-    published_seconds: float
+    poll_seconds: float
     refreshed_at_once: int
     refresh_pause: float
     sums_all_packages: bool
@@ -69,67 +104,51 @@ class Layout(Protocol):
     def __init__(self, queries: QueryRunner) -> None: ...
 
     async def published(self) -> Published:
-        """What is published at this moment."""
+        """What is published now."""
 
     async def series(
         self,
         published: Published,
-        project: str,
+        package: str,
         dimension: str,
-        categories: Sequence[str],
-        start: date,
-        end: date,
-        granularity: str,
+        window: Window,
+        categories: Sequence[str] = (),
+        granularity: Granularity = "day",
     ) -> Series:
-        """The downloads in one dimension, in plain text order of category, then date; all categories where none are
-        given."""
+        """Downloads in one dimension, in text order of category, then date; of all categories if none are given."""
 
     async def recent(
-        self,
-        published: Published,
-        projects: Sequence[str],
-        category: str,
-        starts: tuple[date, date, date],
-        end: date,
-    ) -> Sequence[tuple[str, int, int, int]]:
-        """(project, downloads since the start of the last day, week and month) up to `end`, for projects with any."""
+        self, published: Published, packages: Sequence[str], category: str, windows: RecentWindows
+    ) -> Sequence[RecentRow]:
+        """Recent downloads in a category of `overall`, of the packages that have any."""
 
     async def popularity(
-        self,
-        published: Published,
-        projects: Sequence[str],
-        start: date,
-        month: date,
-        week: date,
-        before: tuple[date, date],
-        end: date,
-    ) -> Sequence[tuple[str, int, int, int, int]]:
-        """(project, downloads since `start`, `month` and `week`, and in the days `before`), for projects with any."""
+        self, published: Published, packages: Sequence[str], windows: PopularityWindows
+    ) -> Sequence[PopularityRow]:
+        """Downloads without mirrors, of the packages that have any."""
 
     async def totals(
-        self, published: Published, project: str, dimensions: Sequence[str], start: date, end: date
-    ) -> Sequence[tuple[str, str, int]]:
-        """(dimension, category, downloads) over a window."""
+        self, published: Published, package: str, dimensions: Sequence[str], window: Window
+    ) -> Sequence[TotalRow]:
+        """Sums over a window, by dimension and category."""
 
-    async def known(self, published: Published, projects: Sequence[str]) -> set[str]:
-        """Those of the projects that have been downloaded on any published day."""
+    async def known(self, published: Published, packages: Sequence[str]) -> set[str]:
+        """Those of the packages that have downloads on any published day."""
 
-    async def top(
-        self, published: Published, start: date, end: date, limit: int, offset: int
-    ) -> Sequence[tuple[str, int]]:
-        """(project, downloads without mirrors), most downloaded first."""
+    async def top(self, published: Published, window: Window, limit: int, offset: int) -> Sequence[RankedRow]:
+        """Packages by downloads in a window, most downloaded first."""
 
     async def search(
-        self, published: Published, prefix: str, start: date, month: date, end: date, limit: int
-    ) -> Sequence[tuple[str, int]]:
-        """(project, downloads since `month` without mirrors) of names that begin so, most downloaded first."""
+        self, published: Published, prefix: str, window: Window, month: Window, limit: int
+    ) -> Sequence[RankedRow]:
+        """Packages with downloads in the window whose name starts with the prefix, by downloads in the month."""
 
 
 @cache
-def question(layout: str, name: str, **parts: str) -> str:
-    """The SQL of a question: the file of that name, each {{name}} in it replaced by the file of that name.
+def layout_sql(layout: str, name: str, **parts: str) -> str:
+    """The SQL of a query: the file of that name, each {{name}} in it replaced by the file of that name.
 
-    `parts` say which file a {{name}} is, where that depends on what is asked.
+    `parts` maps a {{name}} to another file.
     """
     text = read_sql(f"reading/layouts/{layout}/{name}.sql")
-    return re.sub(r"{{([a-z_/]+)}}", lambda part: question(layout, parts.get(part[1], part[1]), **parts), text)
+    return re.sub(r"{{([a-z_/]+)}}", lambda part: layout_sql(layout, parts.get(part[1], part[1]), **parts), text)

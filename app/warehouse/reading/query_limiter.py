@@ -4,31 +4,33 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from app.warehouse.engines.connection import NO_SETTINGS, Columns, QueryRunner, QuerySettings
 from app.warehouse.engines.errors import WarehouseBusyError
 
-DEFAULT_MAX_QUERIES = 8
-"""Where no setting says how many."""
 
-WAIT_SECONDS = 5.0
-"""How long a question waits for its turn."""
+class QueryLimits(msgspec.Struct, frozen=True):
+    """How many queries run at once, how many wait, and how many seconds each of them waits."""
 
-MAX_WAITING = 1_000
-"""How many wait at most."""
+    max_running: int = 8
+    max_waiting: int = 1_000
+    wait_seconds: float = 5.0
 
 
 class QueryLimiter:
-    """Queries by their names, a bounded number at once, with a bounded queue."""
+    """Runs queries within these limits."""
 
-    def __init__(self, queries: QueryRunner, at_once: int) -> None:
+    def __init__(self, queries: QueryRunner, limits: QueryLimits) -> None:
         self._queries = queries
-        self._free = asyncio.Semaphore(at_once)
+        self._limits = limits
+        self._free = asyncio.Semaphore(limits.max_running)
         self._waiting = 0
 
     async def query(
         self, name: str, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS
     ) -> Columns:
-        """What a query returns. Raises WarehouseError, WarehouseBusyError where its turn does not come."""
+        """The result. Raises WarehouseError, and WarehouseBusyError if the query had to wait too long."""
         await self._wait()
         try:
             return await self._queries.query(name, sql, parameters, settings)
@@ -36,11 +38,11 @@ class QueryLimiter:
             self._free.release()
 
     async def _wait(self) -> None:
-        if self._waiting >= MAX_WAITING:
-            raise WarehouseBusyError("too many questions wait for ClickHouse")
+        if self._waiting >= self._limits.max_waiting:
+            raise WarehouseBusyError("too many queries wait for ClickHouse")
         self._waiting += 1
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(self._limits.wait_seconds):
                 await self._free.acquire()
         except TimeoutError:
             raise WarehouseBusyError("ClickHouse is busy") from None

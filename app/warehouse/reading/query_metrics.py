@@ -1,4 +1,4 @@
-"""Readers' queries by their names: counted, timed, and one line in the log for each that fails."""
+"""Measures the queries of readers: counts and times them by name, and logs each that fails."""
 
 import logging
 import time
@@ -13,26 +13,26 @@ logger = logging.getLogger(__name__)
 
 
 class MeasuredQueries:
-    """A connection that has to be told what a query is called."""
+    """Runs named queries on a connection."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.counts = QueryCounters()
+    def __init__(self, connection: Connection, counters: QueryCounters) -> None:
+        self._counters = counters
         self._connection = connection
 
     async def query(
         self, name: str, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS
     ) -> Columns:
-        """What a query returns. Raises WarehouseError."""
+        """The result. Raises WarehouseError."""
         began = time.monotonic()
         failed = False
-        self.counts.begin(name)
+        self._counters.begin(name)
         try:
             return await self._connection.query(sql, parameters, settings)
         except WarehouseError as error:
             failed = True
-            # Not its parameters: they are what somebody asked. Not its SQL: the name says which file it is in.
+            # Neither the parameters, which a client may have sent, nor the SQL: the name says which file has it.
             facts = {"query": name, "seconds": round(time.monotonic() - began, 3)}
             logger.warning("a query failed: %s", error, extra=facts)
             raise
         finally:
-            self.counts.end(name, time.monotonic() - began, failed=failed)
+            self._counters.end(name, time.monotonic() - began, failed=failed)

@@ -1,27 +1,28 @@
-"""The client that GitHub asks for: conditional, patient, and never to be sent elsewhere."""
+"""Requests to GitHub: conditional, within limits, retried, and never redirected elsewhere."""
 
 import asyncio
 import logging
 import traceback
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from app.discovery.repository_names import RepositoryName
 from app.discovery.sources.errors import (
-    AnswerTooLargeError,
     BadTokenError,
     DiscoveryError,
-    QuotaSpentError,
-    RedirectedAwayError,
-    RefusedError,
+    RateLimitedError,
+    RedirectError,
+    ResponseTooLargeError,
     SourceUnavailableError,
+    UnexpectedStatusError,
 )
-from app.discovery.sources.github import GitHub, Quota
+from app.discovery.sources.github import GitHub
+from app.discovery.sources.github_limits import Quota
 from app.discovery.sources.http import open_session
+from app.discovery.sources.repository_names import RepositoryName
 from app.settings import Secret
-from tests.discovery.conftest import TOKEN, Clock
+from tests.discovery.conftest import TEST_SECONDS, TOKEN, Clock
 from tests.discovery.stub import Stub
 
 NAME = RepositoryName("owner", "name")
@@ -61,16 +62,6 @@ async def test_what_is_remembered_is_bounded(stub: Stub, make_github: Callable[.
     assert conditional == ["0", "0"]
 
 
-async def test_a_404_is_remembered_for_a_while(stub: Stub, make_github: Callable[..., GitHub], clock: Clock) -> None:
-    github = make_github(missing_seconds=60)
-    assert await github.repository(NAME) is None
-    stub.add_repository("owner/name", topics=["flet"])
-    assert await github.repository(NAME) is None
-    assert len(stub.requests) == 1
-    await clock.sleep(60)
-    assert await github.repository(NAME) is not None
-
-
 async def test_a_repository_that_vanishes(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     assert await github.repository(NAME) is not None
@@ -79,7 +70,7 @@ async def test_a_repository_that_vanishes(stub: Stub, github: GitHub) -> None:
 
 
 @pytest.mark.parametrize("status", [410, 451])
-async def test_what_was_taken_down_is_not_there(stub: Stub, github: GitHub, status: int) -> None:
+async def test_what_was_taken_down_does_not_exist(stub: Stub, github: GitHub, status: int) -> None:
     stub.fail_next("github", status=status)
     assert await github.repository(NAME) is None
 
@@ -122,23 +113,23 @@ async def test_redirects_elsewhere_are_not_followed(
     ]
     for location in elsewhere:
         stub.redirect_next("github", location)
-        with pytest.raises(RedirectedAwayError):
+        with pytest.raises(RedirectError):
             await github.repository(NAME)
     enterprise = make_github(base_url=f"{stub.github_url}/api/v3")
     for location in ("/", "/api/v4", "/api/v3/../..", "/api/v33/x"):
         stub.redirect_next("github", location)
-        with pytest.raises(RedirectedAwayError):
+        with pytest.raises(RedirectError):
             await enterprise.repository(NAME)
 
 
 async def test_redirects_do_not_go_on_for_ever(stub: Stub, github: GitHub) -> None:
     stub.redirect_next("github", "/repos/owner/name", times=4)
-    with pytest.raises(RedirectedAwayError, match="more than 3 times"):
+    with pytest.raises(RedirectError, match="more than 3 times"):
         await github.repository(NAME)
     assert len(stub.requests) == 4
 
 
-async def test_a_user_in_a_redirect_does_not_matter(stub: Stub, github: GitHub) -> None:
+async def test_a_user_in_a_redirect_is_ignored(stub: Stub, github: GitHub) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.redirect_next("github", f"http://user:secret@{stub.github_url.removeprefix('http://')}/repos/owner/name")
     assert await github.repository(NAME) is not None
@@ -153,7 +144,7 @@ async def test_a_next_page_elsewhere_is_not_asked_for(stub: Stub, github: GitHub
     assert len(stub.requests) == 1
 
 
-async def test_addresses_in_the_answers_are_never_asked(stub: Stub, github: GitHub) -> None:
+async def test_urls_in_responses_are_never_requested(stub: Stub, github: GitHub) -> None:
     urls = {key: f"{stub.elsewhere_url}/{key}" for key in ("url", "html_url", "contents_url", "homepage", "git_url")}
     stub.add_repository("owner/name", readme="x", files={"a/b": ""}, **urls)
     await github.repository(NAME)
@@ -163,11 +154,11 @@ async def test_addresses_in_the_answers_are_never_asked(stub: Stub, github: GitH
     assert {request.host for request in stub.requests} == {stub.github_url.removeprefix("http://")}
 
 
-async def test_a_spent_quota_is_said_at_once(stub: Stub, github: GitHub, clock: Clock) -> None:
+async def test_a_spent_quota_is_an_error_at_once(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=600)
     for _ in range(3):
-        with pytest.raises(QuotaSpentError, match="limit of requests") as caught:
+        with pytest.raises(RateLimitedError, match="rate limit is reached") as caught:
             await github.repository(NAME)
         assert caught.value.reset_at == clock() + timedelta(seconds=600)
     assert (len(stub.requests), clock.naps) == (1, [])
@@ -177,42 +168,38 @@ async def test_a_spent_quota_is_said_at_once(stub: Stub, github: GitHub, clock: 
     assert await github.repository(NAME) is not None
 
 
-async def test_whoever_waits_waits_for_the_reset(stub: Stub, github: GitHub, clock: Clock) -> None:
+async def limited_until(github: GitHub) -> datetime:
+    """When GitHub may be asked for the repository again."""
+    with pytest.raises(RateLimitedError) as caught:
+        await github.repository(NAME)
+    return caught.value.reset_at
+
+
+async def test_the_last_request_of_a_quota(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=600, remaining=1)
-    assert await github.repository(NAME, wait=True) is not None
-    assert await github.readme(NAME, wait=True) is None
-    assert clock.naps == [601]
-    # The last one of the quota says that it is the last one, so nothing is asked only to be refused.
+    assert await github.repository(NAME) is not None
+    with pytest.raises(RateLimitedError) as caught:
+        await github.readme(NAME)
+    assert caught.value.reset_at == clock() + timedelta(seconds=600)
+    # The last response of the quota says that it is the last one, so no request is sent only to be refused.
+    assert len(stub.requests) == 1
+    await clock.sleep(600)
+    assert await github.readme(NAME) is None
     assert len(stub.requests) == 2
-
-
-async def test_who_waits_keeps_nobody_else_out(stub: Stub, make_github: Callable[..., GitHub]) -> None:
-    stub.spend_quota(reset_in=600)
-    asleep, awake = asyncio.Event(), asyncio.Event()
-
-    async def sleep(seconds: float) -> None:
-        asleep.set()
-        await awake.wait()
-
-    github = make_github(max_concurrent=1, sleep=sleep)
-    waiting = asyncio.create_task(github.repository(NAME, wait=True))
-    await asleep.wait()
-    with pytest.raises(QuotaSpentError):
-        await github.repository(NAME)
-    waiting.cancel()
 
 
 async def test_the_quota_of_searches_is_another(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.spend_quota(reset_in=30, resource="search")
-    with pytest.raises(QuotaSpentError):
+    with pytest.raises(RateLimitedError) as caught:
         await github.search("flet", 1, 10)
+    assert caught.value.reset_at == clock() + timedelta(seconds=30)
     assert await github.repository(NAME) is not None
     assert github.quota is not None
     assert github.quota.limit == 5000
-    assert len(await github.search("flet", 1, 10, wait=True)) == 1
-    assert clock.naps == [31]
+    await clock.sleep(30)
+    assert len(await github.search("flet", 1, 10)) == 1
 
 
 async def test_a_reset_far_away_or_long_ago(stub: Stub, github: GitHub, clock: Clock) -> None:
@@ -220,41 +207,44 @@ async def test_a_reset_far_away_or_long_ago(stub: Stub, github: GitHub, clock: C
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Limit": "60", "X-RateLimit-Reset": "99999999999999"}
     stub.fail_next("github", status=403, headers=headers)
     stub.fail_next("github", status=403, headers=headers | {"X-RateLimit-Reset": "1"})
-    assert await github.repository(NAME, wait=True) is not None
-    assert clock.naps == [3601, 61]
+    for seconds in (3600, 60):
+        assert await limited_until(github) == clock() + timedelta(seconds=seconds)
+        await clock.sleep(seconds)
+    assert await github.repository(NAME) is not None
 
 
 @pytest.mark.parametrize("status", [403, 429])
 async def test_a_secondary_limit_with_a_time(stub: Stub, github: GitHub, clock: Clock, status: int) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.limit_next(status=status, retry_after=30)
-    with pytest.raises(QuotaSpentError) as caught:
-        await github.repository(NAME)
-    assert caught.value.reset_at == clock() + timedelta(seconds=30)
-    with pytest.raises(QuotaSpentError):
+    assert await limited_until(github) == clock() + timedelta(seconds=30)
+    with pytest.raises(RateLimitedError):
         await github.search("flet", 1, 10)
     assert len(stub.requests) == 1
-    assert await github.repository(NAME, wait=True) is not None
-    assert clock.naps == [31]
+    await clock.sleep(30)
+    assert await github.repository(NAME) is not None
 
 
 async def test_a_secondary_limit_without_a_time(stub: Stub, github: GitHub, clock: Clock) -> None:
     stub.add_repository("owner/name", topics=["flet"])
     stub.limit_next(times=3)
-    assert await github.repository(NAME, wait=True) is not None
-    assert clock.naps == [61, 121, 241]
+    for seconds in (60, 120, 240):
+        assert await limited_until(github) == clock() + timedelta(seconds=seconds)
+        await clock.sleep(seconds)
+    assert await github.repository(NAME) is not None
 
 
-async def test_a_limit_without_end_is_an_error(stub: Stub, github: GitHub, clock: Clock) -> None:
-    stub.limit_next(times=100, retry_after=10**9)
-    with pytest.raises(QuotaSpentError):
-        await github.repository(NAME, wait=True)
-    assert clock.naps == [3601] * 4
+async def test_a_wait_is_an_hour_at_most(stub: Stub, github: GitHub, clock: Clock) -> None:
+    stub.limit_next(times=5, retry_after=10**9)
+    for _ in range(5):
+        assert await limited_until(github) == clock() + timedelta(hours=1)
+        await clock.sleep(3600)
+    assert len(stub.requests) == 5
 
 
 async def test_a_403_that_is_no_limit_is_an_error(stub: Stub, github: GitHub) -> None:
     stub.fail_next("github", status=403, body=b'{"message": "Repository access blocked"}')
-    with pytest.raises(RefusedError, match="GitHub answers 403") as caught:
+    with pytest.raises(UnexpectedStatusError, match="GitHub answers 403") as caught:
         await github.repository(NAME)
     assert caught.value.status == 403
 
@@ -287,13 +277,22 @@ async def test_failures_that_pass_are_tried_again(stub: Stub, github: GitHub, cl
         lambda: stub.fail_next("github", status=500, times=2),
         lambda: stub.fail_next("github", status=503, times=2),
         lambda: stub.cut_next("github", times=2),
-        lambda: stub.slow_next("github", 5, times=1),
     ):
         clock.naps.clear()
         order()
         assert await github.repository(NAME) is not None
         assert 1 <= len(clock.naps) <= 2
         assert all(0 <= nap <= 1 for nap in clock.naps)
+
+
+async def test_a_timeout_is_tried_again(stub: Stub, clock: Clock) -> None:
+    stub.add_repository("owner/name", topics=["flet"])
+    stub.slow_next("github", 600)
+    async with open_session(total_seconds=3) as session:
+        github = GitHub(session, stub.github_url, Secret(TOKEN), now=clock, sleep=clock.sleep)
+        assert await github.repository(NAME) is not None
+    assert 1 <= len(clock.naps) <= 2
+    assert all(0 <= nap <= 1 for nap in clock.naps)
 
 
 async def test_failures_that_stay_are_errors(stub: Stub, github: GitHub) -> None:
@@ -312,7 +311,7 @@ async def test_failures_that_stay_are_errors(stub: Stub, github: GitHub) -> None
     assert await github.repository(NAME) is not None
 
 
-async def test_who_is_too_late_is_left(stub: Stub, clock: Clock) -> None:
+async def test_a_response_that_takes_too_long(stub: Stub, clock: Clock) -> None:
     stub.slow_next("github", 5, times=3)
     async with open_session(total_seconds=0.1) as session:
         github = GitHub(session, stub.github_url, Secret(TOKEN), now=clock, sleep=clock.sleep)
@@ -320,38 +319,28 @@ async def test_who_is_too_late_is_left(stub: Stub, clock: Clock) -> None:
             await github.repository(NAME)
 
 
-async def test_nobody_there(make_github: Callable[..., GitHub]) -> None:
+async def test_no_server(make_github: Callable[..., GitHub]) -> None:
     with pytest.raises(SourceUnavailableError, match=r"^GitHub does not answer \(ClientConnectorError\)$"):
         await make_github(base_url="http://127.0.0.1:1").repository(NAME)
 
 
 async def test_an_endless_body_is_not_read_on(stub: Stub, github: GitHub) -> None:
     stub.malform_next("github", body=b" " * (5 * 1024 * 1024 + 1))
-    with pytest.raises(AnswerTooLargeError, match="5242880 bytes"):
+    with pytest.raises(ResponseTooLargeError, match="5242880 bytes"):
         await github.repository(NAME)
 
 
 async def test_so_many_at_once_and_no_more(stub: Stub, make_github: Callable[..., GitHub]) -> None:
     github = make_github(max_concurrent=3)
-    under_way, most = 0, 0
-    answer = stub.answer
-
-    async def count(source: str, request: object) -> object:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await asyncio.sleep(0.01)
-        under_way -= 1
-        return await answer(source, request)  # type: ignore[arg-type]
-
-    stub.answer = count  # type: ignore[assignment, method-assign]
-    await asyncio.gather(*(github.repository(RepositoryName("owner", f"name-{number}")) for number in range(20)))
-    assert most == 3
+    stub.hold("github", until_in_flight=3)
+    async with asyncio.timeout(TEST_SECONDS):
+        await asyncio.gather(*(github.repository(RepositoryName("owner", f"name-{number}")) for number in range(20)))
+    assert stub.most_in_flight["github"] == 3
     assert len(stub.requests) == 20
 
 
 async def test_the_token_is_shown_nowhere(
-    stub: Stub, make_github: Callable[..., GitHub], caplog: pytest.LogCaptureFixture
+    stub: Stub, make_github: Callable[..., GitHub], clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
@@ -380,10 +369,12 @@ async def test_the_token_is_shown_nowhere(
     await fail(make_github(token=f"{TOKEN}\r\nX: y"))
     stub.spend_quota()
     await fail()
-    await github.search("flet", 1, 1, wait=True)
+    await clock.sleep(3600)
+    await github.search("flet", 1, 1)
     stub.token = "another"
     await fail(make_github())
-    shown = [caplog.text, repr(github), repr(Secret(TOKEN)), str(vars(github)), str(vars(github._api))]
+    shown = [caplog.text, repr(github), repr(Secret(TOKEN)), str(vars(github))]
+    shown += [str(vars(part)) for part in vars(github).values()]
     shown += ["".join(traceback.format_exception(error)) + repr(error) for error in errors]
     assert len(errors) == 10
     assert all(TOKEN not in text for text in shown)

@@ -2,24 +2,25 @@
 
 import json
 import logging
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from app.discovery.index.entries import Entry, GitHubFacts
-from app.discovery.index.file import FILE, SET_ASIDE, IndexFile, Scope
+from app.discovery.index.entries import Entry, GitHubMetadata
+from app.discovery.index.file import FILE_NAME, UNREADABLE_FILE_NAME, IndexFile, IndexScope
 from app.discovery.index.search import Index
 
 AT = datetime(2026, 3, 11, 12, tzinfo=UTC)
-SCOPE = Scope(("flet",), "flet-dev/flet", "packages", 30)
+SCOPE = IndexScope(("flet",), "flet-dev/flet", "packages", 30)
 ENTRIES = (
     Entry(
         name="flet",
         display_name="Flet",
         links={"Source": "https://github.com/flet-dev/flet"},
-        github=GitHubFacts("flet-dev/flet", 1, 2, 3, archived=True, pushed_at=AT),
+        github=GitHubMetadata("flet-dev/flet", 1, 2, 3, archived=True, pushed_at=AT),
         downloads=5,
         trend=1.5,
         created_at=AT,
@@ -30,25 +31,25 @@ INDEX = Index(ENTRIES, AT, counted_at=AT)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> IndexFile:
+def index_file(tmp_path: Path) -> IndexFile:
     return IndexFile(tmp_path / "deep" / "cache", SCOPE)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "cache" / FILE
+    return tmp_path / "deep" / "cache" / FILE_NAME
 
 
-def test_what_is_written_is_read(store: IndexFile, file: Path) -> None:
-    assert store.read() is None
-    store.write(INDEX)
-    read = store.read()
+def test_what_is_written_is_read(index_file: IndexFile, file: Path) -> None:
+    assert index_file.read() is None
+    index_file.write(INDEX)
+    read = index_file.read()
 
     assert read is not None
     assert (read.built_at, read.counted_at) == (AT, AT)
     assert msgspec.json.encode(read.entries) == msgspec.json.encode(ENTRIES)
     assert json.loads(file.read_bytes())["format"] == 1
-    assert [path.name for path in file.parent.iterdir()] == [FILE]
+    assert [path.name for path in file.parent.iterdir()] == [FILE_NAME]
 
 
 @pytest.mark.parametrize(
@@ -66,35 +67,35 @@ def test_what_is_written_is_read(store: IndexFile, file: Path) -> None:
     ],
 )
 def test_a_damaged_file_or_one_of_another_format_is_set_aside(
-    store: IndexFile, file: Path, content: bytes, caplog: pytest.LogCaptureFixture
+    index_file: IndexFile, file: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
 
-    assert store.read() is None
-    assert [path.name for path in file.parent.iterdir()] == [SET_ASIDE]
-    assert (file.parent / SET_ASIDE).read_bytes() == content
+    assert index_file.read() is None
+    assert [path.name for path in file.parent.iterdir()] == [UNREADABLE_FILE_NAME]
+    assert (file.parent / UNREADABLE_FILE_NAME).read_bytes() == content
     assert "cannot be used" in caplog.text
-    store.write(INDEX)
-    assert store.read() is not None
+    index_file.write(INDEX)
+    assert index_file.read() is not None
 
 
-def test_a_file_cut_anywhere_is_set_aside(store: IndexFile, file: Path) -> None:
-    store.write(INDEX)
+def test_a_file_cut_anywhere_is_set_aside(index_file: IndexFile, file: Path) -> None:
+    index_file.write(INDEX)
     whole = file.read_bytes()
     for end in range(0, len(whole), 7):
         file.write_bytes(whole[:end])
-        assert store.read() is None
+        assert index_file.read() is None
 
 
 def test_the_index_of_another_ecosystem_is_not_served(
-    store: IndexFile, file: Path, caplog: pytest.LogCaptureFixture
+    index_file: IndexFile, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store.write(INDEX)
+    index_file.write(INDEX)
     caplog.set_level(logging.INFO)
 
-    assert IndexFile(file.parent, Scope(("litestar",), "", "", 30)).read() is None
-    assert "other settings" in caplog.text
+    assert IndexFile(file.parent, IndexScope(("litestar",), "", "", 30)).read() is None
+    assert "for other settings" in caplog.text
     assert file.exists()
 
 
@@ -104,15 +105,15 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
         IndexFile(tmp_path / "file", SCOPE).write(INDEX)
 
 
-def test_a_write_that_fails_leaves_the_old_file(store: IndexFile, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.write(INDEX)
+def test_a_write_that_fails_leaves_the_old_file(index_file: IndexFile, file: Path) -> None:
+    index_file.write(Index([], AT))
     before = file.read_bytes()
-
-    def fail(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="No space"):
-        store.write(Index([], AT))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before), limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            index_file.write(INDEX)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert file.read_bytes() == before
-    assert [path.name for path in file.parent.iterdir()] == [FILE]
+    assert [path.name for path in file.parent.iterdir()] == [FILE_NAME]

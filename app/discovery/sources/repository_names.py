@@ -1,4 +1,4 @@
-"""Names of GitHub repositories. They come from metadata that strangers write: what GitHub does not allow is refused."""
+"""Names of GitHub repositories. They come from untrusted metadata: what GitHub does not allow is refused."""
 
 import re
 from typing import Self
@@ -7,41 +7,38 @@ from urllib.parse import urlsplit
 import msgspec
 
 OWNER = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}")
-"""Letters, digits and single hyphens inside; its length is looked at apart."""
+"""Letters and digits, with single hyphens between them. `MAX_OWNER_LENGTH` limits the length."""
 MAX_OWNER_LENGTH = 39
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 RESERVED_ENDINGS = (".git", ".wiki")
 
 HOSTS = frozenset({"github.com", "www.github.com"})
 SCHEMES = frozenset({"http", "https", "git+http", "git+https"})
-PAGES = frozenset(
+SITE_PATHS = frozenset(
     {"apps", "collections", "features", "marketplace", "orgs", "search", "sponsors", "stars", "topics", "users"}
 )
-"""First parts of paths that are GitHub's own pages and look like owners. Projects link to their sponsors, for one."""
+"""First segments of the paths of GitHub's own pages, such as the sponsors page that many projects link to."""
 
 
 class ImpossibleRepositoryError(ValueError):
-    """No repository on GitHub can have this name."""
+    """GitHub allows no repository of this name."""
 
 
 class RepositoryName(msgspec.Struct, frozen=True, eq=False):
-    """An owner and a name that GitHub allows. Letter case does not matter to GitHub, nor to `==`.
-
-    Raises ImpossibleRepositoryError for what it does not allow.
-    """
+    """An owner and a name that GitHub allows, compared without regard to case. Raises ImpossibleRepositoryError."""
 
     owner: str
     name: str
 
     def __post_init__(self) -> None:
         if len(self.owner) > MAX_OWNER_LENGTH or not OWNER.fullmatch(self.owner):
-            raise ImpossibleRepositoryError("not an owner that GitHub allows")
+            raise ImpossibleRepositoryError("GitHub allows no such owner")
         if not NAME.fullmatch(self.name) or self.name in {".", ".."} or self.name.lower().endswith(RESERVED_ENDINGS):
-            raise ImpossibleRepositoryError("not a repository's name that GitHub allows")
+            raise ImpossibleRepositoryError("GitHub allows no such repository name")
 
     @classmethod
     def parse(cls, full_name: str) -> Self:
-        """From `owner/name`. Raises ImpossibleRepositoryError."""
+        """The name in `owner/name`. Raises ImpossibleRepositoryError."""
         owner, _, name = full_name.partition("/")
         return cls(owner, name)
 
@@ -56,20 +53,20 @@ class RepositoryName(msgspec.Struct, frozen=True, eq=False):
 
 
 def repository_in_url(url: str) -> RepositoryName | None:
-    """The repository that a URL on github.com is about: its own page or any below; None for every other URL."""
+    """The repository of a URL on github.com, of its page or of any page below it; None for every other URL."""
     url = url.strip()
-    # urlsplit drops line ends and tabs, and takes some other letters for a slash: such a URL is not what it looks like.
+    # urlsplit drops line breaks and tabs, and reads some Unicode characters as a slash.
     if not url.isascii() or not url.isprintable():
         return None
     try:
         parts = urlsplit(url)
     except ValueError:
         return None
-    # The whole of it: a user, a password or a port before or behind the host are not accepted.
+    # The whole netloc: a user, a password or a port is not accepted.
     if parts.scheme not in SCHEMES or parts.netloc.lower() not in HOSTS:
         return None
     match parts.path.split("/"):
-        case ["", owner, name, *_] if owner.lower() not in PAGES:
+        case ["", owner, name, *_] if owner.lower() not in SITE_PATHS:
             try:
                 return RepositoryName(owner, name.removesuffix(".git"))
             except ImpossibleRepositoryError:

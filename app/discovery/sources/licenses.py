@@ -1,13 +1,13 @@
-"""A project's licence as an SPDX expression, from what PyPI has of it."""
+"""A project's license as an SPDX expression, from its metadata on PyPI."""
 
 from collections.abc import Sequence
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 MAX_LENGTH = 64
-"""Longer texts are licences themselves, not the names of any."""
+"""Longer values of `License` are the text of a license, not its name."""
 
-# Classifiers that stand for one licence. Those that PEP 639 calls ambiguous (BSD, Apache, GPLv3, …) are not here:
+# Classifiers that stand for one license. Those that PEP 639 calls ambiguous (BSD, Apache, GPLv3, …) are left out:
 # https://peps.python.org/pep-0639/appendix-mapping-classifiers/
 SPDX_BY_CLASSIFIER = {
     "License :: CC0 1.0 Universal (CC0 1.0) Public Domain Dedication": "CC0-1.0",
@@ -52,23 +52,23 @@ SPDX_BY_CLASSIFIER = {
     "License :: OSI Approved :: Zero-Clause BSD (0BSD)": "0BSD",
     "License :: OSI Approved :: zlib/libpng License": "Zlib",
 }
-UNTOLD = frozenset({"", "unknown", "none", "n/a"})
+UNKNOWN_LICENSES = frozenset({"", "unknown", "none", "n/a"})
 
 
-def license_of(expression: str | None, classifiers: Sequence[str], text: str | None) -> str | None:
-    """The SPDX expression of a project; else its own short text; None where it says nothing short.
+def normalise_license(expression: str | None, classifiers: Sequence[str], text: str | None) -> str | None:
+    """The SPDX expression of a project's license, or else its short text; None if neither is known.
 
-    Its `License-Expression` first, then the one classifier that stands for one licence, then its `License`.
+    `License-Expression` comes first, then a single classifier that stands for one license, then `License`.
     """
     if expression and expression.strip():
         return expression.strip()
-    licences = [classifier for classifier in classifiers if classifier.startswith("License :: ")]
-    # "License :: OSI Approved" is the parent of most, and says nothing beside one of them.
-    licences = [licence for licence in licences if not any(other.startswith(f"{licence} :: ") for other in licences)]
-    if len(licences) == 1 and licences[0] in SPDX_BY_CLASSIFIER:
-        return SPDX_BY_CLASSIFIER[licences[0]]
+    licenses = [classifier for classifier in classifiers if classifier.startswith("License :: ")]
+    # "License :: OSI Approved" is the parent of most others, and adds nothing beside them.
+    licenses = [license_ for license_ in licenses if not any(other.startswith(f"{license_} :: ") for other in licenses)]
+    if len(licenses) == 1 and licenses[0] in SPDX_BY_CLASSIFIER:
+        return SPDX_BY_CLASSIFIER[licenses[0]]
     text = (text or "").strip()
-    if text.lower() in UNTOLD or len(text) > MAX_LENGTH or "\n" in text:
+    if text.lower() in UNKNOWN_LICENSES or len(text) > MAX_LENGTH or "\n" in text:
         return None
     try:
         return canonicalize_license_expression(text)

@@ -1,0 +1,33 @@
+"""The clock and the times by which cached responses are kept up to date."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+
+class CacheTiming(msgspec.Struct, frozen=True):
+    """Times in seconds of a monotonic clock. Polls read what is published, in the background.
+
+    `poll_interval`: between two polls. `poll_retry`: between two polls while they fail. `poll_late`: a poll that takes
+    longer counts as failed, and goes on: a distant ClickHouse may be slow and well. `poll_again`: while ClickHouse is
+    away, another poll starts beside one that takes longer. `poll_timeout`: a poll ends.
+
+    `refresh`: how long responses of the previous day are sent after a new day, while they are computed again, by
+    `refresh_tasks` tasks, each of which pauses for `refresh_pause` after each response.
+
+    The layout of the tables says what is None.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    poll_interval: float | None = None
+    poll_retry: float = 0.5
+    poll_late: float = 2.0
+    poll_again: float = 1.0
+    poll_timeout: float = 10.0
+    refresh: float = 30.0
+    refresh_tasks: int | None = None
+    refresh_pause: float | None = None
+
+
+DEFAULT_TIMING = CacheTiming()
