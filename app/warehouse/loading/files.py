@@ -287,6 +287,9 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
     return RawEvents("\nUNION ALL\n".join(selects), parameters)
 
 
+REASON_LENGTH = 300
+
+
 def reason(error: QueryFailedError) -> str:
     """What ClickHouse found wrong with a file, in its own words but without its surroundings."""
     text = str(error.__cause__)
@@ -296,4 +299,8 @@ def reason(error: QueryFailedError) -> str:
     text = re.split(r"Exception(?:: |\. Code: \d+, e\.code\(\) = -?\d+, )", text.split("Stack trace", maxsplit=1)[0])[
         -1
     ]
-    return re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading)|\n", text)[0].strip(" :.,")
+    text = re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading|processing)|\n", text)[0].strip(
+        " :.,"
+    )
+    # It may quote what it was sent, and that may be a whole file.
+    return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]} …"

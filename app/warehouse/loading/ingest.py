@@ -12,6 +12,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import InputError, NoSpaceError, QueryFailedError, WarehouseError
+from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.examine import OLDEST_DAY, explain_refusal, require_usable, row_count
 from app.warehouse.loading.files import File, RawEvents, Received, Shape, find_files, raw_events, reason, shape_of
 from app.warehouse.loading.journal import (
@@ -145,7 +146,8 @@ def _write(
         "replace": replace,
         **versions(load.number),
     }
-    settings = WRITE_SETTINGS | _settings(load)
+    # A version of ClickHouse that does not know a setting refuses it.
+    settings = allowed_settings(client, WRITE_SETTINGS) | _settings(load)
     with reported(connect, load.number, report, total):
         command(client, statement("write_packages", events.sql), parameters, settings)
     report(Progress("summing over all packages", rows_read=total, total=total))
