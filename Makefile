@@ -10,7 +10,7 @@ EXAMPLES ?= 10000
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format bench faults soak fuzz audit dist lock clean
+.PHONY: help setup demo serve test compat check format bench faults soak fuzz audit dist lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ serve: $(READY)  ## serve what CLICKHOUSE_URL names
 
 test: $(READY)  ## run every test, on all cores up to four
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+compat: $(READY)  ## load and ask on older versions of ClickHouse too (VERSIONS="24.8 current"), and print the table
+	$(BIN)/python -m tests.compat $(VERSIONS)
 
 check: $(READY)  ## lint, formatting, types
 	$(BIN)/ruff check .
@@ -70,4 +73,4 @@ lock: $(READY)  ## write the versions that are installed in .venv into requireme
 	> requirements.new && mv requirements.new requirements.txt
 
 clean:  ## remove .venv, built files and demo data
-	rm -rf $(VENV) .audit dist .data .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .audit .compat dist .data .mypy_cache .pytest_cache .ruff_cache

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import clickhouse_connect
-from async_lru import alru_cache
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.httputil import check_env_proxy, default_pool_manager
@@ -153,8 +152,18 @@ class ServerReader:
         self._server = server
         self._client: AsyncClient | None = None
         self._parsers = ThreadPoolExecutor(PARSERS, thread_name_prefix="parser")
-        # However many wait for the first connection, it is tried once at a time.
-        self._connected = alru_cache(maxsize=1)(self._connect)
+        self._connecting: asyncio.Task[AsyncClient] | None = None
+
+    async def _connected(self) -> AsyncClient:
+        """The client. However many wait for the first connection, it is tried once at a time; and it goes on for the
+        next, where nobody waits for it any more: a slow server takes longer than anybody waits."""
+        if self._client is not None:
+            return self._client
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+            # Looked at, for perhaps nobody waits for it any more.
+            self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> AsyncClient:
         asyncio.get_running_loop().set_default_executor(self._parsers)
@@ -167,7 +176,7 @@ class ServerReader:
         """What a query returns. Raises WarehouseError."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                client = self._client or await self._connected()
+                client = await self._connected()
                 sql, fields = split_lists(sql, parameters)
                 with translated():
                     found = await client.query(
@@ -184,7 +193,9 @@ class ServerReader:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._connected.cache_close()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         if self._client is not None:
             await self._client.close()
 
