@@ -1,8 +1,8 @@
-# pypistats-server against a ClickHouse server: not root, and nothing but /tmp and the index's folder is written to.
+# pypistats-server for a ClickHouse server. It does not run as root, and writes to /tmp and the index's folder only.
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/pypistats
-# What requirements.txt pins and the server does not need is not installed: it only says which versions.
+# requirements.txt constrains versions; packages in it that the server does not need are not installed.
 COPY requirements.txt pyproject.toml README.md LICENSE openapi.yaml ./
 COPY app app
 RUN /opt/pypistats/bin/pip install --no-cache-dir --disable-pip-version-check --constraint requirements.txt .

@@ -1,4 +1,4 @@
-# Everything that people and CI run. `make help` lists it.
+# The commands for development and CI. `make help` lists them.
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,10 +10,10 @@ EXAMPLES ?= 10000
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test compat check format bench faults soak fuzz audit dist lock clean
+.PHONY: help setup demo serve test test-all compat check format bench faults soak fuzz audit dist lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(READY)  ## create .venv with the pinned dependencies
 
@@ -30,46 +30,50 @@ demo: $(READY)  ## load synthetic downloads into an embedded ClickHouse under .d
 serve: $(READY)  ## serve what CLICKHOUSE_URL names
 	$(BIN)/pypistats-server serve
 
-test: $(READY)  ## run every test, on all cores up to four
+test: $(READY)  ## run all tests, on up to four cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
-compat: $(READY)  ## load and ask on older versions of ClickHouse too (VERSIONS="24.8 current"), and print the table
+test-all: $(READY)  ## run what `make test` leaves out: the other kinds of ClickHouse, random tests at large sizes
+	TEST_ALL=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+compat: $(READY)  ## load and ask on older versions of ClickHouse too (VERSIONS="24.8 current"), print a table
 	$(BIN)/python -m tests.compat $(VERSIONS)
 
-check: $(READY)  ## lint, formatting, types
+check: $(READY)  ## lint, check formatting and types; lint openapi.yaml where npm is there
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@.ci/lint-contract
 
-format: $(READY)  ## format, and fix what can be fixed
+format: $(READY)  ## format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## measure ingest, cold answers, charts and discovery
+bench: $(READY)  ## measure ingest, responses, charts and discovery
 	$(BIN)/python -m bench
 
-faults: $(READY)  ## kill servers and loads at random moments, break ClickHouse under load, and say what it costs
+faults: $(READY)  ## kill servers and loads at random moments, and break ClickHouse under load
 	$(BIN)/python -m bench.faults
 	$(BIN)/python -m bench.outages
 
-soak: $(READY)  ## load a server for SECONDS (600), and compare what it holds before and after
+soak: $(READY)  ## load a server for SECONDS (600), and compare its resources before and after
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
-fuzz: $(READY)  ## ask for EXAMPLES (10000) generated requests, others each time; the first line has the SEED to repeat them
+fuzz: $(READY)  ## send EXAMPLES (10000) generated requests; the first line of output has the SEED to repeat them
 	@echo "make fuzz SEED=$(SEED)"
 	FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$$(( $(EXAMPLES) / $$(grep -c operationId openapi.yaml) + 1 )) \
 	$(BIN)/python -m pytest contract_tests/test_schemathesis.py
 
-audit: $(READY)  ## look the pinned dependencies up among known vulnerabilities, where those can be reached
+audit: $(READY)  ## check the pinned dependencies for known vulnerabilities, if their list can be reached
 	@$(BIN)/python .ci/audit.py
 
 dist: $(READY)  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
-lock: $(READY)  ## write the versions that are installed in .venv into requirements.txt
-	@{ echo '# Names and versions of all that the project runs, is tested and is checked with; `make lock` writes it.'; \
+lock: $(READY)  ## write the versions installed in .venv to requirements.txt
+	@{ echo '# Names and versions of all packages that the server runs, is tested and is checked with; `make lock` writes it.'; \
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip=' \
-	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/; s/^(uvloop==.*)/\1; sys_platform != "win32"/'; } \
+	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/'; } \
 	> requirements.new && mv requirements.new requirements.txt
 
 clean:  ## remove .venv, built files and demo data

@@ -12,7 +12,7 @@ from litestar.di import Provide
 
 from app.api.badges import get_badge
 from app.api.charts import get_chart
-from app.api.errors import problem_details, unexpected_errors
+from app.api.errors import exception_handlers
 from app.api.operations import get_contract, get_health, get_metrics, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
 from app.api.ranking import get_top_packages, search_packages
@@ -117,6 +117,7 @@ def create_app(
     wrap_connection: Callable[[Connection], Connection] = unwrapped,
     is_one_of_several: bool = False,
     lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
+    renderer: Renderer | None = None,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
@@ -128,6 +129,7 @@ def create_app(
     answers = AnswerCache(warehouse, settings, now, timing)
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
+    renderer = renderer or Renderer()
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
@@ -139,7 +141,6 @@ def create_app(
         reader = engine.reader()
         warehouse.open(wrap_connection(reader))
         await _poll_once(answers.versions, warehouse)
-        renderer = Renderer()
         discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
@@ -169,8 +170,7 @@ def create_app(
         route_handlers=ROUTES,
         dependencies={"services": Provide(provide_services, sync_to_thread=False)},
         lifespan=[opened],
-        plugins=[problem_details],
-        exception_handlers=unexpected_errors,
+        exception_handlers=exception_handlers,
         openapi_config=None,
         logging_config=None,
     )

@@ -1,7 +1,7 @@
-"""What the server has counted, for Prometheus.
+"""The metrics of a server process, for Prometheus.
 
-Not by Litestar's own plugin: most answers never come to Litestar, and it keeps its numbers once for all apps of a
-process. A label here is an operation, a status or the name of a query: there are so many, whatever strangers ask for.
+Not by Litestar's plugin: most responses never reach Litestar, and the plugin shares its numbers among all apps of a
+process. A label is an operation, a status or the name of a query, so that no client can add time series.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,19 +25,19 @@ from app.cache.answers import AnswerCache
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.serving.access_log import AccessLog
-from app.serving.counters import SECONDS, Histogram
+from app.serving.counters import BUCKET_SECONDS, Histogram
 from app.serving.rate_limiter import RateLimiter
 from app.settings import SettingError
 from app.windows import days_behind
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar adds the charset to text.
 
-MOST_PORTS = 64
-"""Ports that are tried, one after the other, where several processes need one each."""
+MAX_PORTS = 64
+"""Consecutive ports that are tried where several processes need one each."""
 
 
 class ServerState(NamedTuple):
-    """What is looked at, each time that Prometheus asks."""
+    """What the metrics are read from, at each scrape."""
 
     access_log: AccessLog
     limiter: RateLimiter | None
@@ -54,7 +54,7 @@ class ServerCollector(Collector):
         self._server = server
 
     def collect(self) -> Iterator[Metric]:
-        """All of them, as they are now."""
+        """All metrics, as they are now."""
         yield from self._requests()
         yield from self._cache()
         yield from self._queries()
@@ -63,7 +63,7 @@ class ServerCollector(Collector):
     def _requests(self) -> Iterator[Metric]:
         requests = self._server.access_log.counters
         answered = CounterMetricFamily(
-            "pypistats_requests", "Requests that were answered.", labels=["operation", "status", "cached"]
+            "pypistats_requests", "Requests answered.", labels=["operation", "status", "cached"]
         )
         durations: dict[tuple[str, str], Histogram] = {}
         for (operation, status, cached), histogram in list(requests.answered.items()):
@@ -71,22 +71,22 @@ class ServerCollector(Collector):
             durations.setdefault((operation, cached), Histogram()).add(histogram)
         yield answered
         yield _histograms(
-            "pypistats_request_duration_seconds", "Until an answer was sent.", ["operation", "cached"], durations
+            "pypistats_request_duration_seconds", "Time until a response was sent.", ["operation", "cached"], durations
         )
         yield CounterMetricFamily("pypistats_requests_limited", "Requests beyond RATE_LIMIT.", value=requests.limited)
         limiter = self._server.limiter
         yield GaugeMetricFamily(
-            "pypistats_clients", "Clients that RATE_LIMIT remembers.", value=len(limiter) if limiter else 0
+            "pypistats_clients", "Clients that the rate limiter remembers.", value=len(limiter) if limiter else 0
         )
 
     def _cache(self) -> Iterator[Metric]:
         answers = self._server.answers
         stores = {"answers": answers.answers, "errors": answers.errors}
-        entries = GaugeMetricFamily("pypistats_cache_entries", "Answers kept in memory.", labels=["store"])
-        size = GaugeMetricFamily("pypistats_cache_bytes", "Bytes that they take.", labels=["store"])
-        most = GaugeMetricFamily("pypistats_cache_max_bytes", "Bytes that they may take.", labels=["store"])
+        entries = GaugeMetricFamily("pypistats_cache_entries", "Responses in the cache.", labels=["store"])
+        size = GaugeMetricFamily("pypistats_cache_bytes", "Size of the cache.", labels=["store"])
+        most = GaugeMetricFamily("pypistats_cache_max_bytes", "Maximum size of the cache.", labels=["store"])
         evicted = CounterMetricFamily(
-            "pypistats_cache_evictions", "Answers that made room for others.", labels=["store"]
+            "pypistats_cache_evictions", "Responses evicted to make room for others.", labels=["store"]
         )
         for name, store in stores.items():
             entries.add_metric([name], len(store))
@@ -95,12 +95,14 @@ class ServerCollector(Collector):
             evicted.add_metric([name], store.evictions)
         yield from (entries, size, most, evicted)
         yield CounterMetricFamily(
-            "pypistats_stale_answers", "Answers sent from before ClickHouse went away.", value=answers.stale_responses
+            "pypistats_stale_answers",
+            "Stale responses sent while ClickHouse was unavailable.",
+            value=answers.stale_responses,
         )
 
     def _queries(self) -> Iterator[Metric]:
         queries = self._server.answers.warehouse.counters
-        running = GaugeMetricFamily("pypistats_queries_running", "Queries at ClickHouse now.", labels=["query"])
+        running = GaugeMetricFamily("pypistats_queries_running", "Queries that are running.", labels=["query"])
         for name, number in list(queries.running.items()):
             running.add_metric([name], number)
         failed = CounterMetricFamily("pypistats_query_failures", "Queries that failed.", labels=["query"])
@@ -109,7 +111,7 @@ class ServerCollector(Collector):
         yield running
         yield failed
         ended = {(name,): histogram for name, histogram in list(queries.ended.items())}
-        yield _histograms("pypistats_query_duration_seconds", "Until a query had ended.", ["query"], ended)
+        yield _histograms("pypistats_query_duration_seconds", "Duration of queries.", ["query"], ended)
 
     def _state(self) -> Iterator[Metric]:
         server = self._server
@@ -124,15 +126,19 @@ class ServerCollector(Collector):
             ),
             (
                 "pypistats_days_behind",
-                "Days that are over and not loaded.",
+                "Days that have ended and are not loaded.",
                 days_behind(newest, server.now()) if newest else None,
             ),
-            ("pypistats_index_entries", "Packages in the index.", index.entries),
-            ("pypistats_index_age_seconds", "Since the index was built.", index.age_seconds),
-            ("pypistats_github_quota_remaining", "Requests that GitHub still allows.", index.github_quota_left),
-            ("pypistats_charts_in_progress", "Charts that are drawn, or wait for it.", server.renderer.busy),
+            ("pypistats_index_entries", "Packages in the discovery index.", index.entries),
+            ("pypistats_index_age_seconds", "Age of the discovery index.", index.age_seconds),
+            ("pypistats_github_quota_remaining", "Requests left of GitHub's quota.", index.github_quota_left),
+            (
+                "pypistats_charts_in_progress",
+                "Charts that are being drawn or are waiting to be.",
+                server.renderer.pending,
+            ),
         ]
-        # What is not known has no value: 0 would be one.
+        # An unknown value is left out: 0 would be a value.
         yield from (GaugeMetricFamily(name, what, value=value) for name, what, value in facts if value is not None)
 
 
@@ -140,7 +146,7 @@ def _histograms(name: str, what: str, labels: list[str], values: dict[Any, Histo
     family = HistogramMetricFamily(name, what, labels=labels)
     for key, histogram in values.items():
         counts, so_far = [], 0
-        for bound, number in zip([*map(str, SECONDS), "+Inf"], histogram.buckets, strict=True):
+        for bound, number in zip([*map(str, BUCKET_SECONDS), "+Inf"], histogram.buckets, strict=True):
             so_far += number
             counts.append((bound, float(so_far)))
         family.add_metric(list(key), counts, histogram.total)
@@ -148,7 +154,7 @@ def _histograms(name: str, what: str, labels: list[str], values: dict[Any, Histo
 
 
 class Metrics:
-    """All metrics of this process, with its memory, CPU time and open files."""
+    """All metrics of this process, including its memory, CPU time and open files."""
 
     def __init__(self, server: ServerState) -> None:
         self._registry = CollectorRegistry()
@@ -156,18 +162,19 @@ class Metrics:
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
-        """As Prometheus reads them."""
+        """The metrics in Prometheus's text format."""
         return generate_latest(self._registry)
 
     @contextmanager
     def served(self, address: str, *, is_one_of_several: bool) -> Iterator[str]:
-        """Serve them at `host:port` while the block runs; gives their URL. One of several processes takes the first
-        free port from that one on.
+        """Serve the metrics at `host:port` while the block runs, and return their URL. One of several processes takes
+        the first free port from `port` on.
 
-        On a thread of its own: they can be had while the server is stuck. Raises SettingError where nothing can listen.
+        A thread serves them, so that they are available while the event loop is blocked. Raises SettingError if no
+        port can be listened on.
         """
         host, _, port = address.rpartition(":")
-        ports = MOST_PORTS if is_one_of_several else 1
+        ports = MAX_PORTS if is_one_of_several else 1
         server, thread = _listen(self._registry, host.strip("[]"), int(port), ports)
         try:
             yield f"http://{host}:{server.server_port}/metrics"

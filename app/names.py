@@ -1,12 +1,12 @@
-"""Package names: the one place that says which are possible and how they are written.
+"""Package names: which are valid, and their normalised form.
 
-Normalised as https://packaging.python.org/en/latest/specifications/name-normalization/ says.
+Normalised by https://packaging.python.org/en/latest/specifications/name-normalization/.
 """
 
 from packaging.utils import InvalidName, canonicalize_name
 
 ALL_PACKAGES = "__all__"
-"""The package that stands for the sum over all packages."""
+"""The pseudo-package with the downloads of all packages."""
 
 MAX_NAME_LENGTH = 200
 
@@ -16,17 +16,17 @@ PREFIX_RULE = f"{NAME_CHARACTERS}, beginning with a letter or digit"
 
 
 class ImpossibleNameError(ValueError):
-    """No package can have this name."""
+    """The name is not a valid package name."""
 
 
 def normalise(name: str) -> str:
     """The normalised form of a package's name; `__all__` is itself.
 
-    Raises ImpossibleNameError for a name that no package can have.
+    Raises ImpossibleNameError for an invalid name.
     """
     if name == ALL_PACKAGES:
         return name
-    # Checked before packaging's pattern: it ignores letter case, which lets some non-ASCII letters through.
+    # Checked first: packaging's pattern ignores case, so it accepts some non-ASCII letters.
     if not name.isascii() or len(name) > MAX_NAME_LENGTH or name.endswith("\n"):
         raise ImpossibleNameError(name)
     try:
@@ -36,9 +36,9 @@ def normalise(name: str) -> str:
 
 
 def normalise_prefix(prefix: str) -> str:
-    """The normalised form of the beginning of a name: `Scikit_` becomes `scikit-`.
+    """The normalised form of a prefix of package names: `Scikit_` becomes `scikit-`.
 
-    Raises ImpossibleNameError where no package's name begins so.
+    Raises ImpossibleNameError where no valid name begins with it.
     """
     normalise(prefix.rstrip("-_.") or prefix)
     return canonicalize_name(prefix)

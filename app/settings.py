@@ -1,6 +1,6 @@
-"""Settings: read from the environment once, at start-up, by `Settings.from_environment`.
+"""The settings, read from the environment once, at start-up, by `Settings.from_environment`.
 
-A field's name in capitals is its variable; its description is what the README's table says of it.
+A field's name in capitals is its environment variable; the README's table has its description.
 """
 
 import os
@@ -18,11 +18,11 @@ SECRETS_FILE = Path(".secrets.toml")
 
 
 class SettingError(Exception):
-    """A setting has a value that the program cannot start with; the message names the variable."""
+    """The program cannot start with the value of a setting; the message names its variable."""
 
 
 class Secret:
-    """A value that is shown nowhere: not in a repr, a log line or an error."""
+    """A value that no repr, log line or error shows."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -34,7 +34,7 @@ class Secret:
         return bool(self._value)
 
     def reveal(self) -> str:
-        """The value itself, for the one call that needs it."""
+        """The value itself."""
         return self._value
 
 
@@ -43,110 +43,111 @@ Count = Annotated[int, Meta(gt=0)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set."""
+    """All settings."""
 
     clickhouse_url: Annotated[
         str,
         Meta(
-            description="where the data are: `http://host:port`, `https://host:port` (without a port 8123, 8443), or "
-            "`chdb:///folder`, an embedded engine that keeps them there"
+            description="where the downloads are: `http://host:port`, `https://host:port` (without a port 8123, 8443), "
+            "or `chdb:///folder`, an embedded engine in a folder"
         ),
     ] = "https://sql-clickhouse.clickhouse.com"
     clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
     clickhouse_password: Annotated[Secret, Meta(description="password of a ClickHouse server; secret")] = Secret("")
     clickhouse_database: Annotated[
-        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database that has the tables")
+        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database of the tables")
     ] = "pypi"
     clickhouse_cluster: Annotated[
         str,
         Meta(
             pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?\Z",
-            description="cluster over whose shards `migrate` spreads the tables; empty is a single server",
+            description="cluster on which `migrate` creates the tables, sharded by package; empty for a single server",
         ),
     ] = ""
-    window_days: Annotated[int, Meta(ge=30, le=3660, description="days in the window of a series that names none")] = (
-        180
-    )
+    window_days: Annotated[int, Meta(ge=30, le=3660, description="default number of days in a series")] = 180
     cache_ttl_seconds: Annotated[
         Seconds,
         Meta(
-            description="seconds that an HTTP cache may keep an answer once the next day is overdue, or one from "
-            "discovery; and that discovery remembers that there is no such package"
+            description="seconds that HTTP caches may keep a response while the next day is overdue, or one from "
+            "discovery; and that discovery remembers that a package does not exist"
         ),
     ] = 300
-    cache_ttl_downloads: Annotated[Seconds, Meta(description="seconds that discovery keeps a package's downloads")] = (
+    cache_ttl_downloads: Annotated[Seconds, Meta(description="seconds that discovery caches a package's downloads")] = (
         86400
     )
-    cache_ttl_discovery: Annotated[Seconds, Meta(description="seconds that discovery keeps what it found")] = 86400
-    cache_max_entries: Annotated[Count, Meta(description="answers kept in memory, at most")] = 100_000
-    cache_max_bytes: Annotated[
-        int, Meta(ge=1 << 20, description="bytes that the answers kept in memory take, at most, all told")
-    ] = 256 << 20
+    cache_ttl_discovery: Annotated[Seconds, Meta(description="seconds that discovery caches a package's metadata")] = (
+        86400
+    )
+    cache_max_entries: Annotated[Count, Meta(description="maximum number of cached responses")] = 100_000
+    cache_max_bytes: Annotated[int, Meta(ge=1 << 20, description="maximum size of the cache in bytes")] = 256 << 20
     max_queries: Annotated[
-        Count, Meta(description="questions that are put to ClickHouse at once, at most; the next wait their turn")
+        Count, Meta(description="maximum number of concurrent queries to ClickHouse; further ones wait")
     ] = 8
     github_token: Annotated[Secret, Meta(description="GitHub token, required for discovery; secret")] = Secret("")
-    index_reindex_interval: Annotated[Seconds, Meta(description="seconds between two builds of the index")] = 3600
-    index_max_github_pages: Annotated[Count, Meta(description="pages of a GitHub search, at most")] = 5
-    index_github_per_page: Annotated[int, Meta(gt=0, le=100, description="repositories on a page")] = 100
-    index_download_days: Annotated[Count, Meta(description="days of downloads in the index")] = 30
-    local_index_cache_ttl: Annotated[Seconds, Meta(description="seconds that the index on disk counts as fresh")] = (
-        21600
-    )
+    index_reindex_interval: Annotated[
+        Seconds, Meta(description="seconds between two builds of the discovery index")
+    ] = 3600
+    index_max_github_pages: Annotated[Count, Meta(description="maximum number of pages of a GitHub search")] = 5
+    index_github_per_page: Annotated[
+        int, Meta(gt=0, le=100, description="repositories per page of a GitHub search")
+    ] = 100
+    index_download_days: Annotated[Count, Meta(description="days of downloads in the discovery index")] = 30
+    local_index_cache_ttl: Annotated[Seconds, Meta(description="seconds for which the index on disk is fresh")] = 21600
     local_index_cache_dir: Annotated[str, Meta(min_length=1, description="folder of the index on disk")] = ".cache"
-    github_max_concurrent: Annotated[Count, Meta(description="requests to GitHub at once, at most")] = 10
+    github_max_concurrent: Annotated[Count, Meta(description="maximum number of concurrent requests to GitHub")] = 10
     github_api_url: Annotated[str, Meta(pattern="^https?://", description="base URL of GitHub's REST API")] = (
         "https://api.github.com"
     )
     pypi_api_url: Annotated[
-        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty is PyPI's own")
+        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty for PyPI itself")
     ] = ""
     discovery_topics: Annotated[str, Meta(min_length=1, description="GitHub topics, separated by commas")] = "flet"
     discovery_official_repo: Annotated[
         str,
         Meta(
             pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?\Z",
-            description="`owner/name` of the repository that has the official packages; empty is none",
+            description="`owner/name` of the repository of official packages; empty for none",
         ),
     ] = "flet-dev/flet"
     discovery_official_path: Annotated[
-        str, Meta(description="its folder that has one folder for each official package")
+        str, Meta(description="path in that repository with one folder per official package")
     ] = "sdk/python/packages"
 
     rate_limit: Annotated[
         str,
         Meta(
             pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))\Z",
-            description="requests of one client, at most, to each of several processes: `off`, or such as "
-            "`100/second`, `600/minute`, `5000/hour`",
+            description="limit on the requests of one client to one process: `off`, or a rate like `100/second`, "
+            "`600/minute` or `5000/hour`",
         ),
     ] = "off"
     forwarded_allow_ips: Annotated[
         str,
         Meta(
-            description="proxies whose `X-Forwarded-For` says who the client is: addresses and networks, separated by "
-            "commas; empty is none"
+            description="proxies whose `X-Forwarded-For` is trusted: addresses and networks, separated by commas; "
+            "empty for none"
         ),
     ] = ""
     metrics: Annotated[
         str,
         Meta(
             pattern=r"^(off|/metrics|.+:[0-9]+)\Z",
-            description="where Prometheus finds its numbers: `off`, `/metrics` (beside the API, for everybody), or an "
-            "address of its own such as `127.0.0.1:9100`",
+            description="where metrics for Prometheus are served: `off`, `/metrics` (public, beside the API), or an "
+            "address of their own like `127.0.0.1:9100`",
         ),
     ] = "off"
     log_format: Annotated[
-        Literal["auto", "json", "text"], Meta(description="`json`, `text`, or `auto`: text on a terminal, else JSON")
+        Literal["auto", "json", "text"],
+        Meta(description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere"),
     ] = "auto"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="`debug`, `info`, `warning` or `error`")
     ] = "info"
 
-    access_log: Annotated[bool, Meta(description="whether every request gets a line in the log")] = False
+    access_log: Annotated[bool, Meta(description="whether to log every request")] = False
 
     def proxies(self) -> list[str]:
-        """Whose `X-Forwarded-For` is believed. Raises SettingError for what is no address and no network."""
+        """The addresses and networks in FORWARDED_ALLOW_IPS. Raises SettingError for anything else."""
         proxies = [proxy.strip() for proxy in self.forwarded_allow_ips.split(",") if proxy.strip()]
         for proxy in proxies:
             try:
@@ -154,12 +155,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             except ValueError:
                 raise SettingError(
                     f"FORWARDED_ALLOW_IPS: {proxy!r} is no address and no network, such as 10.0.0.1 or 10.0.0.0/24; "
-                    "to believe everybody is to let anybody be anybody"
+                    "trusting every proxy would let any client forge its address"
                 ) from None
         return proxies
 
     def changed(self) -> dict[str, Any]:
-        """What differs from the defaults, by variable; of secrets, only that they are set."""
+        """The settings that differ from their defaults, by variable. Secrets are masked."""
         changed: dict[str, Any] = {}
         for field in msgspec.structs.fields(self):
             value = getattr(self, field.name)
@@ -171,9 +172,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], secrets_file: Path = SECRETS_FILE) -> Self:
-        """The settings that the environment gives, and `secrets_file` for secrets that it does not.
+        """The settings in the environment; secrets that it lacks are read from `secrets_file`.
 
-        Raises SettingError, which names the variable, for a value that cannot be used.
+        Raises SettingError for a value that is not accepted.
         """
         secrets = _read_secrets(secrets_file)
         values: dict[str, Any] = {}
@@ -193,12 +194,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _read_secrets(path: Path) -> dict[str, str]:
-    """The secrets in a TOML file, by variable; none where the file is absent."""
+    """The secrets in a TOML file, by variable; none if there is no file."""
     names = {field.name.upper() for field in msgspec.structs.fields(Settings) if isinstance(field.default, Secret)}
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
-                raise SettingError(f"{path} is open to others than its owner and group: chmod o= {path}")
+                raise SettingError(f"{path} can be accessed by users other than its owner and group: chmod o= {path}")
             values = tomllib.load(file)
     except FileNotFoundError:
         return {}

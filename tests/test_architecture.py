@@ -29,6 +29,7 @@ MAY_IMPORT = {
         "app.discovery",
         "app.metrics",
         "app.names",
+        "app.serving",
         "app.settings",
         "app.stats",
         "app.warehouse",

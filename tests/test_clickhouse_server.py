@@ -144,6 +144,21 @@ async def test_answers_that_do_not_end_hold_up_no_other(facade: Facade) -> None:
     assert found == [[0, 1, 2]]
 
 
+async def test_the_event_loop_keeps_its_own_threads(facade: Facade) -> None:
+    """Those of a reader are for nothing else, and end with it."""
+    before = set(threading.enumerate())
+    reader = server_of(facade).reader()
+    await reader.query(ROWS, {"n": 3})
+    readers = set(threading.enumerate()) - before
+    other = await asyncio.to_thread(threading.current_thread)
+    await reader.close()
+
+    assert readers
+    assert {thread.name.rpartition("_")[0] or thread.name for thread in readers} == {"clickhouse-reader"}
+    assert other not in readers
+    assert not [thread for thread in readers if thread.is_alive()]
+
+
 async def test_a_bug_is_no_outage(facade: Facade) -> None:
     reader = server_of(facade).reader()
     with pytest.raises(QueryFailedError, match="UNKNOWN_TABLE") as error:

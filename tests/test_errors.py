@@ -1,10 +1,12 @@
 """The two borders of errors: the driver's become ours, and ours become problems that give nothing away."""
 
+import ast
 import inspect
 import json
 import logging
 import socket
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from tests.support.dataset import Dataset
 from tests.support.events import event
 
 pytestmark = pytest.mark.every_backend
+APP = Path(__file__).parents[1] / "app"
 
 # A decision for each class that the driver has. A class that is not here needs one.
 DECISIONS: dict[str, type[WarehouseError] | None] = {
@@ -85,6 +88,19 @@ def test_what_does_not_pass_is_a_failure_with_its_code(code: int) -> None:
 def test_another_error_is_nobodys_to_translate() -> None:
     with pytest.raises(ZeroDivisionError), translated():
         raise ZeroDivisionError
+
+
+def test_problems_are_made_in_one_place() -> None:
+    """Their media type and their members appear in no other module of the app."""
+    makers = set()
+    for path in sorted(APP.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            keys = [ast.unparse(key) for key in node.keys if key] if isinstance(node, ast.Dict) else []
+            is_media_type = isinstance(node, ast.Constant) and node.value == "application/problem+json"
+            if is_media_type or {"'title'", "'detail'"} <= set(keys):
+                makers.add(str(path.relative_to(APP)))
+
+    assert makers == {"serving/problems.py"}
 
 
 PATHS = [

@@ -81,7 +81,7 @@ def test_a_window_is_no_longer_than_what_is_loaded(client: TestClient[Any]) -> N
 def test_the_rows_of_an_answer(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is ClickHouse's own: what is beyond it never comes here."""
     dataset.load([event(day, version=f"{n}.0") for day in DAYS for n in range(3)])
-    monkeypatch.setattr(embedded, "MOST_ROWS", 5)
+    monkeypatch.setattr(embedded, "MAX_ROWS", 5)
     with dataset.client() as client:
         assert len(body(client.get("/api/packages/numpy/version?start_date=2026-03-10"))["data"]) == 3
         for _ in range(2):

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 
 import pytest
+import uvicorn
 
-import app.serving.protocol
+from app.serving.limits import Limits
 from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.raw_http import Answer, exchange, get, read_answers, served
+from tests.support.load import wait_until
+from tests.support.raw_http import Answer, exchange, exchange_at_once, get, paused, port_of, read_answers, serving
 
 HOST = b"Host: localhost\r\n"
 NUMPY = b"/api/packages/numpy/recent"
+LIMITS = Limits()
 
 
 def request(
@@ -82,8 +85,8 @@ CORPUS: dict[str, tuple[bytes, list[int]]] = {
     "a parameter, repeated": (request(NUMPY + b"?period=day&period=week") + LAST, [400, 200]),
     "a parameter, repeated without end": (request(NUMPY + b"?" + b"period=day&" * 5_000) + LAST, [400, 200]),
     "parameters of nobody": (request(NUMPY + b"?" + b"&".join(b"%d=" % n for n in range(5_000))) + LAST, [400, 200]),
-    "the longest URL": (request(b"/health?x=".ljust(app.serving.protocol.MAX_URL_BYTES, b"x")) + LAST, [200, 200]),
-    "a longer URL": (request(b"/health?x=".ljust(app.serving.protocol.MAX_URL_BYTES + 1, b"x")), [414]),
+    "the longest URL": (request(b"/health?x=".ljust(LIMITS.max_url_bytes, b"x")) + LAST, [200, 200]),
+    "a longer URL": (request(b"/health?x=".ljust(LIMITS.max_url_bytes + 1, b"x")), [414]),
     "an endless URL": (b"GET /" + b"x" * 5_000_000, [414]),
     # headers
     "no host": (request(headers=b"X: x\r\n") + LAST, [400]),
@@ -105,13 +108,13 @@ CORPUS: dict[str, tuple[bytes, list[int]]] = {
     "a header without its line's end": (request(headers=HOST + b"X: a\rY: b\r\n"), [400]),
     "lines without a carriage return": (b"GET /health HTTP/1.1\nHost: x\n\n", [400]),
     "as many headers as may be": (
-        request(headers=HOST + b"X: x\r\n" * (app.serving.protocol.MAX_HEADERS - 1)) + LAST,
+        request(headers=HOST + b"X: x\r\n" * (LIMITS.max_headers - 1)) + LAST,
         [200] * 2,
     ),
-    "too many headers": (request(headers=HOST + b"X: x\r\n" * app.serving.protocol.MAX_HEADERS), [431]),
+    "too many headers": (request(headers=HOST + b"X: x\r\n" * LIMITS.max_headers), [431]),
     "a long header": (request(headers=HOST + b"X: " + b"x" * 30_000 + b"\r\n") + LAST, [200, 200]),
     "too long a header": (
-        request(headers=HOST + b"X: " + b"x" * app.serving.protocol.MAX_HEADER_BYTES + b"\r\n"),
+        request(headers=HOST + b"X: " + b"x" * LIMITS.max_header_bytes + b"\r\n"),
         [431],
     ),
     "an endless header": (b"GET /health HTTP/1.1\r\nX: " + b"x" * 5_000_000, [431]),
@@ -156,11 +159,37 @@ CORPUS: dict[str, tuple[bytes, list[int]]] = {
 
 
 @pytest.fixture(scope="module")
-def port(make_dataset: Callable[[], Dataset]) -> Iterator[int]:
+def dataset(make_dataset: Callable[[], Dataset]) -> Dataset:
     dataset = make_dataset()
     dataset.load([event("2026-03-10 12:00:00 UTC")])
-    with served(dataset.app()) as port:
-        yield port
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def port(dataset: Dataset) -> Iterator[int]:
+    with serving(dataset.app()) as server:
+        yield port_of(server)
+
+
+@pytest.fixture(scope="module")
+def hurried(dataset: Dataset) -> Iterator[uvicorn.Server]:
+    """A server that does not wait long for anything but the end of a connection."""
+    with serving(dataset.app(), Limits(request_seconds=0.2, unread_seconds=0.2, linger_seconds=600)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def brief(dataset: Dataset) -> Iterator[uvicorn.Server]:
+    """A server that soon ends a connection whose last response it has sent."""
+    with serving(dataset.app(), Limits(request_seconds=600, linger_seconds=0.2)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def small(dataset: Dataset) -> Iterator[uvicorn.Server]:
+    """A server of few connections."""
+    with serving(dataset.app(), Limits(request_seconds=600, linger_seconds=600, max_connections=4)) as server:
+        yield server
 
 
 class Collected(logging.Handler):
@@ -173,8 +202,10 @@ class Collected(logging.Handler):
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_logged(port: int) -> Iterator[None]:
-    """No stranger fills the log, and nothing fails behind the answers."""
+def nothing_is_logged(
+    port: int, hurried: uvicorn.Server, brief: uvicorn.Server, small: uvicorn.Server
+) -> Iterator[None]:
+    """No client can fill the log, and nothing fails behind the answers."""
     collected = Collected()
     loggers = [logging.getLogger(name) for name in ("asyncio", "uvicorn.error", "app")]
     levels = [logger.level for logger in loggers]
@@ -207,6 +238,10 @@ def goes_on(port: int) -> None:
     assert get(port, NUMPY)[0] == 200
 
 
+def goes_on_at_once(server: uvicorn.Server) -> None:
+    assert [status for status, _, _ in exchange_at_once(server, LAST)] == [200]
+
+
 @pytest.mark.parametrize("name", CORPUS)
 def test_each_is_answered_and_the_server_goes_on(port: int, name: str) -> None:
     data, statuses = CORPUS[name]
@@ -224,12 +259,9 @@ def test_byte_by_byte_is_no_different(port: int, name: str) -> None:
     data, statuses = CORPUS[name]
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            for number in range(len(data)):
-                connection.sendall(data[number : number + 1])
-            connection.shutdown(socket.SHUT_WR)
-        except ConnectionError:
-            pass  # refused at an earlier byte
+        for number in range(len(data)):
+            connection.sendall(data[number : number + 1])
+        connection.shutdown(socket.SHUT_WR)
         answers = read_answers(connection)
 
     well_formed(answers)
@@ -251,27 +283,28 @@ def test_damaged_requests(port: int) -> None:
     goes_on(port)
 
 
-def test_half_a_request_has_so_long_to_become_one(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.serving.protocol, "REQUEST_SECONDS", 0.2)
+def test_half_a_request_has_so_long_to_become_one(hurried: uvicorn.Server) -> None:
     half = request(NUMPY)[:-10]
 
-    assert exchange(port, b"") == []
+    assert exchange(port_of(hurried), b"") == []
     for before, statuses in [(b"", [408]), (request(), [200, 408])]:
-        answers = exchange(port, before + half)
+        answers = exchange_at_once(hurried, before + half)
         well_formed(answers)
         assert [status for status, _, _ in answers] == statuses
     # A body that never comes: its request was answered long ago.
-    assert [status for status, _, _ in exchange(port, request(headers=HOST + b"Content-Length: 5\r\n"))] == [200]
-    goes_on(port)
+    answers = exchange_at_once(hurried, request(headers=HOST + b"Content-Length: 5\r\n"))
+    assert [status for status, _, _ in answers] == [200]
+    goes_on_at_once(hurried)
 
 
 @pytest.mark.parametrize("piece", [b"X: x\r\n", b"x", b"\r\n"])
-def test_who_sends_slowly_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+def test_who_sends_slowly_is_not_waited_for(hurried: uvicorn.Server, piece: bytes) -> None:
     """A little now and then for ever: of a head, of a URL, or nothing but empty lines."""
-    monkeypatch.setattr(app.serving.protocol, "REQUEST_SECONDS", 0.3)
     begun = {b"X: x\r\n": b"GET /health HTTP/1.1\r\n", b"x": b"GET /", b"\r\n": b""}[piece]
-    with socket.create_connection(("127.0.0.1", port), timeout=0.05) as connection:
+    with paused(hurried):
+        connection = socket.create_connection(("127.0.0.1", port_of(hurried)), timeout=0.05)
         connection.sendall(begun)
+    with connection:
         received, ended = b"", False
         while not ended:
             try:
@@ -279,26 +312,23 @@ def test_who_sends_slowly_is_not_waited_for(port: int, monkeypatch: pytest.Monke
                 received, ended = received + chunk, not chunk
             except TimeoutError:
                 connection.sendall(piece)
-            except ConnectionError:
-                ended = True
     assert received.startswith(b"HTTP/1.1 408 " if begun else b"")
-    goes_on(port)
+    goes_on_at_once(hurried)
 
 
-def test_who_reads_nothing_is_given_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_reads_nothing_is_given_up(hurried: uvicorn.Server) -> None:
     """More than the kernel takes for it: the server stops taking requests, and then ends the connection."""
-    monkeypatch.setattr(app.serving.protocol, "UNREAD_SECONDS", 0.3)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", port))
-        connection.settimeout(30)
+        connection.connect(("127.0.0.1", port_of(hurried)))
+        connection.settimeout(60)
         connected = True
         while connected:
             try:
                 connection.sendall(request(b"/openapi.yaml") * 100)
             except ConnectionError:
                 connected = False
-    goes_on(port)
+    goes_on_at_once(hurried)
 
 
 def test_who_sends_no_more_gets_the_answer_still(port: int) -> None:
@@ -308,19 +338,46 @@ def test_who_sends_no_more_gets_the_answer_still(port: int) -> None:
     assert json.loads(body)["package"] == "numpy"
 
 
-def test_there_is_an_end_to_connections(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_still_sends_gets_the_last_answer(port: int) -> None:
+    """To close with something unread would reset the connection, and take back what the client has not read."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(LAST)
+        connection.recv(1, socket.MSG_PEEK)
+        for _ in range(100):
+            connection.sendall(b"x" * 100_000)
+        ((status, _, _),) = read_answers(connection)
+
+    assert status == 200
+
+
+def test_who_never_ends_a_connection_is_not_waited_for(brief: uvicorn.Server) -> None:
+    """After the last answer the server reads on, but for a while only."""
+    with socket.create_connection(("127.0.0.1", port_of(brief)), timeout=60) as connection:
+        connection.sendall(LAST)
+        ((status, _, _),) = read_answers(connection)
+        with pytest.raises(ConnectionError):
+            send_for_ever(connection)
+
+    assert status == 200
+
+
+def send_for_ever(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"x")
+
+
+def test_there_is_an_end_to_connections(small: uvicorn.Server) -> None:
     """Beyond as many as may be, each gets a 503 that says when to come again; beyond twice as many, nothing."""
-    monkeypatch.setattr(app.serving.protocol, "most_connections", lambda: 4)
+    port = port_of(small)
     with ExitStack() as stack:
-        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(4)]
+        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(4)]
         for connection in held:
             connection.sendall(request())
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         status, headers, body = get(port, NUMPY)
         assert (status, headers["retry-after"], headers["connection"]) == (503, "5", "close")
         assert json.loads(body)["detail"] == "the server is stopping, or has too many connections"
-        more = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30)) for _ in range(5)]
+        more = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(5)]
         with suppress(ConnectionError):
             assert more[-1].recv(65536) == b""
-    monkeypatch.undo()
-    goes_on(port)
+    wait_until(lambda: get(port, NUMPY)[0] == 200, what="room for a connection")

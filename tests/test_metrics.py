@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import ROUTES
-from app.serving.counters import SECONDS, Histogram
+from app.serving.counters import BUCKET_SECONDS, Histogram
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
 from tests.support.dataset import NOON, Dataset
@@ -96,7 +96,7 @@ def test_every_request_has_its_time(client: TestClient[Any]) -> None:
     }
     assert all(0 < seconds < 60 for seconds in named(samples, "pypistats_request_duration_seconds_sum").values())
     for cached, operation in counts:
-        rising = [buckets[(cached, bound, operation)] for bound in [*map(str, SECONDS), "+Inf"]]
+        rising = [buckets[(cached, bound, operation)] for bound in [*map(str, BUCKET_SECONDS), "+Inf"]]
         assert rising == sorted(rising)
         assert rising[-1] == 1
 
@@ -314,7 +314,7 @@ def test_the_alarms_and_the_page_about_operations_name_what_there_is(everything:
     rules = yaml.safe_load((ROOT / "examples" / "alerts.yaml").read_text())["groups"][0]["rules"]
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     in_alarms = set(re.findall(r"pypistats_\w+", " ".join(rule["expr"] for rule in rules)))
-    on_page = set(re.findall(r"`(pypistats_\w+)`", page.split("\n## What to watch\n")[1].split("\n## ")[0]))
+    on_page = set(re.findall(r"`(pypistats_\w+)`", page.split("\n## Metrics\n")[1].split("\n## ")[0]))
     base = {re.sub(r"_(bucket|count|sum)$", "", name) for name in everything if name.startswith("pypistats_")}
 
     assert in_alarms <= everything

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.serving import rate_limiter as limiter
 from app.serving.rate_limiter import RateLimiter, network
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
@@ -154,10 +153,9 @@ def test_clients_do_not_disturb_each_other() -> None:
     ]
 
 
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded() -> None:
     """Who has not asked for longest is forgotten, not who came first."""
-    monkeypatch.setattr(limiter, "MOST_CLIENTS", 3)
-    limited = RateLimiter("5/hour", Clock())
+    limited = RateLimiter("5/hour", Clock(), max_clients=3)
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.1", "192.0.2.4"):
         limited.take(address)
 

@@ -26,6 +26,20 @@ exec setpriv --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all "
 """
 """What a container does, by hand: no rights of root's, two folders that can be written and no other."""
 
+INSERTING = """
+import os, sys
+from pathlib import Path
+from app.warehouse.engines.embedded import EmbeddedEngine
+
+before = dict(os.environ)
+with EmbeddedEngine(Path(sys.argv[1]), "x").client() as client:
+    assert os.environ == before
+    client.command("CREATE TABLE t (n Int8) ENGINE = Memory")
+    client.insert("t", [[7]], column_names=["n"])
+    print(client.command("SELECT n FROM t"))
+assert os.environ == before
+"""
+
 
 @pytest.fixture
 def contained(tmp_path: Path) -> dict[str, str]:
@@ -47,6 +61,24 @@ def contained(tmp_path: Path) -> dict[str, str]:
 
 def inside(*command: str) -> list[str]:
     return ["unshare", "--mount", "sh", "-e", "-c", CONTAINED, "sh", *command]
+
+
+@pytest.mark.parametrize("place", [None, "/nonexistent"])
+def test_the_environment_stays_as_it_is(tmp_path: Path, place: str | None) -> None:
+    """The engine finds a place for its own, also where TMPDIR names none, and leaves the environment as it was."""
+    variables = environment(**({"TMPDIR": place} if place else {}))
+    if place is None:
+        variables.pop("TMPDIR", None)
+    opened = subprocess.run(
+        [sys.executable, "-c", INSERTING, str(tmp_path / "data")],
+        cwd=tmp_path,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (opened.stdout, opened.returncode) == ("7\n", 0), opened.stderr
 
 
 def test_nothing_but_two_folders_needs_to_be_written(contained: dict[str, str], tmp_path: Path) -> None:
@@ -76,7 +108,7 @@ def test_nothing_but_two_folders_needs_to_be_written(contained: dict[str, str], 
             base = said[-1].partition("running on ")[2].split()[0]
             reading = threading.Thread(target=said.extend, args=[server.stderr], daemon=True)
             reading.start()
-            with httpx.Client(base_url=base) as client:
+            with httpx.Client(base_url=base, timeout=60) as client:
                 wait_for_index(client)
                 for path in ("recent", "overall", "summary", "chart/overall", "chart/overall?format=png"):
                     answer = client.get(f"/api/packages/numpy/{path}")

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.cli.commands import main
@@ -24,6 +25,10 @@ README = PAGES[ROOT / "README.md"]
 
 def section(title: str) -> str:
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def pages_in(folder: str) -> str:
+    return "\n".join(text for path, text in PAGES.items() if path.parent == ROOT / folder)
 
 
 def test_endpoints() -> None:
@@ -56,9 +61,19 @@ def test_commands() -> None:
 
 def test_settings_that_are_named_are_there() -> None:
     known = {name.upper() for name in Settings.__struct_fields__}
-    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", README + PAGES[ROOT / "docs" / "operations.md"]))
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`", README + pages_in("docs") + pages_in("examples")))
 
     assert named - known == {"SSL_CERT_FILE"}
+
+
+def test_settings_are_described_as_in_the_code() -> None:
+    described = dict(re.findall(r"^\| `([A-Z_]+)` \|.*?\| (.*) \|$", section("Settings"), re.MULTILINE))
+    fields = msgspec.structs.fields(Settings)
+
+    assert described == {
+        field.name.upper(): next(part.description for part in field.type.__metadata__ if part.description)
+        for field in fields
+    }
 
 
 def anchors(page: str) -> set[str]:
@@ -78,5 +93,6 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_columns_of_input() -> None:
     for columns in (BIGQUERY_COLUMNS, CLICKHOUSE_COLUMNS):
         assert any(
-            all(f"`{column}`" in line for column in columns) for line in section("Your own data").splitlines()
+            all(f"`{column}`" in line for column in columns)
+            for line in PAGES[ROOT / "docs" / "loading.md"].splitlines()
         ), columns

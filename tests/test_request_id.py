@@ -1,4 +1,4 @@
-"""Every request has a name: the client's own where it is sane, on its answer and in its log lines."""
+"""Every request has an id: the client's own if it is valid; its response and its log lines carry it."""
 
 import json
 import logging
@@ -21,27 +21,29 @@ def client(client_of: Callable[..., TestClient[Any]]) -> TestClient[Any]:
 
 
 @pytest.mark.parametrize(
-    "name",
+    "request_id",
     ["a", "4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "Root=1-67891233-abcdef012345678912345678", "x" * 128, "a+b/c="],
 )
-def test_a_sane_one_is_kept(client: TestClient[Any], name: str) -> None:
+def test_a_valid_one_is_kept(client: TestClient[Any], request_id: str) -> None:
     """By an answer that is worked out, one from memory, an error and one of an unknown path."""
     for path in (PATH, PATH, "/api/top?limit=0", "/nowhere"):
-        assert client.get(path, headers={"X-Request-ID": name}).headers.get_list("x-request-id") == [name]
+        assert client.get(path, headers={"X-Request-ID": request_id}).headers.get_list("x-request-id") == [request_id]
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "x" * 129, "<script>", "a,b", "a;b", "a\tb", "naïve", "\x7f", '"a"'])
-def test_any_other_is_replaced(client: TestClient[Any], name: str) -> None:
+@pytest.mark.parametrize(
+    "request_id", ["", " ", "a b", "x" * 129, "<script>", "a,b", "a;b", "a\tb", "naïve", "\x7f", '"a"']
+)
+def test_any_other_is_replaced(client: TestClient[Any], request_id: str) -> None:
     for _ in range(2):
-        (given,) = client.get(PATH, headers={"X-Request-ID": name.encode()}).headers.get_list("x-request-id")
-        assert given != name
+        (given,) = client.get(PATH, headers={"X-Request-ID": request_id.encode()}).headers.get_list("x-request-id")
+        assert given != request_id
         assert len(given) == 16
 
 
 def test_no_two_are_alike(client: TestClient[Any]) -> None:
-    names = [client.get(path).headers["x-request-id"] for path in [PATH, "/nowhere", "/health"] * 10]
+    ids = [client.get(path).headers["x-request-id"] for path in [PATH, "/nowhere", "/health"] * 10]
 
-    assert len(set(names)) == len(names)
+    assert len(set(ids)) == len(ids)
 
 
 def test_log_lines_have_it(dataset: Dataset, caplog: pytest.LogCaptureFixture) -> None:

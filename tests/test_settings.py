@@ -126,7 +126,7 @@ def test_a_file_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> 
 
     with pytest.raises(SettingError) as error:
         from_environment(file)
-    assert str(error.value) == f"{file} is open to others than its owner and group: chmod o= {file}"
+    assert str(error.value) == f"{file} can be accessed by users other than its owner and group: chmod o= {file}"
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o440])
@@ -245,13 +245,17 @@ def test_a_url_of_a_server_names_host_and_port(url: str, where: str) -> None:
     assert open_engine(Settings(clickhouse_url=url)).where == where
 
 
-def test_every_setting_is_in_the_readmes_table_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", README.read_text(encoding="utf-8"), re.MULTILINE))
+def test_every_setting_is_in_the_readmes_table_with_its_default_and_description() -> None:
+    table = re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\| (.*) \|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = {variable: default for variable, default, _ in table}
 
     assert sorted(rows) == sorted(VARIABLES)
     for field in msgspec.structs.fields(Settings):
         if not isinstance(field.default, Secret):
             assert (f"`{field.default}`" if field.default != "" else "") in rows[field.name.upper()], field.name
+    assert {variable: description for variable, _, description in table} == {
+        field.name.upper(): field.type.__metadata__[-1].description for field in msgspec.structs.fields(Settings)
+    }
 
 
 @pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)

@@ -9,13 +9,13 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.errors import RETRY_SECONDS
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import NO_STORE, Lifetime
-from app.cache.response import JSON, ResponseContent
-from app.charts.badge import Badge, Style, downloads_in, shields, svg
+from app.cache.response import ResponseContent, json_content
+from app.charts.badge import Badge, BadgeStyle, ShieldsBadge, badge_svg, downloads_message, shields_badge
+from app.serving.problems import RETRY_SECONDS
 from app.stats.questions import RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
@@ -27,7 +27,7 @@ MIN_AGE_SECONDS = 3600
 ERROR_SECONDS = 300
 """How long shields.io keeps a badge with an error, the shortest time that it accepts."""
 
-ERROR_COLOUR = "lightgrey"
+ERROR_COLOR = "lightgrey"
 
 UNAVAILABLE = Lifetime(RETRY_SECONDS, cache_control=NO_STORE, stored=False)
 
@@ -41,11 +41,11 @@ class BadgeQuestion(msgspec.Struct, frozen=True):
     period: BadgePeriod
     format: BadgeFormat
     label: str
-    colour: str
-    style: Style
+    color: str
+    style: BadgeStyle
 
 
-@endpoint("/api/packages/{package:str}/badge", BadgeQuery)
+@endpoint("/api/packages/{package:str}/badge", BadgeQuery, ShieldsBadge)
 async def get_badge(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -67,8 +67,8 @@ async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> Respon
         count = await _count(snapshot, question)
     except UnknownPackageError:
         return _error_badge(question, "unknown package", HTTPStatus.NOT_FOUND)
-    message = downloads_in(count, question.period)
-    badge = _content(Badge(question.label, message, question.colour, question.style), question.format)
+    message = downloads_message(count, question.period)
+    badge = _content(Badge(question.label, message, question.color, question.style), question.format)
     return msgspec.structs.replace(badge, lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
 
 
@@ -84,12 +84,12 @@ async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:
 
 
 def _error_badge(question: BadgeQuestion, message: str, status: HTTPStatus) -> ResponseContent:
-    badge = Badge(question.label, message, ERROR_COLOUR, question.style, is_error=True)
+    badge = Badge(question.label, message, ERROR_COLOR, question.style, is_error=True)
     return msgspec.structs.replace(_content(badge, question.format), status=status)
 
 
 def _content(badge: Badge, form: BadgeFormat) -> ResponseContent:
     if form == "shields":
         seconds = ERROR_SECONDS if badge.is_error else MIN_AGE_SECONDS
-        return ResponseContent(msgspec.json.encode(shields(badge, seconds)), JSON)
-    return ResponseContent(svg(badge), SVG)
+        return json_content(shields_badge(badge, seconds))
+    return ResponseContent(badge_svg(badge), SVG)

@@ -11,9 +11,9 @@ from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, pars
 from app.api.routes import endpoint
 from app.api.series import series_question
 from app.api.services import Services
-from app.cache.response import JSON, ResponseContent
-from app.charts.chartjs import payload
-from app.charts.colours import Theme
+from app.cache.response import ResponseContent, json_content
+from app.charts.chartjs import ChartData, chart_data
+from app.charts.colors import Theme
 from app.charts.data import Chart, ChartStyle, ChartType, PictureFormat, chart_of
 from app.charts.render import Renderer
 from app.stats.dimensions import DIMENSIONS, Dimension
@@ -42,7 +42,7 @@ class PictureQuestion(msgspec.Struct, frozen=True):
     style: ChartStyle
 
 
-@endpoint("/api/packages/{package:str}/chart/{type:str}", ChartQuery)
+@endpoint("/api/packages/{package:str}/chart/{type:str}", ChartQuery, ChartData)
 async def get_chart(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -79,9 +79,9 @@ def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
 
 
 async def payload_json(snapshot: Snapshot, question: PayloadQuestion) -> ResponseContent:
-    """Labels and datasets with their colours."""
+    """Labels and datasets with their colors."""
     chart = await drawn_chart(snapshot, question.about, question.chart_type)
-    return ResponseContent(msgspec.json.encode(payload(chart, question.theme)), JSON)
+    return json_content(chart_data(chart, question.theme))
 
 
 async def picture(snapshot: Snapshot, question: PictureQuestion, renderer: Renderer) -> ResponseContent:

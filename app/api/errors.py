@@ -1,6 +1,7 @@
-"""The error border: every error that a client sees is a problem as RFC 9457 has it, made here.
+"""The error border of the API: every exception becomes a problem (RFC 9457) here.
 
-A body names the parameter and what it accepts; it never holds the text of an exception that is not ours.
+A detail names the parameter and what it accepts; it never holds the text of an exception that is not ours. The
+bodies are made in app/serving/problems.py, as are those of errors that never reach the API.
 """
 
 import logging
@@ -8,61 +9,67 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.plugins.problem_details import ProblemDetailsConfig, ProblemDetailsException, ProblemDetailsPlugin
 from litestar.types import ExceptionHandlersMap
 
 from app.api.parameters import BadParameterError
 from app.cache.lifetime import NO_STORE, UNCACHEABLE
-from app.cache.response import PROBLEM, ResponseContent
+from app.cache.response import ResponseContent
 from app.charts.render import RenderError
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.lookups import GitHubOffError
 from app.names import ALL_PACKAGES
+from app.serving.problems import PROBLEM, RETRY_SECONDS, SERVER_FAILED, problem_body
 from app.stats.questions import UnknownPackageError
 from app.warehouse.engines.connection import MAX_ROWS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
 from app.warehouse.reading.snapshot import NothingLoadedError
 
-RETRY_SECONDS = 5
-
 logger = logging.getLogger(__name__)
 
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **extra: Any) -> ProblemDetailsException:
+class ProblemError(Exception):
+    """An error whose response is this problem; `headers` and `extra` are further headers and members of the body."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str], extra: Mapping[str, Any]) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = {"Cache-Control": NO_STORE, **headers}
+        self.extra = extra
+
+    def body(self) -> bytes:
+        """The encoded problem."""
+        return problem_body(self.status, self.detail, self.extra)
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **extra: Any) -> ProblemError:
     """A problem with a status and an explanation; `extra` are further members of its body."""
-    return ProblemDetailsException(
-        status_code=status,
-        title=HTTPStatus(status).phrase,
-        detail=detail,
-        headers={"Cache-Control": NO_STORE, **(headers or {})},
-        extra=extra or None,
-    )
+    return ProblemError(status, detail, headers or {}, extra)
 
 
-def unavailable(detail: str, **extra: Any) -> ProblemDetailsException:
-    """A 503, with the time after which to try again: an integer, because clients parse it as one."""
+def unavailable(detail: str, **extra: Any) -> ProblemError:
+    """A 503 with the time after which to try again."""
     return problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}, **extra)
 
 
-def _bad_parameter(error: BadParameterError) -> ProblemDetailsException:
+def _bad_parameter(error: BadParameterError) -> ProblemError:
     return problem(400, str(error))
 
 
-def _unknown_package(error: UnknownPackageError) -> ProblemDetailsException:
+def _unknown_package(error: UnknownPackageError) -> ProblemError:
     package = str(error)
     if package == ALL_PACKAGES:
         return problem(404, f"package: this data set has no sum over all packages, {ALL_PACKAGES!r}")
     return problem(404, f"package: no download of {package!r} has been loaded")
 
 
-def lasting_problem(error: Exception) -> ProblemDetailsException | None:
-    """The problem of an error that lasts until other data are published: there is no such package. None for another."""
+def lasting_problem(error: Exception) -> ProblemError | None:
+    """The problem of an error that lasts until new data are published: an unknown package. None for any other error."""
     if isinstance(error, UnknownPackageError):
         return _unknown_package(error)
-    if isinstance(error, ProblemDetailsException) and error.status_code == HTTPStatus.NOT_FOUND:
+    if isinstance(error, ProblemError) and error.status == HTTPStatus.NOT_FOUND:
         return error
     return None
 
@@ -72,11 +79,10 @@ def lasting_problem_content(error: Exception) -> ResponseContent | None:
     found = lasting_problem(error)
     if found is None:
         return None
-    body = {"status": found.status_code, "title": found.title, "detail": found.detail}
-    return ResponseContent(msgspec.json.encode(body), PROBLEM, status=found.status_code, lifetime=UNCACHEABLE)
+    return ResponseContent(found.body(), PROBLEM, status=found.status, lifetime=UNCACHEABLE)
 
 
-def _too_many_rows(_: TooManyRowsError) -> ProblemDetailsException:
+def _too_many_rows(_: TooManyRowsError) -> ProblemError:
     return problem(
         400,
         f"the answer has more than {MAX_ROWS:,} rows; ask for fewer days, for weeks or months (granularity), "
@@ -84,34 +90,34 @@ def _too_many_rows(_: TooManyRowsError) -> ProblemDetailsException:
     )
 
 
-def _nothing_loaded(_: NothingLoadedError) -> ProblemDetailsException:
+def _nothing_loaded(_: NothingLoadedError) -> ProblemError:
     return unavailable("no day of downloads has been loaded yet")
 
 
-def _warehouse_busy(_: WarehouseBusyError) -> ProblemDetailsException:
+def _warehouse_busy(_: WarehouseBusyError) -> ProblemError:
     return unavailable("too many questions about downloads are being answered at the moment")
 
 
-def _warehouse_unavailable(_: WarehouseUnavailableError) -> ProblemDetailsException:
-    # Nothing for the log: whatever failed has its line there, and this may be said to thousands.
+def _warehouse_unavailable(_: WarehouseUnavailableError) -> ProblemError:
+    # Not logged: the failed query is in the log, and thousands of requests may get this response.
     return unavailable("the statistics cannot be read at the moment")
 
 
-def _render(error: RenderError) -> ProblemDetailsException:
+def _render(error: RenderError) -> ProblemError:
     logger.warning("%s", error)
     return unavailable("charts cannot be drawn at the moment")
 
 
-def _discovery(error: DiscoveryError) -> ProblemDetailsException:
+def _discovery(error: DiscoveryError) -> ProblemError:
     logger.warning("%s", error)
     return unavailable("PyPI or GitHub cannot be asked at the moment")
 
 
-def _github_off(_: GitHubOffError) -> ProblemDetailsException:
+def _github_off(_: GitHubOffError) -> ProblemError:
     return unavailable("GitHub is not asked: GITHUB_TOKEN is not set")
 
 
-def _http(error: HTTPException) -> ProblemDetailsException:
+def _http(error: HTTPException) -> ProblemError:
     headers = dict(error.headers or {})
     details = {
         404: "there is nothing at this path; GET /openapi.yaml lists what there is",
@@ -122,7 +128,7 @@ def _http(error: HTTPException) -> ProblemDetailsException:
     return problem(error.status_code, details.get(error.status_code, HTTPStatus(error.status_code).phrase), headers)
 
 
-PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemDetailsException]] = {
+PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     BadParameterError: _bad_parameter,
     UnknownPackageError: _unknown_package,
     NothingLoadedError: _nothing_loaded,
@@ -134,24 +140,23 @@ PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemDetailsException]] = {
     DiscoveryError: _discovery,
     HTTPException: _http,
 }
-"""The errors that are foreseen, and the problem that each is."""
+"""The expected exceptions, and what makes the problem of each."""
 
 
-def as_problem(request: Request[Any, Any, Any], error: Exception) -> ProblemDetailsException:
-    """The problem that an error is; one that nobody has foreseen is a 500, and is logged."""
-    if isinstance(error, ProblemDetailsException):
+def as_problem(request: Request[Any, Any, Any], error: Exception) -> ProblemError:
+    """The problem of an exception. An unexpected exception is a 500 and is logged."""
+    if isinstance(error, ProblemError):
         return error
     for kind in type(error).__mro__:
         if kind in PROBLEMS:
             return PROBLEMS[kind](error)
     logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return problem(500, "the server failed to answer; its log says why")
+    return problem(500, SERVER_FAILED)
 
 
-def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
-    return as_problem(request, error).to_response(request)
+def _problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    found = as_problem(request, error)
+    return Response(found.body(), status_code=found.status, media_type=PROBLEM, headers=found.headers)
 
 
-problem_details = ProblemDetailsPlugin(ProblemDetailsConfig(exception_to_problem_detail_map=dict(PROBLEMS)))
-
-unexpected_errors: ExceptionHandlersMap = {Exception: _unexpected}
+exception_handlers: ExceptionHandlersMap = {Exception: _problem_response}

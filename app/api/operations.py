@@ -1,8 +1,9 @@
 """Endpoints for operators and tools: health, metrics, the contract; and redirects from upstream's old paths."""
 
+from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -10,6 +11,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
+from msgspec import UNSET, UnsetType
 
 from app.api.errors import unavailable
 from app.api.parameters import HealthQuery, NoQuery, parse_query
@@ -17,6 +19,7 @@ from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import Lifetime
 from app.cache.response import ResponseContent
+from app.discovery.service import IndexStatus
 from app.metrics import CONTENT_TYPE
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
 from app.windows import days_behind, days_not_loaded
@@ -24,18 +27,30 @@ from app.windows import days_behind, days_not_loaded
 CONTRACT_SECONDS = 3600
 
 
-@endpoint("/health", HealthQuery)
+class Health(msgspec.Struct, kw_only=True):
+    """The state of the server. Without `deep=1` it has `status` alone."""
+
+    status: Literal["ok"] = "ok"
+    clickhouse: Literal["reachable", "unreachable"] | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    layout: str | UnsetType = UNSET
+    dataset: str | UnsetType = UNSET
+    schema: str | UnsetType = UNSET
+    newest_day: date | UnsetType = UNSET
+    days_behind: int | UnsetType = UNSET
+    missing_days: tuple[date, ...] | UnsetType = UNSET
+    index: IndexStatus | UnsetType = UNSET
+
+
+@endpoint("/health", HealthQuery, Health)
 async def get_health(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """Whether the server is alive; with `deep=1`, whether it can answer about downloads."""
     deep = parse_query(request, HealthQuery).deep == "1"
-    body: dict[str, Any] = {"status": "ok"}
-    if deep:
-        body |= await _readiness(services)
-        body["index"] = services.discovery.status()
+    body = await _readiness(services) if deep else Health()
     return Response(msgspec.json.encode(body), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-async def _readiness(services: Services) -> dict[str, Any]:
+async def _readiness(services: Services) -> Health:
     """What is loaded. Raises a 503 if nothing can be answered, not even from the cache."""
     versions, warehouse = services.answers.versions, services.answers.warehouse
     try:
@@ -62,11 +77,13 @@ async def _readiness(services: Services) -> dict[str, Any]:
     published = version.snapshot.published
     if published.newest_day is None:
         raise unavailable("no day of downloads has been loaded yet", **facts)
-    return facts | {
-        "newest_day": published.newest_day,
-        "days_behind": days_behind(published.newest_day, services.now()),
-        "missing_days": days_not_loaded(published.days, services.settings.window_days),
-    }
+    return Health(
+        newest_day=published.newest_day,
+        days_behind=days_behind(published.newest_day, services.now()),
+        missing_days=days_not_loaded(published.days, services.settings.window_days),
+        index=services.discovery.status(),
+        **facts,
+    )
 
 
 @endpoint("/metrics")

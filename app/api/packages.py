@@ -16,7 +16,7 @@ from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
-from app.cache.response import JSON, ResponseContent
+from app.cache.response import ResponseContent, json_content
 from app.discovery.index.entries import Entry
 from app.discovery.index.search import Index, IndexQuery
 from app.discovery.package import Package, PackageDownloads, PackageQuestion, make_package, package_downloads
@@ -33,7 +33,7 @@ SWITCH = {"true": True, "false": False}
 class PackageList(msgspec.Struct, kw_only=True):
     """One page of the packages that match."""
 
-    type: str = "packages"
+    type: Literal["packages"] = "packages"
     data: list[Entry]
     total: int
     page: int
@@ -41,7 +41,7 @@ class PackageList(msgspec.Struct, kw_only=True):
     pages: int
 
 
-@endpoint("/api/packages", PackagesQuery)
+@endpoint("/api/packages", PackagesQuery, PackageList)
 async def list_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The packages of the ecosystem: searched, filtered, sorted."""
     discovery = services.discovery
@@ -74,10 +74,8 @@ def packages_json(index: Index, query: PackagesQuery, lifetime: Lifetime) -> Res
     data, total = index.find(asked, (query.page - 1) * query.per_page, query.per_page)
     pages = -(-total // query.per_page)
     links = _links(query, pages)
-    body = msgspec.json.encode(
-        PackageList(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages)
-    )
-    return ResponseContent(body, JSON, (("Link", links),) if links else (), lifetime=lifetime)
+    body = PackageList(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages)
+    return json_content(body, (("Link", links),) if links else (), lifetime=lifetime)
 
 
 def _links(query: PackagesQuery, pages: int) -> str:
@@ -97,7 +95,7 @@ def _links(query: PackagesQuery, pages: int) -> str:
     )
 
 
-@endpoint("/api/packages/{package:str}")
+@endpoint("/api/packages/{package:str}", response=Package)
 async def get_package(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -145,7 +143,7 @@ async def loaded_downloads(snapshot: Snapshot, question: PackageQuestion) -> Pac
 def _package_content(
     question: PackageQuestion, downloads: PackageDownloads | None, lifetime: Lifetime
 ) -> ResponseContent:
-    return ResponseContent(msgspec.json.encode(known_package(question, downloads)), JSON, lifetime=lifetime)
+    return json_content(known_package(question, downloads), lifetime=lifetime)
 
 
 def known_package(question: PackageQuestion, downloads: PackageDownloads | None) -> Package:
@@ -168,7 +166,7 @@ class PackageDocument(msgspec.Struct):
     source: str
 
 
-@endpoint("/api/packages/{package:str}/readme")
+@endpoint("/api/packages/{package:str}/readme", response=PackageDocument)
 async def get_readme(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -178,7 +176,7 @@ async def get_readme(
     return _document(request, services, name, "readme", await services.discovery.readme(name))
 
 
-@endpoint("/api/packages/{package:str}/changelog")
+@endpoint("/api/packages/{package:str}/changelog", response=PackageDocument)
 async def get_changelog(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -200,7 +198,7 @@ def _document(
     suffix = PurePosixPath(document.path.lower()).suffix
     body = PackageDocument(package, kind, FORMATS.get(suffix, "text"), document.content, document.source)
     lifetime = Lifetime(services.settings.cache_ttl_seconds)
-    return services.send(request, ResponseContent(msgspec.json.encode(body), JSON, lifetime=lifetime), (kind, package))
+    return services.send(request, json_content(body, lifetime=lifetime), (kind, package))
 
 
 def _refuse_empty_segments(request: Request[Any, Any, Any]) -> None:

@@ -10,8 +10,8 @@ import msgspec
 from litestar import Request
 from msgspec import Meta, inspect
 
-from app.charts.badge import COLOUR_PATTERN, COLOUR_RULE, Style
-from app.charts.colours import Theme
+from app.charts.badge import COLOR_PATTERN, COLOR_RULE, BadgeStyle
+from app.charts.colors import Theme
 from app.charts.data import ChartType
 from app.discovery.index.search import Sort
 from app.names import NAME_RULE, PREFIX_RULE, ImpossibleNameError, normalise, normalise_prefix
@@ -27,7 +27,7 @@ MAX_PARAMETERS = MAX_BATCH + 100
 
 PlainText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Colour = Annotated[str, Meta(pattern=COLOUR_PATTERN)]
+Color = Annotated[str, Meta(pattern=COLOR_PATTERN)]
 BadgePeriod = Literal["day", "week", "month", "total"]
 BadgeFormat = Literal["svg", "shields"]
 Switch = Literal["true", "false"]
@@ -125,8 +125,8 @@ class BadgeQuery(msgspec.Struct, frozen=True):
 
     period: BadgePeriod = "month"
     label: Label = "downloads"
-    color: Colour = "blue"
-    style: Style = "flat"
+    color: Color = "blue"
+    style: BadgeStyle = "flat"
     format: BadgeFormat = "svg"
 
 
@@ -258,8 +258,8 @@ def _accepted(kind: inspect.Type) -> str:
             return f"a whole number from {low} to {high}"
         case inspect.ListType(max_length=most):
             return f"1 to {most} of them"
-        case inspect.StrType(pattern=pattern) if pattern == COLOUR_PATTERN:
-            return f"one of {COLOUR_RULE}"
+        case inspect.StrType(pattern=pattern) if pattern == COLOR_PATTERN:
+            return f"one of {COLOR_RULE}"
         case inspect.StrType(max_length=most):
             return f"1 to {most} printable characters"
     raise NotImplementedError(kind)

@@ -1,6 +1,6 @@
 """Packages by downloads: the most downloaded, and those whose name starts with a prefix."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request, Response
@@ -9,12 +9,21 @@ from litestar.di import NamedDependency
 from app.api.parameters import SearchQuery, TopQuery, name_prefix, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
-from app.cache.response import JSON, ResponseContent
-from app.stats.questions import SearchQuestion, TopQuestion, search, top
+from app.cache.response import ResponseContent, json_content
+from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, search, top
 from app.warehouse.reading.snapshot import Snapshot
+from app.windows import Period
 
 
-@endpoint("/api/top", TopQuery)
+class TopPackages(msgspec.Struct):
+    """The most downloaded packages of a period."""
+
+    data: list[RankedPackage]
+    period: Period
+    type: Literal["top_packages"] = "top_packages"
+
+
+@endpoint("/api/top", TopQuery, TopPackages)
 async def get_top_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The most downloaded packages."""
     query = parse_query(request, TopQuery)
@@ -23,11 +32,17 @@ async def get_top_packages(request: Request[Any, Any, Any], services: NamedDepen
 
 async def top_json(snapshot: Snapshot, question: TopQuestion) -> ResponseContent:
     """Packages with their downloads in the period, without mirrors."""
-    data = await top(snapshot, question)
-    return ResponseContent(msgspec.json.encode({"data": data, "period": question.period, "type": "top_packages"}), JSON)
+    return json_content(TopPackages(await top(snapshot, question), question.period))
 
 
-@endpoint("/api/search", SearchQuery)
+class SearchResults(msgspec.Struct):
+    """The packages whose name starts with a prefix."""
+
+    data: list[RankedPackage]
+    type: Literal["search"] = "search"
+
+
+@endpoint("/api/search", SearchQuery, SearchResults)
 async def search_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """Packages by the start of their name."""
     query = parse_query(request, SearchQuery)
@@ -36,5 +51,4 @@ async def search_packages(request: Request[Any, Any, Any], services: NamedDepend
 
 async def search_json(snapshot: Snapshot, question: SearchQuestion) -> ResponseContent:
     """Packages with their downloads in the last month, without mirrors."""
-    data = await search(snapshot, question)
-    return ResponseContent(msgspec.json.encode({"data": data, "type": "search"}), JSON)
+    return json_content(SearchResults(await search(snapshot, question)))

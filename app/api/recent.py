@@ -1,20 +1,21 @@
 """Recent downloads, of one package and of many; and a package's totals."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec import UNSET, UnsetType
 
 from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
-from app.cache.response import JSON, ResponseContent
+from app.cache.response import ResponseContent, json_content
 from app.discovery.package import SummaryMetadata, summary_metadata
-from app.stats.questions import Recent, RecentQuestion, UnknownPackageError, recent, summary
+from app.stats.questions import RecentCounts, RecentQuestion, SummaryTotals, UnknownPackageError, recent, summary
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import Period
 
@@ -26,7 +27,23 @@ class OneRecentQuestion(msgspec.Struct, frozen=True):
     period: Period | None
 
 
-@endpoint("/api/packages/{package:str}/recent", RecentQuery)
+class RecentDownloadsData(msgspec.Struct):
+    """All three periods, or the one that was asked for. The field order is upstream's."""
+
+    last_day: int | UnsetType = UNSET
+    last_month: int | UnsetType = UNSET
+    last_week: int | UnsetType = UNSET
+
+
+class RecentDownloads(msgspec.Struct):
+    """Recent downloads of one package: upstream's keys, and no more."""
+
+    data: RecentDownloadsData
+    package: str
+    type: Literal["recent_downloads"] = "recent_downloads"
+
+
+@endpoint("/api/packages/{package:str}/recent", RecentQuery, RecentDownloads)
 async def get_recent_downloads(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -37,18 +54,26 @@ async def get_recent_downloads(
 
 
 async def recent_json(snapshot: Snapshot, question: OneRecentQuestion) -> ResponseContent:
-    """Upstream's keys: all three periods, or only the one that was asked for."""
+    """All three periods, or only the one that was asked for."""
     found = await recent(snapshot, question.about)
     if found.unknown:
         raise UnknownPackageError(found.unknown[0])
     (package,) = question.about.packages
-    data = msgspec.structs.asdict(found.by_package[package])
-    if question.period:
-        data = {f"last_{question.period}": data[f"last_{question.period}"]}
-    return ResponseContent(msgspec.json.encode({"data": data, "package": package, "type": "recent_downloads"}), JSON)
+    counts = msgspec.structs.asdict(found.by_package[package])
+    periods = (f"last_{question.period}",) if question.period else counts
+    data = RecentDownloadsData(**{period: counts[period] for period in periods})
+    return json_content(RecentDownloads(data, package))
 
 
-@endpoint("/api/recent", BatchQuery)
+class RecentDownloadsOfMany(msgspec.Struct):
+    """Recent downloads by package; `missing` are the packages without any loaded download."""
+
+    data: dict[str, RecentCounts]
+    missing: list[str]
+    type: Literal["recent_downloads"] = "recent_downloads"
+
+
+@endpoint("/api/recent", BatchQuery, RecentDownloadsOfMany)
 async def get_recent_downloads_of_many(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -58,30 +83,22 @@ async def get_recent_downloads_of_many(
     return await services.respond(request, recent_of_many_json, RecentQuestion(packages))
 
 
-class RecentOfMany(msgspec.Struct):
-    """Recent downloads by package; `missing` are the packages without any loaded download."""
-
-    data: dict[str, Recent]
-    missing: list[str]
-    type: str = "recent_downloads"
-
-
 async def recent_of_many_json(snapshot: Snapshot, question: RecentQuestion) -> ResponseContent:
     """The packages in the order of the request."""
     found = await recent(snapshot, question)
-    return ResponseContent(msgspec.json.encode(RecentOfMany(found.by_package, found.unknown)), JSON)
+    return json_content(RecentDownloadsOfMany(found.by_package, found.unknown))
 
 
 class Summary(msgspec.Struct, kw_only=True):
     """A package's totals and metadata; `metadata` is None if it was not available in time."""
 
     package: str
-    type: str = "summary"
-    totals: msgspec.Raw
+    type: Literal["summary"] = "summary"
+    totals: SummaryTotals
     metadata: SummaryMetadata | None
 
 
-@endpoint("/api/packages/{package:str}/summary")
+@endpoint("/api/packages/{package:str}/summary", response=Summary)
 async def get_summary(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
@@ -93,14 +110,16 @@ async def get_summary(
     if totals.response.status == HTTPStatus.NOT_FOUND:
         return services.send_entry(request, totals)
     metadata = await services.discovery.lookups.metadata_for_statistics(name)
+    body = Summary(
+        package=name,
+        totals=msgspec.json.decode(totals.response.content.body, type=SummaryTotals),
+        metadata=summary_metadata(metadata),
+    )
     is_complete = services.discovery.lookups.is_complete(metadata)
-    totals_body = msgspec.Raw(totals.response.content.body)
-    summary = Summary(package=name, totals=totals_body, metadata=summary_metadata(metadata))
     lifetime = Lifetime(services.settings.cache_ttl_discovery) if is_complete else TRANSIENT
-    content = ResponseContent(msgspec.json.encode(summary), JSON, lifetime=lifetime)
-    return services.send(request, content, (get_summary, name), totals.version)
+    return services.send(request, json_content(body, lifetime=lifetime), (get_summary, name), totals.version)
 
 
 async def totals_json(snapshot: Snapshot, package: str) -> ResponseContent:
     """Totals; `overall` is without mirrors, as are all dimensions except `installer`."""
-    return ResponseContent(msgspec.json.encode(await summary(snapshot, package)), JSON)
+    return json_content(await summary(snapshot, package))

@@ -27,7 +27,7 @@ from app.api.parameters import (
 )
 from app.api.routes import endpoint
 from app.api.services import Services
-from app.cache.response import CSV, JSON, ResponseContent
+from app.cache.response import CSV, ResponseContent, json_content
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
 from app.warehouse.reading.snapshot import Snapshot
@@ -42,8 +42,8 @@ QUERIES: dict[str, type[SeriesQuery]] = {
 }
 
 
-class SeriesAnswer(msgspec.Struct):
-    """Upstream's keys, and no more: clients fail on one that they do not know."""
+class Series(msgspec.Struct):
+    """The body of a series. It has upstream's keys and no more, because clients fail on an unknown key."""
 
     data: Sequence[SeriesRow]
     package: str
@@ -61,7 +61,7 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
     """The endpoint of one dimension."""
     kind = QUERIES[dimension.parameter]
 
-    @endpoint(f"/api/packages/{{package:str}}/{dimension.name}", kind, name=f"get_{dimension.type}")
+    @endpoint(f"/api/packages/{{package:str}}/{dimension.name}", kind, Series, name=f"get_{dimension.type}")
     async def get_series(
         request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
     ) -> Response[bytes]:
@@ -101,8 +101,7 @@ def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
 async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
     """A series with upstream's keys."""
     rows = await series(snapshot, question.about)
-    answer = SeriesAnswer(rows, question.about.package, f"{question.about.dimension}_downloads")
-    return ResponseContent(msgspec.json.encode(answer), JSON)
+    return json_content(Series(rows, question.about.package, f"{question.about.dimension}_downloads"))
 
 
 async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:

@@ -13,6 +13,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from app.serving.problems import PROBLEM
+
 Coding = Literal["identity", "gzip", "br", "zstd"]
 
 # In our order of preference, smallest first. Levels are a compromise: a body is compressed once, but someone waits.
@@ -25,7 +27,7 @@ COMPRESS: dict[Coding, Callable[[bytes], bytes]] = {
 SMALLEST = 1000
 """Bytes below which compressing saves no packet."""
 
-TEXT = ("text/", "application/json", "application/problem+json", "application/yaml", "image/svg+xml")
+TEXT = ("text/", "application/json", PROBLEM, "application/yaml", "image/svg+xml")
 """What media types that are worth compressing begin with."""
 
 

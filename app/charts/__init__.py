@@ -1,1 +1,1 @@
-"""Charts and badges: series in, picture or Chart.js JSON out. The only room that knows matplotlib."""
+"""Charts and badges: from a series to a picture or to JSON for Chart.js. Only this package uses matplotlib."""

@@ -1,17 +1,18 @@
-"""A badge for a README: two short texts side by side, as an SVG document or for shields.io to draw."""
+"""Badges for READMEs: a label and a message, as an SVG document or as JSON for shields.io's endpoint badge."""
 
 import re
 import unicodedata
-from typing import Any, Literal
+from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from app.charts.colours import contrast
+from app.charts.colors import contrast_ratio
 
-Style = Literal["flat", "flat-square", "plastic", "for-the-badge"]
+BadgeStyle = Literal["flat", "flat-square", "plastic", "for-the-badge"]
 
-NAMED_COLOURS = {
+NAMED_COLORS = {
     "brightgreen": "#44cc11",
     "green": "#97ca00",
     "yellowgreen": "#a4a61d",
@@ -24,20 +25,18 @@ NAMED_COLOURS = {
     "lightgrey": "#9f9f9f",
     "lightgray": "#9f9f9f",
 }
-"""The names that READMEs use for the colours of badges."""
+"""Color names, as shields.io has them."""
 
-COLOUR_PATTERN = f"^({'|'.join(NAMED_COLOURS)}|#?[0-9A-Fa-f]{{3}}|#?[0-9A-Fa-f]{{6}})$"
-COLOUR_RULE = f"{', '.join(NAMED_COLOURS)}, or 3 or 6 hexadecimal digits"
+COLOR_PATTERN = f"^({'|'.join(NAMED_COLORS)}|#?[0-9A-Fa-f]{{3}}|#?[0-9A-Fa-f]{{6}})$"
+COLOR_RULE = f"{', '.join(NAMED_COLORS)}, or 3 or 6 hexadecimal digits"
 
 THOUSAND = 1000
-"""The first number of four digits."""
-
-LABEL_COLOUR = "#555555"
-PAD = 6
+LABEL_COLOR = "#555555"
+PADDING = 6
 FONTS = "Verdana,Geneva,DejaVu Sans,sans-serif"
 
-# Hundredths of the letter size, of the fonts above; the picture tells its reader's font to keep to them.
-WIDTHS = {
+# Hundredths of the font size, for the fonts above. `textLength` makes other fonts keep to these widths.
+LETTER_WIDTHS = {
     letter: width
     for width, letters in {
         28: "'ijlIJ",
@@ -55,46 +54,46 @@ WIDTHS = {
     }.items()
     for letter in letters
 }
-ANOTHER_LETTER, WIDE_LETTER = 68, 100
+DEFAULT_WIDTH, WIDE_WIDTH = 68, 100
 
 
 class Geometry(msgspec.Struct, frozen=True):
-    """A style: lengths in pixels, and how bright the top and how dark the foot is made."""
+    """A style's lengths in pixels. `shine` is the opacity of white at the top and of black at the bottom."""
 
     height: int
     radius: int
-    letters: int
+    font_size: int
     baseline: int
     shine: tuple[float, float] | None = None
-    spacing: float = 0
-    is_loud: bool = False
+    letter_spacing: float = 0
+    uppercase: bool = False
 
 
-STYLES: dict[Style, Geometry] = {
+STYLES: dict[BadgeStyle, Geometry] = {
     "flat": Geometry(20, 3, 11, 14, shine=(0.1, 0.1)),
     "flat-square": Geometry(20, 0, 11, 14),
     "plastic": Geometry(18, 4, 11, 13, shine=(0.45, 0.3)),
-    "for-the-badge": Geometry(28, 0, 10, 18, spacing=1.25, is_loud=True),
+    "for-the-badge": Geometry(28, 0, 10, 18, letter_spacing=1.25, uppercase=True),
 }
 
 
 class Badge(msgspec.Struct, frozen=True):
-    """What is on a badge. `colour` is as a request has it: a name, or hexadecimal digits."""
+    """A badge. `color` matches `COLOR_PATTERN`."""
 
     label: str
     message: str
-    colour: str
-    style: Style
+    color: str
+    style: BadgeStyle
     is_error: bool = False
 
 
-def downloads_in(count: int, period: str) -> str:
-    """The message of a number of downloads in a period, or of all (`total`): `1.42M/month`."""
-    return short(count) if period == "total" else f"{short(count)}/{period}"
+def downloads_message(count: int, period: str) -> str:
+    """The message for downloads in a period: `1.42M/month`, or `1.42M` for `total`."""
+    return compact_number(count) if period == "total" else f"{compact_number(count)}/{period}"
 
 
-def short(count: int) -> str:
-    """A number with three significant digits: `999`, `1.42M`. It is rounded half up, and 999,999 becomes `1.00M`."""
+def compact_number(count: int) -> str:
+    """A number with three significant digits, rounded half up: `999`, `1.42M`; 999,999 is `1.00M`."""
     if count < THOUSAND:
         return str(count)
     for exponent, unit in enumerate("kMBT", start=1):
@@ -106,90 +105,101 @@ def short(count: int) -> str:
     return f"{count // 10**12}T"
 
 
-def hexadecimal(colour: str) -> str:
-    """A colour as `#rrggbb`."""
-    if colour in NAMED_COLOURS:
-        return NAMED_COLOURS[colour]
-    digits = colour.removeprefix("#").lower()
+def hex_color(color: str) -> str:
+    """A color that matches `COLOR_PATTERN`, as `#rrggbb`."""
+    if color in NAMED_COLORS:
+        return NAMED_COLORS[color]
+    digits = color.removeprefix("#").lower()
     return "#" + (digits if len(digits) == len("rrggbb") else "".join(digit * 2 for digit in digits))
 
 
-def shields(badge: Badge, cache_seconds: int) -> dict[str, Any]:
-    """What shields.io's endpoint badge takes (https://shields.io/badges/endpoint-badge)."""
-    answer = {
-        "schemaVersion": 1,
-        "label": badge.label,
-        "message": badge.message,
-        "color": hexadecimal(badge.colour),
-        "style": badge.style,
-        "cacheSeconds": cache_seconds,
-    }
-    return answer | {"isError": True} if badge.is_error else answer
+class ShieldsBadge(msgspec.Struct, rename="camel", kw_only=True):
+    """What shields.io's endpoint badge reads (https://shields.io/badges/endpoint-badge)."""
+
+    schema_version: Literal[1] = 1
+    label: str
+    message: str
+    color: str
+    style: BadgeStyle
+    cache_seconds: int
+    is_error: bool | UnsetType = UNSET
 
 
-def svg(badge: Badge) -> bytes:
-    """The badge as a document that asks nobody for anything."""
-    form = STYLES[badge.style]
+def shields_badge(badge: Badge, cache_seconds: int) -> ShieldsBadge:
+    """The badge for shields.io to draw."""
+    return ShieldsBadge(
+        label=badge.label,
+        message=badge.message,
+        color=hex_color(badge.color),
+        style=badge.style,
+        cache_seconds=cache_seconds,
+        is_error=badge.is_error or UNSET,
+    )
+
+
+def badge_svg(badge: Badge) -> bytes:
+    """The badge as an SVG document without external references."""
+    geometry = STYLES[badge.style]
     label, message = _printable(badge.label), _printable(badge.message)
     name = f"{label}: {message}"
-    if form.is_loud:
+    if geometry.uppercase:
         label, message = label.upper(), message.upper()
-    colour = hexadecimal(badge.colour)
-    left, right = (_width(text, form) + 2 * PAD + 6 * form.is_loud for text in (label, message))
-    size = f'width="{left + right}" height="{form.height}"'
-    # Where several badges stand in one page, what bears the same name is the same.
-    edge, shine = f"edge-{left + right}-{form.height}-{form.radius}", f"shine-{badge.style}"
+    color = hex_color(badge.color)
+    left, right = (_width(text, geometry) + 2 * PADDING + 6 * geometry.uppercase for text in (label, message))
+    size = f'width="{left + right}" height="{geometry.height}"'
+    # In a page with several inline badges, equal ids refer to equal definitions.
+    edge, shine = f"edge-{left + right}-{geometry.height}-{geometry.radius}", f"shine-{badge.style}"
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(name)}>',
             f"<title>{escape(name)}</title>",
-            _shine(shine, form),
-            f'<clipPath id="{edge}"><rect {size} rx="{form.radius}"/></clipPath><g clip-path="url(#{edge})">',
-            f'<rect width="{left}" height="{form.height}" fill="{LABEL_COLOUR}"/>',
-            f'<rect x="{left}" width="{right}" height="{form.height}" fill="{colour}"/>',
-            f'<rect {size} fill="url(#{shine})"/>' if form.shine else "",
-            f'</g><g font-family="{FONTS}" font-size="{form.letters}" text-anchor="middle">',
-            _text(label, left / 2, LABEL_COLOUR, form),
-            _text(message, left + right / 2, colour, form),
+            _shine(shine, geometry),
+            f'<clipPath id="{edge}"><rect {size} rx="{geometry.radius}"/></clipPath><g clip-path="url(#{edge})">',
+            f'<rect width="{left}" height="{geometry.height}" fill="{LABEL_COLOR}"/>',
+            f'<rect x="{left}" width="{right}" height="{geometry.height}" fill="{color}"/>',
+            f'<rect {size} fill="url(#{shine})"/>' if geometry.shine else "",
+            f'</g><g font-family="{FONTS}" font-size="{geometry.font_size}" text-anchor="middle">',
+            _text(label, left / 2, LABEL_COLOR, geometry),
+            _text(message, left + right / 2, color, geometry),
             "</g></svg>",
         ]
     ).encode()
 
 
-def _shine(name: str, form: Geometry) -> str:
-    if form.shine is None:
+def _shine(name: str, geometry: Geometry) -> str:
+    if geometry.shine is None:
         return ""
-    top, foot = form.shine
+    top, bottom = geometry.shine
     return (
         f'<linearGradient id="{name}" x2="0" y2="100%">'
         f'<stop offset="0" stop-color="#fff" stop-opacity="{top}"/>'
-        f'<stop offset="1" stop-color="#000" stop-opacity="{foot}"/></linearGradient>'
+        f'<stop offset="1" stop-color="#000" stop-opacity="{bottom}"/></linearGradient>'
     )
 
 
-def _text(text: str, centre: float, background: str, form: Geometry) -> str:
-    """A text in whichever of white and near-black can be read better."""
-    ink = max("#ffffff", "#1f2328", key=lambda colour: contrast(colour, background))
-    weight = ' font-weight="bold"' if form.is_loud else ""
+def _text(text: str, center: float, background: str, geometry: Geometry) -> str:
+    """A text in white or near-black, whichever has more contrast."""
+    color = max("#ffffff", "#1f2328", key=lambda color: contrast_ratio(color, background))
+    weight = ' font-weight="bold"' if geometry.uppercase else ""
     return (
-        f'<text x="{centre:g}" y="{form.baseline}" fill="{ink}"{weight} textLength="{_width(text, form)}">'
+        f'<text x="{center:g}" y="{geometry.baseline}" fill="{color}"{weight} textLength="{_width(text, geometry)}">'
         f"{escape(text)}</text>"
     )
 
 
-def _width(text: str, form: Geometry) -> int:
-    """Pixels that a text is given."""
-    hundredths = sum(map(_letter_width, text))
-    return round(hundredths * form.letters / 100 * (1.1 if form.is_loud else 1) + form.spacing * len(text))
+def _width(text: str, geometry: Geometry) -> int:
+    """The width of a text in pixels."""
+    scale = geometry.font_size / 100 * (1.1 if geometry.uppercase else 1)
+    return round(sum(map(_letter_width, text)) * scale + geometry.letter_spacing * len(text))
 
 
 def _letter_width(letter: str) -> int:
     if unicodedata.combining(letter):
         return 0
-    another = WIDE_LETTER if unicodedata.east_asian_width(letter) in "WF" else ANOTHER_LETTER
-    return WIDTHS.get(letter, another)
+    default = WIDE_WIDTH if unicodedata.east_asian_width(letter) in "WF" else DEFAULT_WIDTH
+    return LETTER_WIDTHS.get(letter, default)
 
 
 def _printable(text: str) -> str:
-    """A text without what XML does not allow at all, not even escaped."""
+    """The text with characters that XML does not allow, even escaped, replaced by U+FFFD."""
     return re.sub("[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)

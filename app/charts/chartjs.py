@@ -1,50 +1,65 @@
-"""A chart as Chart.js takes it: `new Chart(canvas, {type: answer.chartType, data: answer})` draws it unchanged.
+"""A chart as data for Chart.js: `new Chart(canvas, {type: data.chartType, data})` draws it without options.
 
-What Chart.js would need options for, stacked bars above all, is said by properties of the datasets.
+Stacking and order of the bars are set by properties of the datasets.
 """
 
 from datetime import date
-from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from app.charts.colours import THEMES, Theme, colours_of
-from app.charts.data import Chart
+from app.charts.colors import THEMES, Theme, category_colors
+from app.charts.data import Chart, ChartType, Dataset
 
 
-class Payload(msgspec.Struct, rename="camel"):
-    """The answer. Labels are dates, `YYYY-MM-DD`."""
+class ChartDataset(msgspec.Struct, rename="camel"):
+    """One category, with one value for each label."""
+
+    label: str
+    data: list[int]
+    background_color: str
+    border_color: str
+    border_width: int | UnsetType = UNSET
+    point_radius: int | UnsetType = UNSET
+    fill: bool | UnsetType = UNSET
+    stack: str | UnsetType = UNSET
+    grouped: bool | UnsetType = UNSET
+    order: int | UnsetType = UNSET
+
+
+class ChartData(msgspec.Struct, rename="camel"):
+    """The `data` of a Chart.js chart, and facts about the chart. Labels are dates, `YYYY-MM-DD`."""
 
     package: str
     type: str
-    chart_type: str
+    chart_type: ChartType
     title: str
     labels: list[date]
-    datasets: list[dict[str, Any]]
+    datasets: list[ChartDataset]
 
 
-def payload(chart: Chart, theme: Theme) -> Payload:
-    """A chart with its colours."""
-    colours = colours_of(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
-    looks = [_look(chart, position, colour) for position, colour in enumerate(colours)]
-    return Payload(
+def chart_data(chart: Chart, theme: Theme) -> ChartData:
+    """The chart in the colors of a theme."""
+    colors = category_colors(chart.type, [dataset.label for dataset in chart.datasets], THEMES[theme])
+    return ChartData(
         package=chart.package,
         type=chart.type,
         chart_type=chart.chart_type,
         title=chart.title,
         labels=chart.dates,
         datasets=[
-            {"label": dataset.label, "data": dataset.data, **look}
-            for dataset, look in zip(chart.datasets, looks, strict=True)
+            _dataset(chart, position, dataset, color)
+            for position, (dataset, color) in enumerate(zip(chart.datasets, colors, strict=True))
         ],
     )
 
 
-def _look(chart: Chart, position: int, colour: str) -> dict[str, Any]:
-    look: dict[str, Any] = {"backgroundColor": colour, "borderColor": colour}
+def _dataset(chart: Chart, position: int, dataset: Dataset, color: str) -> ChartDataset:
+    plain = ChartDataset(dataset.label, dataset.data, color, color)
     if chart.chart_type == "line":
-        # A line of one point has no length: there the point has to be seen.
-        return look | {"borderWidth": 2, "pointRadius": 0 if len(chart.dates) > 1 else 4, "fill": False}
+        # A line through a single point has no length, so the point is drawn.
+        radius = 0 if len(chart.dates) > 1 else 4
+        return msgspec.structs.replace(plain, border_width=2, point_radius=radius, fill=False)
     if chart.is_nested:
-        return look | {"stack": chart.datasets[position].label, "grouped": False, "order": -position}
-    return look | {"stack": "downloads"}
+        return msgspec.structs.replace(plain, stack=dataset.label, grouped=False, order=-position)
+    return msgspec.structs.replace(plain, stack="downloads")

@@ -1,4 +1,4 @@
-"""From the rows of a series to what a chart shows: a value for every date, in the categories that are drawn."""
+"""From the rows of a series to the data of a chart: a value for each date and each of the largest categories."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from packaging.version import InvalidVersion, Version
 
-from app.charts.colours import Theme
+from app.charts.colors import Theme
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import NULL_CATEGORY
 from app.stats.questions import SeriesQuestion, SeriesRow
@@ -17,8 +17,8 @@ from app.windows import Granularity
 ChartType = Literal["line", "bar"]
 PictureFormat = Literal["png", "svg"]
 
-MOST_DRAWN = 10
-"""Categories that are drawn; more are one series together, `other`."""
+MAX_CATEGORIES = 10
+"""The largest categories are drawn; the rest are added up as `other`."""
 
 OTHER = "other"
 
@@ -32,21 +32,21 @@ SUBJECTS = {
     "country": "by country",
     "file_type": "by file type",
 }
-"""What a chart of a dimension shows downloads by."""
+"""The second half of a chart's title, by dimension."""
 
-BY_VERSION = {"python_major", "python_minor", "version"}
-"""Dimensions whose categories are ordered as versions; in the others the largest comes first."""
+VERSION_DIMENSIONS = {"python_major", "python_minor", "version"}
+"""Dimensions whose categories are sorted by version; the others are sorted by downloads."""
 
 
 class Dataset(msgspec.Struct, frozen=True):
-    """One category's downloads, a value for each of the chart's dates."""
+    """The downloads of a category, one value for each of the chart's dates."""
 
     label: str
     data: list[int]
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """What is drawn. `type` is the dimension, `dates` are days or the first days of weeks or months, without a gap."""
+    """A chart's data. `type` is the dimension; `dates` are consecutive days, or first days of weeks or months."""
 
     package: str
     type: str
@@ -57,13 +57,13 @@ class Chart(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """The heading of the chart."""
+        """The heading."""
         package = "all packages" if self.package == ALL_PACKAGES else self.package
         return f"{package}: downloads {SUBJECTS[self.type]}"
 
     @property
     def is_nested(self) -> bool:
-        """Whether one category counts the downloads of the other too: a stack would count them twice."""
+        """Whether one category includes the other, so that stacked bars would count downloads twice."""
         return self.type == "overall"
 
 
@@ -77,7 +77,7 @@ class ChartStyle(msgspec.Struct, frozen=True):
 
 
 def chart_of(question: SeriesQuestion, chart_type: ChartType, rows: Sequence[SeriesRow], dates: list[date]) -> Chart:
-    """The chart of a series; `dates` are all those that its rows can have."""
+    """The chart of a series. `dates` are the x axis: all dates of the window that were loaded."""
     downloads: dict[str, dict[date, int]] = defaultdict(dict)
     for row in rows:
         downloads[row.category][row.date] = row.downloads
@@ -89,11 +89,11 @@ def chart_of(question: SeriesQuestion, chart_type: ChartType, rows: Sequence[Ser
 
 def _largest(series: dict[str, list[int]]) -> dict[str, list[int]]:
     """The largest categories, and the sum of the rest as `other`."""
-    if len(series) <= MOST_DRAWN:
+    if len(series) <= MAX_CATEGORIES:
         return series
-    # A category that is itself called so belongs to the rest: two series of one name could not be told apart.
+    # A category whose own name is `other` is part of the rest, since labels have to be unique.
     candidates = sorted(series.keys() - {OTHER}, key=lambda category: (-sum(series[category]), category))
-    largest = candidates[:MOST_DRAWN]
+    largest = candidates[:MAX_CATEGORIES]
     rest = [data for category, data in series.items() if category not in largest]
     return {category: series[category] for category in largest} | {
         OTHER: [sum(values) for values in zip(*rest, strict=True)]
@@ -101,16 +101,16 @@ def _largest(series: dict[str, list[int]]) -> dict[str, list[int]]:
 
 
 def _ordered(dimension: str, series: dict[str, list[int]]) -> list[str]:
-    """Categories in the order of the legend; what has no name of its own comes last."""
-    nameless = [category for category in (NULL_CATEGORY, OTHER) if category in series]
-    named = [category for category in series if category not in nameless]
-    if dimension in BY_VERSION:
-        return sorted(named, key=_as_version) + nameless
-    return sorted(named, key=lambda category: (-sum(series[category]), category)) + nameless
+    """Categories in the order of the legend, `null` and `other` last."""
+    unnamed = [category for category in (NULL_CATEGORY, OTHER) if category in series]
+    named = [category for category in series if category not in unnamed]
+    if dimension in VERSION_DIMENSIONS:
+        return sorted(named, key=_as_version) + unnamed
+    return sorted(named, key=lambda category: (-sum(series[category]), category)) + unnamed
 
 
 def _as_version(category: str) -> tuple[bool, Version, str]:
-    """`3.9` is before `3.10`; what is no version comes after all that are."""
+    """A sort key: `3.9` is before `3.10`, and versions are before other texts."""
     try:
         return False, Version(category), category
     except InvalidVersion:

@@ -1,127 +1,136 @@
-"""Pictures, drawn in processes of their own.
+"""Charts are drawn in worker processes: in a thread, matplotlib would hold the interpreter lock and delay all requests.
 
-Not on threads: matplotlib holds the interpreter's lock, and every other answer would wait for it. Not by
-`multiprocessing`: it imports the program's main module into each worker, and cannot end a single one that hangs.
+Both `anyio.to_process` and `multiprocessing` run the program's main module in each worker. anyio's workers also receive
+the terminal's Ctrl-C, which an idle one returns as the result of the next call, and its pool cannot be closed with the
+app: it belongs to the event loop. `multiprocessing` cannot kill a single worker that hangs.
 """
 
 import asyncio
 import logging
 import os
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Self, cast
 
 import msgspec
 
 from app.charts.data import Chart, ChartStyle
-from app.charts.worker import LENGTH_BYTES, RenderRequest, framed
-
-MOST_AT_ONCE = os.cpu_count() or 1
-MOST_WAITING = 100
-RENDER_SECONDS = 30.0
-"""For one picture; a worker that takes longer is ended."""
+from app.charts.worker import LENGTH_BYTES, RenderRequest, frame
 
 logger = logging.getLogger(__name__)
 
 
 class RenderError(Exception):
-    """A picture cannot be drawn at the moment."""
+    """A chart cannot be drawn at the moment."""
+
+
+class Worker:
+    """A process that draws one chart at a time."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._stdin = cast(asyncio.StreamWriter, process.stdin)
+        self._stdout = cast(asyncio.StreamReader, process.stdout)
+
+    @classmethod
+    async def start(cls, command: Sequence[str] = (sys.executable, "-m", "app.charts.worker")) -> Self:
+        """Start a process. Raises OSError."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with suppress(FileNotFoundError):
+            # matplotlib needs a folder for temporary files: the one of this process, which the system may not have.
+            environment["TMPDIR"] = tempfile.gettempdir()
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            env=environment,
+            # A terminal's Ctrl-C reaches the server alone, which ends its workers itself.
+            start_new_session=True,
+        )
+        return cls(process)
+
+    async def draw(self, request: bytes) -> bytes:
+        """The picture for a message. Raises EOFError or ConnectionError if the process exits."""
+        self._stdin.write(request)
+        await self._stdin.drain()
+        length = await self._stdout.readexactly(LENGTH_BYTES)
+        return await self._stdout.readexactly(int.from_bytes(length, "big"))
+
+    async def kill(self) -> None:
+        """End the process, and wait until it has ended."""
+        if self._process.returncode is None:
+            self._process.kill()
+        self._stdin.close()
+        await self._process.wait()
 
 
 class Renderer:
-    """Draws charts, as many at once as there are cores; the rest wait their turn. Workers start when needed."""
+    """Draws up to `max_workers` charts at once. Up to `max_waiting` more wait; beyond that, requests are refused.
 
-    def __init__(self) -> None:
-        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+    Workers are started on demand and kept. A worker that takes longer than `timeout_seconds` for a chart is killed.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_workers: int = os.cpu_count() or 1,
+        max_waiting: int = 100,
+        timeout_seconds: float = 30.0,
+        start_worker: Callable[[], Awaitable[Worker]] = Worker.start,
+    ) -> None:
+        self.max_workers = max_workers
+        self.max_waiting = max_waiting
+        self.timeout_seconds = timeout_seconds
+        self._start_worker = start_worker
+        self._slots = asyncio.Semaphore(max_workers)
         self._idle: list[Worker] = []
-        self._accepted = 0
+        self._pending = 0
 
     @property
-    def busy(self) -> int:
-        """Charts that are being drawn, or wait for it."""
-        return self._accepted
+    def pending(self) -> int:
+        """Charts that are being drawn or wait for a worker."""
+        return self._pending
 
-    async def render(self, chart: Chart, look: ChartStyle) -> bytes:
+    async def render(self, chart: Chart, style: ChartStyle) -> bytes:
         """The chart as a PNG or SVG document. Raises RenderError."""
-        if self._accepted >= MOST_AT_ONCE + MOST_WAITING:
-            raise RenderError(f"{MOST_WAITING} charts are waiting to be drawn")
-        order = framed(msgspec.msgpack.encode(RenderRequest(chart, look)))
-        self._accepted += 1
+        if self._pending >= self.max_workers + self.max_waiting:
+            raise RenderError(f"{self.max_waiting} charts are waiting to be drawn")
+        request = frame(msgspec.msgpack.encode(RenderRequest(chart, style)))
+        self._pending += 1
         try:
-            async with self._turns:
-                return await self._drawn(order)
-        finally:
-            self._accepted -= 1
-
-    async def _drawn(self, order: bytes) -> bytes:
-        """The picture. A worker that had ended while it was idle is replaced, once."""
-        try:
-            if self._idle:
-                try:
-                    return await self._ask(self._idle.pop(), order)
-                except EOFError:
-                    logger.warning("a worker that draws charts has ended; another takes its place")
-            return await self._ask(await Worker.start(), order)
+            async with self._slots:
+                return await self._draw(request)
         except TimeoutError:
-            raise RenderError("a chart took too long to draw") from None
+            raise RenderError(f"drawing a chart took more than {self.timeout_seconds:g} seconds") from None
         except (EOFError, OSError) as error:
-            raise RenderError("a chart was not drawn; what its worker wrote says why") from error
+            raise RenderError("a chart worker failed; its stderr has the reason") from error
+        finally:
+            self._pending -= 1
 
-    async def _ask(self, worker: "Worker", order: bytes) -> bytes:
-        """One picture from a worker, which is idle afterwards, or ended."""
+    async def _draw(self, request: bytes) -> bytes:
+        """Draw with an idle worker or a new one. An idle worker that has exited is replaced once."""
+        if self._idle:
+            try:
+                return await self._draw_with(self._idle.pop(), request)
+            except (EOFError, ConnectionError):
+                logger.warning("a chart worker has exited; starting another")
+        return await self._draw_with(await self._start_worker(), request)
+
+    async def _draw_with(self, worker: Worker, request: bytes) -> bytes:
         try:
-            async with asyncio.timeout(RENDER_SECONDS):
-                picture = await worker.draw(order)
+            async with asyncio.timeout(self.timeout_seconds):
+                picture = await worker.draw(request)
         except BaseException:
-            # Also where nobody waits for the picture any more: who asks next must not get it.
-            await worker.end()
+            # On cancellation too: the picture would be read as the answer to the worker's next request.
+            await worker.kill()
             raise
         self._idle.append(worker)
         return picture
 
     async def close(self) -> None:
-        """End the workers. Nothing is being drawn any more."""
+        """End the idle workers. Call it when no chart is pending."""
         while self._idle:
-            await self._idle.pop().end()
-
-
-class Worker:
-    """A process that draws one picture at a time."""
-
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._orders = cast(asyncio.StreamWriter, process.stdin)
-        self._pictures = cast(asyncio.StreamReader, process.stdout)
-
-    @classmethod
-    async def start(cls) -> Self:
-        """A new one. Raises OSError where no process can be started."""
-        return cls(
-            await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "app.charts.worker",
-                stdin=PIPE,
-                stdout=PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                # Ctrl-C is the server's: it ends its workers itself.
-                start_new_session=True,
-            )
-        )
-
-    async def draw(self, order: bytes) -> bytes:
-        """What it draws. Raises EOFError where the process ends instead."""
-        try:
-            self._orders.write(order)
-            await self._orders.drain()
-            length = int.from_bytes(await self._pictures.readexactly(LENGTH_BYTES), "big")
-            return await self._pictures.readexactly(length)
-        except ConnectionError:
-            raise EOFError from None
-
-    async def end(self) -> None:
-        """End the process."""
-        if self._process.returncode is None:
-            self._process.kill()
-        self._orders.close()
-        await self._process.wait()
+            await self._idle.pop().kill()

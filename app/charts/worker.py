@@ -1,6 +1,6 @@
-"""A process that draws: `python -m app.charts.worker`. Requests come in by its standard input, pictures go out.
+"""The process that draws charts: `python -m app.charts.worker`. Requests arrive on stdin, pictures leave on stdout.
 
-Either way a message is four bytes with its length, then itself. The process ends when its input does.
+A message is four bytes of length, big-endian, and the body. The process exits at the end of its input.
 """
 
 import os
@@ -12,35 +12,35 @@ from app.charts.data import Chart, ChartStyle
 
 LENGTH_BYTES = 4
 NICENESS = 10
-"""Whoever waits for numbers goes before whoever waits for a picture."""
+"""Requests for numbers take precedence over requests for pictures."""
 
 
 class RenderRequest(msgspec.Struct, frozen=True):
-    """What a worker is asked for."""
+    """The body of a request, as MessagePack."""
 
     chart: Chart
-    look: ChartStyle
+    style: ChartStyle
 
 
-def framed(message: bytes) -> bytes:
-    """A message with its length."""
-    return len(message).to_bytes(LENGTH_BYTES, "big") + message
+def frame(body: bytes) -> bytes:
+    """The message with this body."""
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
 def main() -> None:
-    """Draw until the input ends."""
+    """Answer requests until the end of input."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     # matplotlib is imported here and in no other process.
     from app.charts.draw import draw  # noqa: PLC0415
 
-    # What a library prints must not get between the pictures.
-    out, sys.stdout = sys.stdout.buffer, sys.stderr
-    orders = msgspec.msgpack.Decoder(RenderRequest)
+    # Libraries may print; stdout is for pictures alone.
+    pictures, sys.stdout = sys.stdout.buffer, sys.stderr
+    decoder = msgspec.msgpack.Decoder(RenderRequest)
     while length := sys.stdin.buffer.read(LENGTH_BYTES):
-        order = orders.decode(sys.stdin.buffer.read(int.from_bytes(length, "big")))
-        out.write(framed(draw(order.chart, order.look)))
-        out.flush()
+        request = decoder.decode(sys.stdin.buffer.read(int.from_bytes(length, "big")))
+        pictures.write(frame(draw(request.chart, request.style)))
+        pictures.flush()
 
 
 if __name__ == "__main__":

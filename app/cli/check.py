@@ -1,4 +1,4 @@
-"""What `pypistats-server check` looks at, in the order in which one thing needs the other."""
+"""The checks of `pypistats-server check`, each of which needs the one before."""
 
 import asyncio
 from datetime import datetime
@@ -10,16 +10,17 @@ from app.warehouse.engines.connect import open_engine
 from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.embedded import embedded_folder
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
+from app.warehouse.loading.journal import why_unsafe
 from app.warehouse.loading.migrations import Schema
 from app.warehouse.reading.layout import Published
 from app.warehouse.reading.warehouse import Warehouse
 from app.windows import days_behind, days_not_loaded
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     about: str
     text: str
@@ -27,7 +28,7 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
-    """The findings, up to the first that makes the next impossible. Raises SettingError for an unusable URL."""
+    """The results, up to the first failure that rules out the next check. Raises SettingError for an invalid URL."""
     findings = [CheckResult("settings", _changed(settings))]
     url = settings.clickhouse_url
     if url.startswith("chdb:") and not (folder := embedded_folder(url)).is_dir():
@@ -39,10 +40,13 @@ def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
     try:
         with engine.client() as client:
             findings.append(CheckResult("connection", f"ClickHouse {client.server_version} {engine.where}"))
+            unsafe = why_unsafe(client)
         layout, schema, published = asyncio.run(_published(engine))
         findings.append(CheckResult("tables", f"all there, of the layout {layout}"))
         if schema:
             findings.append(CheckResult("schema", schema.advice or schema.state, good=not schema.advice))
+        if schema and unsafe:
+            findings.append(CheckResult("loads", unsafe, good=False))
         return findings + _check_days(published, settings, now)
     except NoTablesError as error:
         return [*findings, CheckResult("tables", str(error), good=False)]
@@ -54,7 +58,7 @@ def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
 
 
 def _changed(settings: Settings) -> str:
-    """The settings that differ from their defaults; of secrets, only that they are set."""
+    """The settings that differ from their defaults, secrets masked."""
     return ", ".join(f"{name}={value}" for name, value in settings.changed().items()) or "all as by default"
 
 
@@ -77,7 +81,5 @@ def _check_days(published: Published, settings: Settings, now: datetime) -> list
     behind = days_behind(days[-1], now)
     newest = CheckResult("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
     gaps = days_not_loaded(days, settings.window_days)
-    shown = ", ".join(map(str, gaps[:MOST_SHOWN])) + (
-        f" and {len(gaps) - MOST_SHOWN} more" if gaps[MOST_SHOWN:] else ""
-    )
+    shown = ", ".join(map(str, gaps[:MAX_SHOWN])) + (f" and {len(gaps) - MAX_SHOWN} more" if gaps[MAX_SHOWN:] else "")
     return [newest, CheckResult("days missing in the window", shown or "none", good=not gaps)]

@@ -1,12 +1,13 @@
-"""The command: pypistats-server migrate | ingest | serve | check."""
+"""The commands `pypistats-server migrate`, `ingest`, `serve` and `check`."""
 
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from app import __version__
 from app.cli.check import check_everything
 from app.cli.terminal import errors, loaded_table, output, progress_shown
 from app.main import create_app
+from app.serving.limits import process_limits
 from app.serving.logs import configure, configure_command
 from app.serving.protocol import Protocol
 from app.settings import SettingError, Settings
@@ -28,7 +30,7 @@ from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import InputError, WarehouseError
 from app.warehouse.loading.demo import DEMO_URL, load_demo
 from app.warehouse.loading.ingest import ingest as load_events
-from app.warehouse.loading.journal import SUPERSEDED_FOR, sweep_superseded
+from app.warehouse.loading.journal import SUPERSEDED_FOR, sweep_superseded, why_unsafe
 from app.warehouse.loading.migrations import create_database
 from app.warehouse.loading.migrations import migrate as apply_migrations
 from app.warehouse.loading.progress import cancel
@@ -37,7 +39,7 @@ SHUTDOWN_SECONDS = 10
 
 Result = TypeVar("Result")
 
-logger = logging.getLogger("app.cli")  # whatever the module is called that was started
+logger = logging.getLogger("app.cli")  # not __name__, which is __main__ under `python -m`
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,7 +74,7 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
                 ),
             )
         with engine.client() as client:
-            # In an embedded engine nobody else can be reading: its folder is ours.
+            # Nothing else reads an embedded engine: its folder belongs to this process.
             sweep_superseded(client, timedelta(0) if isinstance(engine, EmbeddedEngine) else SUPERSEDED_FOR)
         output.print(loaded_table(days) if days else "no day was missing")
         if days and days[-1].date == today:
@@ -94,9 +96,12 @@ def migrate() -> None:
                 create_database(client, settings.clickhouse_database, settings.clickhouse_cluster)
             with engine.client() as client:
                 applied = apply_migrations(client, settings.clickhouse_cluster)
+                unsafe = why_unsafe(client)
     for name in applied:
         output.print(f"applied {name}", markup=False)
     output.print("the tables are of this version")
+    if unsafe:
+        errors.print(unsafe, markup=False, soft_wrap=True)
 
 
 @main.command()
@@ -113,7 +118,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
             settings = msgspec.structs.replace(settings, clickhouse_url=DEMO_URL)
         log_config = configure(settings)
         proxies = settings.proxies()
-        # Opened here too, and kept: what is wrong with it is said plainly, before uvicorn starts.
+        # Opened here too, and kept open, so that its errors are shown before uvicorn starts.
         with _engine(settings) as engine:
             if workers > 1:
                 _refuse_several(engine, settings, watch)
@@ -124,14 +129,14 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
             facts = {"version": __version__, "workers": workers, "settings": settings.changed()}
             logger.info("serving from ClickHouse %s", engine.where, extra=facts)
             uvicorn.run(
-                # Each worker is a process of its own, and makes its app from the environment that all have.
+                # Each worker process makes its own app, from the environment that all share.
                 "app.cli.commands:worker_app" if workers > 1 else create_app(settings, watch=watch),
                 factory=workers > 1,
                 workers=workers,
                 host=host,
                 port=port,
                 loop="auto",
-                http=Protocol,
+                http=partial(Protocol, limits=process_limits()),  # type: ignore[arg-type]  # uvicorn only calls it
                 ws="none",
                 log_config=log_config,
                 access_log=False,
@@ -169,7 +174,7 @@ def _engine(settings: Settings) -> Iterator[Engine]:
 
 
 def _refuse_several(engine: Engine, settings: Settings, watch: Path | None) -> None:
-    """Raise a SettingError for what more than one process cannot do."""
+    """Raise a SettingError for settings that several processes cannot have."""
     if isinstance(engine, EmbeddedEngine):
         raise SettingError("--workers: an embedded ClickHouse serves one process; more need a ClickHouse server")
     if watch:
@@ -179,13 +184,13 @@ def _refuse_several(engine: Engine, settings: Settings, watch: Path | None) -> N
         )
     if settings.metrics == "/metrics":
         raise SettingError(
-            "METRICS=/metrics: each of several --workers counts for itself, and which of them answers is chance; "
+            "METRICS=/metrics: each of several --workers counts for itself, and which of them responds is chance; "
             "with METRICS=127.0.0.1:9100 each has a port of its own, from 9100 on"
         )
 
 
 def worker_app() -> Litestar:
-    """The app of one of several workers."""
+    """The app of one of several worker processes."""
     settings = _settings()
     configure(settings)
     return create_app(settings, is_one_of_several=True)
@@ -193,7 +198,7 @@ def worker_app() -> Litestar:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """What a user can mend is one line on stderr and exit status 1; anything else is a bug, and shows its traceback."""
+    """Errors that a user can fix become one line on stderr and exit status 1; other exceptions are bugs."""
     try:
         yield
     except (SettingError, InputError, WarehouseError) as error:
@@ -203,7 +208,7 @@ def _plain_errors() -> Iterator[None]:
 
 
 def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
-    """Load in a thread, so that Ctrl-C is heard: the engine's calls cannot be interrupted, only cancelled."""
+    """Load in a thread, so that Ctrl-C works: calls of the engine cannot be interrupted, only cancelled."""
     outcome: list[Result] = []
     failure: list[BaseException] = []
 
@@ -215,16 +220,17 @@ def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
         finally:
             ended.set()
 
-    # An event of our own: a Ctrl-C during Thread.join can make CPython 3.11 take a running thread for ended.
+    # Not Thread.join: a Ctrl-C during it can make CPython 3.11 take a running thread for ended.
     ended = threading.Event()
     threading.Thread(target=run, name="load").start()
     try:
         while not ended.wait(0.2):
             pass
     except KeyboardInterrupt:
-        # Again and again: it may be between two statements.
+        # Repeatedly: the load may be between two statements.
         while not ended.wait(0.2):
-            cancel(engine.client)
+            with suppress(WarehouseError):
+                cancel(engine.client)
         if failure:
             raise InputError("interrupted; nothing was published") from None
     if failure:

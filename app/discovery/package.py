@@ -10,7 +10,7 @@ from app.discovery.index.entries import Entry, copy_downloads, make_entry, packa
 from app.discovery.index.search import Index
 from app.discovery.sources.lookups import PackageMetadata
 from app.discovery.sources.pypi import Release
-from app.stats.questions import Popularity, Recent, RecentQuestion, popularity, recent
+from app.stats.questions import Popularity, RecentCounts, RecentQuestion, popularity, recent
 from app.warehouse.reading.snapshot import Snapshot
 
 Unavailable = Literal["pypi", "github", "clickhouse"]
@@ -29,23 +29,23 @@ class PackageQuestion(msgspec.Struct, frozen=True):
 class PackageDownloads(msgspec.Struct, frozen=True):
     """A package's downloads; None if none have been loaded."""
 
-    recent: Recent | None = None
+    recent: RecentCounts | None = None
     popularity: Popularity | None = None
 
 
-class PackageEntry(Entry, frozen=True, kw_only=True):
+class PackageDetails(Entry, frozen=True, kw_only=True):
     """An entry, with what only the answer about one package contains."""
 
-    recent: Recent | None
+    recent: RecentCounts | None
     versions: Sequence[Release] | None
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
     """A package; `unavailable` names the sources that could not be asked and whose data are missing."""
 
-    type: str = "package"
+    type: Literal["package"] = "package"
     package: str
-    data: PackageEntry
+    data: PackageDetails
     unavailable: Sequence[Unavailable]
 
 
@@ -79,7 +79,7 @@ def make_package(question: PackageQuestion, downloads: PackageDownloads | None) 
             entry = copy_downloads(indexed, entry)
     if downloads is None:
         unavailable.append("clickhouse")
-    entry = PackageEntry(
+    entry = PackageDetails(
         **msgspec.structs.asdict(entry),
         recent=downloads.recent if downloads else None,
         versions=None if "pypi" in unavailable else metadata.project.releases if metadata.project else (),

@@ -19,8 +19,8 @@ from app.discovery.service import Discovery
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document
 from app.discovery.sources.lookups import GitHubOffError
-from app.pages.fill import html
 from app.pages.readme import is_markdown, readme_html
+from app.pages.rendering import render_page
 from app.pages.routes import lasting_error_page, page
 from app.warehouse.reading.snapshot import Snapshot
 
@@ -74,7 +74,7 @@ async def about_html(snapshot: Snapshot, question: AboutQuestion, lifetime: Life
     if readme is not None and is_markdown(readme):
         # In a thread: a long one takes a while, and statistics do not wait for it.
         text = Markup(await asyncio.to_thread(readme_html, readme))  # noqa: S704  (sanitised there)
-    return html(
+    return render_page(
         "about.html",
         lifetime=lifetime,
         package=package.package,

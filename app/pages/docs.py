@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import Lifetime
-from app.pages.fill import html
+from app.pages.rendering import render_page
 from app.pages.routes import page
 
 
@@ -17,7 +17,7 @@ async def get_docs_page(request: Request[Any, Any, Any], services: NamedDependen
     """The API reference."""
     is_demo = services.answers.warehouse.is_demo
     lifetime = Lifetime(services.settings.cache_ttl_seconds)
-    content = html("docs.html", data_images=True, is_demo=is_demo, lifetime=lifetime)
+    content = render_page("docs.html", data_images=True, is_demo=is_demo, lifetime=lifetime)
     return services.send(request, content, (get_docs_page, is_demo))
 
 

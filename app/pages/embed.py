@@ -13,8 +13,8 @@ from app.api.charts import charted_series, drawn_chart
 from app.api.parameters import parse_query
 from app.api.services import Services
 from app.cache.response import ResponseContent
-from app.pages.fill import html
 from app.pages.parameters import EmbedQuery
+from app.pages.rendering import render_page
 from app.pages.routes import lasting_framed_error_page, page
 from app.stats.questions import SeriesQuestion
 from app.warehouse.reading.snapshot import Snapshot
@@ -43,7 +43,7 @@ async def embed_html(snapshot: Snapshot, question: EmbedQuestion) -> ResponseCon
     """The page. Raises UnknownPackageError."""
     about, query = question.about, question.query
     chart = await drawn_chart(snapshot, about, query.chart)
-    return html(
+    return render_page(
         "embed.html",
         framed=True,
         title=chart.title,

@@ -13,8 +13,8 @@ from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
 from app.cache.response import ResponseContent
 from app.discovery.index.search import Index, IndexQuery, Sort
-from app.pages.fill import html
 from app.pages.parameters import ExploreQuery
+from app.pages.rendering import render_page
 from app.pages.routes import page
 
 PER_PAGE = 20
@@ -27,7 +27,7 @@ async def get_explore_page(request: Request[Any, Any, Any], services: NamedDepen
     query = parse_query(request, ExploreQuery)
     is_demo = services.answers.warehouse.is_demo
     if discovery.index is None:
-        content = html("no_index.html", is_off=discovery.is_off, is_demo=is_demo, lifetime=TRANSIENT)
+        content = render_page("no_index.html", is_off=discovery.is_off, is_demo=is_demo, lifetime=TRANSIENT)
         return services.send(request, content)
     content = explore_html(discovery.index, query, is_demo, while_index_stands(services))
     return services.send(request, content, (get_explore_page, query))
@@ -45,7 +45,7 @@ def explore_html(index: Index, query: ExploreQuery, is_demo: bool, lifetime: Lif
     )
     entries, total = index.find(asked, (query.page - 1) * PER_PAGE, PER_PAGE)
     pages = max(1, -(-total // PER_PAGE))
-    return html(
+    return render_page(
         "explore.html",
         lifetime=lifetime,
         entries=entries,

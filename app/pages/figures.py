@@ -1,53 +1,45 @@
-"""The figures of a package's page: a chart for each dimension, and the addresses of all that is behind it."""
+"""The charts of a package's page, one for each dimension, with the URLs of their data."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import msgspec
 
-TITLES = {
-    "overall": ("Downloads", "Every download, and those without mirrors."),
-    "python_minor": ("Python versions", "The Python that installed it."),
-    "version": ("Releases", "Which release of the package was downloaded."),
-    "system": ("Operating systems", "Where it was installed."),
-    "installer": ("Installers", "What asked for it, mirrors included."),
-    "country": ("Countries", "Where the request came from."),
-    "file_type": ("File types", "Wheels, source archives and the rest."),
-    "python_major": ("Python 2 and 3", "The same by major version."),
+CAPTIONS = {
+    "overall": ("Downloads", "All downloads, with and without mirrors."),
+    "python_minor": ("Python versions", "The Python version that ran the installer."),
+    "version": ("Releases", "The release of the package."),
+    "system": ("Operating systems", "The system that ran the installer."),
+    "installer": ("Installers", "The tool that made the download, mirrors included."),
+    "country": ("Countries", "The country that the request came from."),
+    "file_type": ("File types", "Wheels, source distributions and other files."),
+    "python_major": ("Python 2 and 3", "Python versions, by major version."),
 }
-"""Title and explanation by dimension, in the order of the page."""
+"""Title and description by dimension, in the order of the page."""
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """One chart and its addresses, below this server's own."""
+    """A chart of one dimension. `chart_url`, `series_url` and `embed_url` are paths with a query."""
 
-    type: str
+    dimension: str
     title: str
-    about: str
-    chart: str
-    series: str
-    embed: str
-
-    def with_query(self, path: str, **more: str) -> str:
-        """An address, with more parameters."""
-        return f"{path}{'&' if '?' in path else '?'}{urlencode(more)}" if more else path
+    description: str
+    chart_url: str
+    series_url: str
+    embed_url: str
 
 
-def figures_of(package: str, span: Mapping[str, str], chart: Mapping[str, str]) -> list[Figure]:
-    """All of a package's figures; `span` are the parameters of a series, `chart` those that a chart has besides."""
-
-    def address(path: str, *parameters: Mapping[str, str]) -> str:
-        query = urlencode({name: value for part in parameters for name, value in part.items()})
-        return f"{path}?{query}" if query else path
-
+def figures_of(package: str, span: Mapping[str, str], style: Mapping[str, str]) -> list[Figure]:
+    """The figures of a package. All URLs have the parameters `span`; those of charts have `style` too."""
+    series_query, chart_query = urlencode(span), urlencode({**span, **style})
     return [
         Figure(
-            type=dimension,
+            dimension=dimension,
             title=title,
-            about=about,
-            chart=address(f"/api/packages/{package}/chart/{dimension}", span, chart),
-            series=address(f"/api/packages/{package}/{dimension}", span),
-            embed=address(f"/embed/{package}/{dimension}", span, chart),
+            description=description,
+            chart_url=f"/api/packages/{package}/chart/{dimension}?{chart_query}",
+            series_url=f"/api/packages/{package}/{dimension}?{series_query}",
+            embed_url=f"/embed/{package}/{dimension}?{chart_query}",
         )
-        for dimension, (title, about) in TITLES.items()
+        for dimension, (title, description) in CAPTIONS.items()
     ]

@@ -11,8 +11,8 @@ from app.api.parameters import parse_query
 from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
-from app.pages.fill import html
 from app.pages.parameters import HomeQuery
+from app.pages.rendering import render_page
 from app.pages.routes import lasting_error_page, page
 from app.stats.changes import change_of, changes
 from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, popularity, search, top
@@ -52,11 +52,11 @@ async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
         "q": q,
     }
     if q:
-        return html("search.html", found=await _search(snapshot, q), **facts)
+        return render_page("search.html", found=await _search(snapshot, q), **facts)
     everything = await changes(snapshot, ALL_PACKAGES) if snapshot.tables.sums_all_packages else None
     packages = await _top_packages(snapshot, everything.week.downloads if everything else 0)
     moved = sorted((package for package in packages if package.change is not None), key=lambda p: p.change or 0)
-    return html(
+    return render_page(
         "home.html",
         changes=everything,
         packages=packages[:MOST_DOWNLOADED],

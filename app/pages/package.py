@@ -13,12 +13,12 @@ from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 from app.pages.figures import figures_of
-from app.pages.fill import html
 from app.pages.parameters import PackagePageQuery, Range
+from app.pages.rendering import render_page
 from app.pages.routes import lasting_error_page, page
 from app.pages.sparkline import sparkline
 from app.stats.changes import change_of, changes
-from app.stats.questions import Recent, RecentQuestion, popularity, recent
+from app.stats.questions import RecentCounts, RecentQuestion, popularity, recent
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS, last_days, last_period, preceding_window
 
@@ -46,7 +46,7 @@ class ComparedPackage(msgspec.Struct, frozen=True):
     """One of several packages that are compared; `change` as in `changes.change_of`."""
 
     package: str
-    recent: Recent
+    recent: RecentCounts
     change: float | None
 
 
@@ -70,7 +70,7 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> Res
     others, unusable = _others(form.compare, package)
     compared, unknown = await _compared(snapshot, [package, *others]) if others else ([], [])
     week = last_period(newest, "week")
-    return html(
+    return render_page(
         "package.html",
         package=package,
         is_everything=package == ALL_PACKAGES,

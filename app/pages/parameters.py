@@ -1,4 +1,4 @@
-"""Parameters of the pages. They come from forms, which send what was left empty as the empty string."""
+"""Query parameters of the pages. Forms send empty fields as empty strings, which are accepted."""
 
 from typing import Annotated, Literal
 
@@ -6,15 +6,15 @@ import msgspec
 from msgspec import Meta
 
 from app.api.parameters import MAX_PAGE, ChartedQuery
-from app.charts.colours import Theme
+from app.charts.colors import Theme
 from app.charts.data import ChartType
 from app.discovery.index.search import Sort
 from app.windows import Granularity
 
 FormText = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Ticked = Literal["", "true"]
+Checkbox = Literal["", "true"]
 Range = Literal["30", "90", "180", "365", "all"]
-"""Days, up to the newest one."""
+"""The number of days that end with the newest one."""
 
 
 class HomeQuery(msgspec.Struct, frozen=True):
@@ -33,18 +33,18 @@ class PackagePageQuery(msgspec.Struct, frozen=True):
 
 
 class EmbedQuery(ChartedQuery, frozen=True, kw_only=True):
-    """Parameters of a chart to embed; without `theme` it is the reader's."""
+    """Parameters of an embedded chart; without `theme` it follows the reader's."""
 
     theme: Theme | None = None
 
 
 class ExploreQuery(msgspec.Struct, frozen=True):
-    """Parameters of the page of the index."""
+    """Parameters of the explore page."""
 
     q: FormText = ""
     topic: FormText = ""
-    official: Ticked = ""
-    verified: Ticked = ""
-    new: Ticked = ""
+    official: Checkbox = ""
+    verified: Checkbox = ""
+    new: Checkbox = ""
     sort: Sort = "relevance"
     page: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 1

@@ -1,4 +1,4 @@
-"""How a page is declared: as an endpoint, whose errors are pages too."""
+"""Declares pages: endpoints whose errors are pages too."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,18 +6,17 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.plugins.problem_details import ProblemDetailsException
 from litestar.types import ExceptionHandlersMap
 
-from app.api.errors import PROBLEMS, as_problem, lasting_problem
+from app.api.errors import ProblemError, as_problem, lasting_problem
 from app.api.parameters import NoQuery
 from app.api.routes import endpoint
 from app.cache.lifetime import UNCACHEABLE
 from app.cache.response import ResponseContent
-from app.pages.fill import HTML, fill
+from app.pages.rendering import HTML, render_template
 from app.pages.security import security_headers
 
-HEADLINES = {400: "This address is not right", 404: "Not found", 503: "Not available right now"}
+HEADLINES = {400: "This address is not valid", 404: "Not found", 503: "Not available right now"}
 
 
 def page(
@@ -30,8 +29,8 @@ def page(
 def error_page(request: Request[Any, Any, Any], error: Exception, *, framed: bool = False) -> Response[bytes]:
     """The page of an error, with the status, headers and detail of the API's problem."""
     problem = as_problem(request, error)
-    headers = {**(problem.headers or {}), **dict(security_headers(framed=framed))}
-    return Response(_words(problem, framed), status_code=problem.status_code, media_type=HTML, headers=headers)
+    headers = {**problem.headers, **dict(security_headers(framed=framed))}
+    return Response(_error_html(problem, framed), status_code=problem.status, media_type=HTML, headers=headers)
 
 
 def lasting_error_page(error: Exception, *, framed: bool = False) -> ResponseContent | None:
@@ -40,7 +39,7 @@ def lasting_error_page(error: Exception, *, framed: bool = False) -> ResponseCon
     if problem is None:
         return None
     headers = security_headers(framed=framed)
-    return ResponseContent(_words(problem, framed), HTML, headers, problem.status_code, UNCACHEABLE)
+    return ResponseContent(_error_html(problem, framed), HTML, headers, problem.status, UNCACHEABLE)
 
 
 def lasting_framed_error_page(error: Exception) -> ResponseContent | None:
@@ -48,11 +47,11 @@ def lasting_framed_error_page(error: Exception) -> ResponseContent | None:
     return lasting_error_page(error, framed=True)
 
 
-def _words(problem: ProblemDetailsException, framed: bool) -> bytes:
-    return fill(
+def _error_html(problem: ProblemError, framed: bool) -> bytes:
+    return render_template(
         "embed_error.html" if framed else "error.html",
-        status=problem.status_code,
-        headline=HEADLINES.get(problem.status_code, "Something went wrong"),
+        status=problem.status,
+        headline=HEADLINES.get(problem.status, "Something went wrong"),
         detail=problem.detail,
     )
 
@@ -61,7 +60,5 @@ def _framed_error_page(request: Request[Any, Any, Any], error: Exception) -> Res
     return error_page(request, error, framed=True)
 
 
-# By the very classes that the app has handlers for: Litestar takes the nearest class, wherever its handler stands.
-_ERRORS = [*PROBLEMS, ProblemDetailsException, Exception]
-_errors: ExceptionHandlersMap = dict.fromkeys(_ERRORS, error_page)
-_framed_errors: ExceptionHandlersMap = dict.fromkeys(_ERRORS, _framed_error_page)
+_errors: ExceptionHandlersMap = {Exception: error_page}
+_framed_errors: ExceptionHandlersMap = {Exception: _framed_error_page}

@@ -1,25 +1,24 @@
-"""What a browser may do with a page: load what is served from here, and nothing else."""
+"""Security headers of the pages: a browser may load resources from this server only."""
 
-NOBODY = "'none'"
-ANYBODY = "*"
+NONE = "'none'"
 
 
 def security_headers(*, framed: bool = False, data_images: bool = False) -> tuple[tuple[str, str], ...]:
-    """The headers of a page; `framed`: other sites may show it in an <iframe>."""
+    """Names and values. Other sites may show `framed` pages in an <iframe>; `data_images` permits data: URLs."""
     policy = {
-        "default-src": NOBODY,
+        "default-src": NONE,
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' data:" if data_images else "'self'",
         "connect-src": "'self'",
         "form-action": "'self'",
-        "base-uri": NOBODY,
-        "frame-ancestors": ANYBODY if framed else NOBODY,
+        "base-uri": NONE,
+        "frame-ancestors": "*" if framed else NONE,
     }
     headers = [
         ("Content-Security-Policy", "; ".join(f"{directive} {value}" for directive, value in policy.items())),
     ]
     if not framed:
-        # For browsers that do not know frame-ancestors.
+        # For browsers without frame-ancestors.
         headers.append(("X-Frame-Options", "DENY"))
     return tuple(headers)

@@ -1,4 +1,4 @@
-"""A line small enough for a tile, as the points of an SVG polyline: no script draws it."""
+"""A small line chart, drawn without scripts."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ MARGIN = 2
 
 
 def sparkline(counts: Sequence[int]) -> str:
-    """Points from left to right, from 0 at the bottom to the largest count at the top."""
+    """The points of an SVG polyline in a view box of WIDTH by HEIGHT, scaled from 0 to the largest count."""
     step = WIDTH / max(1, len(counts) - 1)
     scale = (HEIGHT - 2 * MARGIN) / (max(counts, default=0) or 1)
     return " ".join(f"{number * step:.1f},{HEIGHT - MARGIN - count * scale:.1f}" for number, count in enumerate(counts))

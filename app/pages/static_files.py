@@ -1,4 +1,4 @@
-"""Styles, scripts and vendored files, served from memory under a URL that changes whenever one of them does."""
+"""Serves styles, scripts and vendored files from memory, under a URL that changes with their content."""
 
 import hashlib
 import mimetypes
@@ -21,37 +21,37 @@ FOLDER = Path(__file__).parent / "static"
 FOREVER = Lifetime(cache_control="public, max-age=31536000, immutable")
 BRIEFLY = Lifetime(cache_control="public, max-age=60")
 
-# Not left to the host's own table of types, which may say otherwise or nothing.
+# The host's own table may lack these types or have others.
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".md": "text/markdown"}
 
 
-class Tree(msgspec.Struct, frozen=True):
-    """All files by path; `digest` is of all of them, so that relative links from one to another hold."""
+class StaticFiles(msgspec.Struct, frozen=True):
+    """All files by path. They share one `digest`, so that relative links between them work."""
 
-    files: dict[str, ResponseContent]
+    by_path: dict[str, ResponseContent]
     digest: str
 
 
 @cache
-def tree() -> Tree:
-    """The files, read once."""
-    files = {}
+def static_files() -> StaticFiles:
+    """The files, read at the first call."""
+    by_path = {}
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
             media_type = MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
-            files[path.relative_to(FOLDER).as_posix()] = ResponseContent(
+            by_path[path.relative_to(FOLDER).as_posix()] = ResponseContent(
                 path.read_bytes(), media_type, lifetime=FOREVER
             )
     digest = hashlib.blake2b(digest_size=8)
-    for name, content in files.items():
+    for name, content in by_path.items():
         digest.update(f"{name}\0{len(content.body)}\0".encode() + content.body)
-    return Tree(files, digest.hexdigest())
+    return StaticFiles(by_path, digest.hexdigest())
 
 
 def static_url(path: str) -> str:
-    """Where a file is served. Raises KeyError where there is none."""
-    files = tree()
-    if path not in files.files:
+    """The URL path of a file. Raises KeyError if there is no such file."""
+    files = static_files()
+    if path not in files.by_path:
         raise KeyError(path)
     return f"/static/{files.digest}/{path}"
 
@@ -61,8 +61,8 @@ async def get_static_file(
     request: Request[Any, Any, Any], digest: FromPath[str], path: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
     """A file. The URL of another version has it for a short time: a page from before an update may ask for it."""
-    files = tree()
-    content = files.files.get(path.removeprefix("/"))
+    files = static_files()
+    content = files.by_path.get(path.removeprefix("/"))
     if content is None:
         raise NotFoundException
     if digest != files.digest:

@@ -1,1 +1,1 @@
-"""The socket, and what every request and response has: limits, problem bodies, common headers, logs, counters."""
+"""The socket, and what all requests and responses share: limits, problems, headers, request ids, logs, counters."""

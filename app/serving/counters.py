@@ -1,47 +1,47 @@
-"""What is counted while the server runs: plain numbers, so that counting costs a request next to nothing.
+"""Counters and histograms of a running server: plain numbers, so that counting costs a request almost nothing.
 
-app/metrics.py shows them to Prometheus; nothing here knows of it.
+app/metrics.py exports them to Prometheus.
 """
 
 from bisect import bisect_left
 from typing import Literal
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of the histograms' buckets: an answer from memory takes less than the first, no query more than the
+BUCKET_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of the histograms' buckets. A response from memory takes less than the first, and a query at most the
 last."""
 
 Cached = Literal["hit", "miss"]
 
 
 class Histogram:
-    """How often something took how long, in seconds."""
+    """Durations in seconds: counts per bucket, the last of which has no upper bound, and their sum."""
 
     __slots__ = ("buckets", "total")
 
     def __init__(self) -> None:
-        self.buckets = [0] * (len(SECONDS) + 1)
+        self.buckets = [0] * (len(BUCKET_SECONDS) + 1)
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one more."""
-        self.buckets[bisect_left(SECONDS, seconds)] += 1
+        """Count one duration."""
+        self.buckets[bisect_left(BUCKET_SECONDS, seconds)] += 1
         self.total += seconds
 
     def add(self, other: "Histogram") -> None:
-        """Count what another has counted."""
+        """Add the counts of another histogram."""
         self.buckets = [ours + theirs for ours, theirs in zip(self.buckets, other.buckets, strict=True)]
         self.total += other.total
 
     @property
     def count(self) -> int:
-        """How often, whatever it took."""
+        """The number of durations."""
         return sum(self.buckets)
 
 
 class RequestCounters:
-    """Requests by the operation that answered, its status, and whether the answer was there already.
+    """Requests by operation, status, and whether the response was in the cache; and requests beyond RATE_LIMIT.
 
-    An operation is one of openapi.yaml's, or `none`: there are so many, whatever strangers ask for.
+    An operation is an `operationId` of openapi.yaml or `none`, so that no client can add keys.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class RequestCounters:
         self.limited = 0
 
     def count(self, operation: str, status: int, cached: Cached, seconds: float) -> None:
-        """Count an answer that has been sent."""
+        """Count a response that has been sent, and the time it took."""
         key = (operation, status, cached)
         histogram = self.answered.get(key)
         if histogram is None:
@@ -58,7 +58,7 @@ class RequestCounters:
 
 
 class QueryCounters:
-    """Questions to ClickHouse by their name: how many run, how long those took that have ended, how many failed."""
+    """Queries to ClickHouse by name: the number running, the durations of those that ended, the number failed."""
 
     def __init__(self) -> None:
         self.running: dict[str, int] = {}
@@ -66,11 +66,11 @@ class QueryCounters:
         self.failed: dict[str, int] = {}
 
     def begin(self, name: str) -> None:
-        """One more runs."""
+        """Count a query that starts."""
         self.running[name] = self.running.get(name, 0) + 1
 
     def end(self, name: str, seconds: float, *, failed: bool) -> None:
-        """It has ended, after so many seconds."""
+        """Count a query that has ended, successfully or not."""
         self.running[name] -= 1
         self.ended.setdefault(name, Histogram()).observe(seconds)
         if failed:

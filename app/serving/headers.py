@@ -1,4 +1,4 @@
-"""The headers that every answer has, errors, preflights and what the socket itself refuses included."""
+"""The headers that every response has, including errors, preflights and the refusals of the socket."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,17 @@ in one piece, and no layer between reads its headers again."""
 
 
 class Head(NamedTuple):
-    """Some headers of an answer, as ASGI has them and as they go onto the wire."""
+    """Headers of a response, as an ASGI list and as bytes on the wire."""
 
     headers: Headers
     wire: bytes
 
 
 def head(headers: Headers) -> Head:
-    """The same headers for both. Raises ValueError for one that would end its line."""
+    """Both forms of these headers. Raises ValueError for a line break in one."""
     wire = b"".join([b"%b: %b\r\n" % header for header in headers])
     if wire.count(b"\n") != len(headers) or wire.count(b"\r") != len(headers):
-        raise ValueError("a header has the end of a line in it")
+        raise ValueError("a header contains a line break")
     return Head(headers, wire)
 
 
@@ -40,7 +40,7 @@ COMMON = head(
     [
         (b"access-control-allow-origin", b"*"),
         (b"access-control-expose-headers", ", ".join(EXPOSED).encode()),
-        # Any page may show what is answered here, as it may read it.
+        # Any page may embed a response, as it may read it.
         (b"cross-origin-resource-policy", b"cross-origin"),
         (b"referrer-policy", b"no-referrer"),
         (b"x-content-type-options", b"nosniff"),

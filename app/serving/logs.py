@@ -1,6 +1,6 @@
-"""Log lines: a JSON object per event for machines, or a line to read for people; in both no secret and no line break.
+"""Logging: a JSON object per event, or a line of text; neither contains a secret or a line break.
 
-uvicorn's own lines take the same way: `configure` gives it what `logging.config.dictConfig` takes.
+uvicorn logs the same way: `configure` returns the dictionary for its `log_config`.
 """
 
 import logging
@@ -17,24 +17,24 @@ from app.settings import Secret, Settings
 Format = Literal["json", "text"]
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The request that is being answered. Not set where its answer is a finished one: nothing is logged then."""
+"""The id of the request that is being answered. Not set for responses from the cache, which log nothing."""
 
-SHORTEST_MASKED = 4
-"""Characters of a secret that is looked for in lines: a shorter one would be found in every word."""
+MIN_SECRET_LENGTH = 4
+"""Characters. A shorter secret is not masked: it would be found in ordinary words."""
 
-# What every record has; whatever else it has was given with `extra`.
-USUAL = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName", "color_message"}
-VISIBLE = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)]}
+# Attributes of every record; any other attribute was given with `extra`.
+STANDARD_ATTRIBUTES = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName", "color_message"}
+ESCAPED_CONTROLS = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)]}
 
 _secrets: list[str] = []
 
 
 def configure(settings: Settings) -> dict[str, Any]:
-    """Log as the settings say from now on, in this process; return the configuration, for uvicorn's processes."""
+    """Configure logging in this process; return the configuration, for uvicorn's worker processes."""
     _secrets[:] = [
         value.reveal()
         for value in msgspec.structs.astuple(settings)
-        if isinstance(value, Secret) and len(value.reveal()) >= SHORTEST_MASKED
+        if isinstance(value, Secret) and len(value.reveal()) >= MIN_SECRET_LENGTH
     ]
     configuration = _configuration(chosen_format(settings), settings.log_level)
     logging.config.dictConfig(configuration)
@@ -42,12 +42,12 @@ def configure(settings: Settings) -> dict[str, Any]:
 
 
 def configure_command() -> None:
-    """Log for a person who waits for a command to end, before there are settings."""
+    """Log text at level `info`: for commands, before the settings have been read."""
     logging.config.dictConfig(_configuration("text", "info"))
 
 
 def chosen_format(settings: Settings) -> Format:
-    """`auto` is text on a terminal and JSON elsewhere."""
+    """The format of LOG_FORMAT; `auto` is text on a terminal and JSON elsewhere."""
     if settings.log_format == "auto":
         return "text" if sys.stderr.isatty() else "json"
     return settings.log_format
@@ -55,9 +55,9 @@ def chosen_format(settings: Settings) -> Format:
 
 def _configuration(form: Format, level: str) -> dict[str, Any]:
     formatter = "app.serving.logs.JSONFormatter" if form == "json" else "app.serving.logs.TextFormatter"
-    # Libraries are heard when they warn; uvicorn also when it starts and stops.
+    # Other libraries log warnings; uvicorn also its start and its end.
     ours = {"level": level.upper(), "propagate": True}
-    # They raise what they log, and that is logged with the query's name, or is what a command ends with.
+    # They also raise what they log; the exception is logged with the name of its query, or ends the command.
     raised = {"level": "CRITICAL", "propagate": True}
     return {
         "version": 1,
@@ -70,7 +70,7 @@ def _configuration(form: Format, level: str) -> dict[str, Any]:
 
 
 def without_secrets(line: str) -> str:
-    """A line as it may be shown: nobody writes a secret into one, but an error of somebody else's might quote it."""
+    """The line with every secret masked: an exception of a library may quote one."""
     for secret in _secrets:
         line = line.replace(secret, "…")
     return line
@@ -80,7 +80,7 @@ class JSONFormatter(logging.Formatter):
     """`time` (RFC 3339, UTC), `level`, `logger`, `message`; `request_id` and `exception` where there is one; extras."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """One JSON object on one line."""
         time = datetime.fromtimestamp(record.created, UTC)
         event: dict[str, Any] = {
             "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -95,19 +95,19 @@ class JSONFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Level, message, extras as `name=value`; then a traceback, on lines of its own."""
+    """Level, message, extras as `name=value`; a traceback on further lines."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and more for a traceback."""
+        """One line, then the lines of a traceback."""
         extras = "".join(f"  {name}={value}" for name, value in _extras(record).items())
-        line = f"{record.levelname + ':':<9} {record.getMessage()}{extras}".translate(VISIBLE)
+        line = f"{record.levelname + ':':<9} {record.getMessage()}{extras}".translate(ESCAPED_CONTROLS)
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return without_secrets(line)
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:
-    extras = {name: value for name, value in record.__dict__.items() if name not in USUAL}
+    extras = {name: value for name, value in record.__dict__.items() if name not in STANDARD_ATTRIBUTES}
     if (current := request_id.get()) and "request_id" not in extras:
         extras["request_id"] = current
     return extras

@@ -1,12 +1,12 @@
-"""HTTP on the socket: uvicorn's protocol, with limits on what a stranger sends, and for how long.
+"""HTTP on the socket: uvicorn's protocol, with limits on what a client sends and for how long it may take.
 
-uvicorn 0.54 bounds neither the head of a request nor the time in which it has to arrive, asks for no `Host`, lets a
-request that it cannot read answer for the one before it, and speaks plain text then.
+uvicorn 0.54 limits neither the head of a request nor the time for it to arrive, does not require `Host`, answers an
+invalid request before the ones that came earlier, and does so in plain text. It closes a connection right after the
+last response, which resets it where input is unread. tests/test_uvicorn_names.py lists the private names used here.
 """
 
 import asyncio
-import resource
-from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import httptools
@@ -14,29 +14,10 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.serving.headers import SEND_WHOLE, Headers, head
-from app.serving.problems import problem_response, send_problem
+from app.serving.limits import Limits
+from app.serving.problems import closing_problem, send_closing_problem
 
-REQUEST_SECONDS = 10.0
-"""In which a request has to arrive: from its first byte, or the opening of its connection, to its last."""
-UNREAD_SECONDS = 60.0
-"""In which a client has to read what waits for it, before it is given up."""
-LINGER_SECONDS = 0.5
-"""How long open connections are still listened to by a server that stops: a request may be on its way."""
-MAX_URL_BYTES = 64_000
-MAX_HEADERS = 100
-MAX_HEADER_BYTES = 32_768
-MAX_BODY_BYTES = 65_536
-"""No path takes a body; a small one is read over."""
-MAX_CONNECTIONS = 5_000
-
-DETAILS = {
-    400: "the request is not HTTP/1.1 as RFC 9112 has it",
-    408: f"a request has {REQUEST_SECONDS:.0f} seconds to arrive",
-    414: f"a URL may have {MAX_URL_BYTES:,} bytes",
-    431: f"a request may have {MAX_HEADERS} headers, of {MAX_HEADER_BYTES:,} bytes together",
-    500: "the server failed to answer; its log says why",
-    503: "the server is stopping, or has too many connections",
-}
+DEFAULT_LIMITS = Limits()
 
 
 class _RefusedError(Exception):
@@ -44,92 +25,102 @@ class _RefusedError(Exception):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. What is wrong with a request is said after the answers to those before it, and ends it."""
+    """One connection. An invalid request is answered with a problem, after the requests before it, and is the last."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits = DEFAULT_LIMITS, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._arrival: asyncio.TimerHandle | None = None
-        self._reading: asyncio.TimerHandle | None = None
-        self._answering: RequestResponseCycle = None  # type: ignore[assignment]
+        self._limits = limits
+        self._arrival_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self._response_transport = SimpleNamespace()
+        self._active_cycle: RequestResponseCycle = None  # type: ignore[assignment]
         self._extensions = {SEND_WHOLE: self._send_whole}
         self._in_head = self._in_body = False
         self._head_bytes = self._body_bytes = self._fed_bytes = 0
-        self._reason = 400
-        self._refused = False
-        self._stopping = False
-        self._defaults: Headers = []
+        self._refusal_status = 400
+        self._is_refused = self._is_half_closed = self._is_stopping = False
+        self._default_headers: Headers = []
         self._default_wire = b""
 
-    # What happens to the connection.
+    # Called by the event loop and by the server.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # What uvicorn sends responses through: where it would close the connection, half-close it.
+        self._response_transport = SimpleNamespace(
+            write=transport.write, is_closing=transport.is_closing, close=self._half_close
+        )
         self._expect_request()
-        if len(self.connections) > 2 * most_connections():
+        if len(self.connections) > 2 * self._limits.max_connections:
             transport.abort()
-        elif len(self.connections) > most_connections():
-            self.app = _too_busy
+        elif len(self.connections) > self._limits.max_connections:
+            self.app = self._too_busy
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
-        self._request_has_arrived()
-        self._reading_goes_on()
-        if self._answering is not None:
-            # uvicorn tells the newest of several requests only.
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+        self._stop_expecting_request()
+        self._stop_expecting_reads()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+        if self._active_cycle is not None:
+            # uvicorn tells only the newest of several requests.
+            self._active_cycle.disconnected = True
+            self._active_cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._is_refused or self._is_half_closed:
             return
         self._unset_keepalive_if_required()
         self._fed_bytes = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # Not granted: the request is answered as any other, and is the last one.
+            pass  # Not granted: the request is answered like any other, and is the last one.
         except httptools.HttpParserError:
-            self._refuse(self._reason)
+            self._refuse(self._refusal_status)
             return
         if self._in_head:
-            # The parser hands out a header only when it has the whole of it.
+            # The parser passes on a header only when it is complete.
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_URL_BYTES + MAX_HEADER_BYTES:
+            if self._head_bytes > self._limits.max_url_bytes + self._limits.max_header_bytes:
                 self._refuse(431)
                 return
-        # Empty lines alone are no request; nor may they keep a connection for ever.
-        if self._arrival is None and (self._in_head or self._in_body or self._is_idle()):
+        # Empty lines alone are no request, and do not keep a connection open.
+        if self._arrival_timer is None and (self._in_head or self._in_body or self._is_idle()):
             self._expect_request()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Whether to keep the connection: who sends no more may still wait for answers."""
-        if self._is_idle():
+        """Whether to keep the connection: a client that sends no more may still wait for responses."""
+        if self._is_half_closed or self._is_idle():
             return False
-        if not self._refused:
+        if not self._is_refused:
             self.cycle.keep_alive = False
         return True
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._expect_reading()
+        self._expect_reads()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._reading_goes_on()
+        self._stop_expecting_reads()
 
     def timeout_keep_alive_handler(self) -> None:
-        self._close()
+        self._close_if_idle()
 
     def shutdown(self) -> None:
-        """Called once, when the server stops: no more than what is being answered, or on its way."""
-        self._stopping = True
-        if self._is_idle():
-            self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
+        """Called once, when the server stops: requests that are being answered, or are on their way, are the last."""
+        self._is_stopping = True
+        if self._is_half_closed:
+            self._linger()
+        elif self._is_idle():
+            self.loop.call_later(self._limits.stop_seconds, self._close_if_idle)
         else:
             self.cycle.keep_alive = False
 
-    # What the parser finds. It turns what is raised here into an error of its own.
+    # Called by the parser, which turns any exception raised here into one of its own.
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -138,14 +129,15 @@ class Protocol(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
-        if len(self.url) > MAX_URL_BYTES:
+        if len(self.url) > self._limits.max_url_bytes:
             self._stop_parser(414)
 
     def on_headers_complete(self) -> None:
-        if len(self.headers) > MAX_HEADERS or (
-            # Counted only where they may be too much.
-            self._head_bytes + self._fed_bytes > MAX_HEADER_BYTES
-            and sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADER_BYTES
+        limits = self._limits
+        if len(self.headers) > limits.max_headers or (
+            # Counted only where they may be too long.
+            self._head_bytes + self._fed_bytes > limits.max_header_bytes
+            and sum(len(name) + len(value) for name, value in self.headers) > limits.max_header_bytes
         ):
             self._stop_parser(431)
         hosts = [name for name, _ in self.headers].count(b"host")
@@ -155,60 +147,48 @@ class Protocol(HttpToolsProtocol):
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
+        self.cycle.transport = self._response_transport  # type: ignore[assignment]
         self.cycle.send_500_response = self._send_failure  # type: ignore[method-assign]
-        if self._stopping or self.parser.should_upgrade():
-            # After a wish for another protocol the parser takes nothing more for HTTP.
+        if self._is_stopping or self.parser.should_upgrade():
+            # After a request to change the protocol, the parser reads no more HTTP.
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
-        if self._body_bytes > MAX_BODY_BYTES:
+        if self._body_bytes > self._limits.max_body_bytes:
             self._stop_parser(400)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_body = False
-        self._request_has_arrived()
+        self._stop_expecting_request()
+
+    # Responses.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active_cycle = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.transport.is_closing() and self.transport.get_write_buffer_size():
-            self._expect_reading()
-        if self._refused and self._is_idle():
-            self._say_refused()
-
-    # What is done about it.
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
-
-    def _stop_parser(self, reason: int) -> None:
-        self._reason = reason
-        raise _RefusedError
-
-    def _refuse(self, reason: int) -> None:
-        self._reason, self._refused = reason, True
-        if self._is_idle():
-            self._say_refused()
-
-    def _say_refused(self) -> None:
-        # Where it was its body that is wrong, the request has had its answer by now.
-        if not self._in_body and not self.transport.is_closing():
-            headers, body = problem_response(self._reason, DETAILS[self._reason])
-            wire = head([*self.server_state.default_headers, *headers]).wire
-            self.transport.write(b"".join([STATUS_LINE[self._reason], wire, b"\r\n", body]))
-        self._close_gently()
+        if self._is_refused and self._is_idle():
+            self._send_refusal()
 
     async def _send_failure(self) -> None:
-        """What a request gets that the app has not answered: it failed, or was ended with the time for stopping."""
-        status = 503 if self._stopping else 500
-        await send_problem(self._answering.send, status, DETAILS[status])
+        """Answer a request that the app did not: it failed, or was cancelled when the time for stopping was over."""
+        await self._send_problem(self._active_cycle.send, 503 if self._is_stopping else 500)
+
+    async def _too_busy(self, _: Scope, __: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """An ASGI app that takes the place of ours."""
+        await self._send_problem(send, 503)
+
+    async def _send_problem(self, send: ASGISendCallable, status: int) -> None:
+        await send_closing_problem(send, status, self._limits.detail(status))
 
     async def _send_whole(self, status: int, wire: bytes, body: bytes) -> None:
-        """What uvicorn's `send` does with an answer's two messages, in one piece."""
-        cycle = self._answering
+        """Do in one write what uvicorn's `send` does with the two messages of a response."""
+        cycle = self._active_cycle
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
         if cycle.disconnected:
@@ -221,74 +201,96 @@ class Protocol(HttpToolsProtocol):
         cycle.waiting_for_100_continue = False
         cycle.message_event.set()
         if not cycle.keep_alive:
-            self.transport.close()
+            self._half_close()
         cycle.on_response()
 
     def _default_lines(self, headers: Headers) -> bytes:
-        """Those of uvicorn's own headers, which it makes anew once a second."""
-        if headers is not self._defaults:
-            self._defaults, self._default_wire = headers, head(headers).wire
+        """uvicorn's own headers on the wire; it makes a new list of them once a second."""
+        if headers is not self._default_headers:
+            self._default_headers, self._default_wire = headers, head(headers).wire
         return self._default_wire
+
+    # Refusals.
+
+    def _stop_parser(self, status: int) -> None:
+        self._refusal_status = status
+        raise _RefusedError
+
+    def _refuse(self, status: int) -> None:
+        self._refusal_status, self._is_refused = status, True
+        if self._is_idle():
+            self._send_refusal()
+
+    def _send_refusal(self) -> None:
+        # A request with an invalid body has had its response by now.
+        if not (self._in_body or self._is_half_closed or self.transport.is_closing()):
+            status = self._refusal_status
+            headers, body = closing_problem(status, self._limits.detail(status))
+            wire = head([*self.server_state.default_headers, *headers]).wire
+            self.transport.write(b"".join([STATUS_LINE[status], wire, b"\r\n", body]))
+        self._half_close()
+
+    # Timers, and the end of the connection.
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def _expect_request(self) -> None:
-        self._arrival = self.loop.call_later(REQUEST_SECONDS, self._request_is_late)
+        self._arrival_timer = self.loop.call_later(self._limits.request_seconds, self._request_is_late)
 
-    def _request_has_arrived(self) -> None:
-        if self._arrival is not None:
-            self._arrival.cancel()
-            self._arrival = None
+    def _stop_expecting_request(self) -> None:
+        if self._arrival_timer is not None:
+            self._arrival_timer.cancel()
+            self._arrival_timer = None
 
     def _request_is_late(self) -> None:
-        self._arrival = None
+        self._arrival_timer = None
         if not self._is_idle():
             self._expect_request()
-        elif self._in_head and not self._refused:
+        elif self._in_head and not self._is_refused:
             self._refuse(408)
         else:
-            self._close()
+            self._half_close()
+
+    def _expect_reads(self) -> None:
+        if self._unread_timer is None:
+            self._unread_timer = self.loop.call_later(self._limits.unread_seconds, self.transport.abort)
+
+    def _stop_expecting_reads(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
+    def _half_close(self) -> None:
+        """Send no more; discard what the client still sends, until it closes the connection too or time is up."""
+        if self._is_half_closed or self.transport.is_closing():
+            return
+        self._is_half_closed = True
+        self.pipeline.clear()
+        self._stop_expecting_request()
+        self.flow.resume_reading()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            self.transport.close()  # The client has reset the connection.
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+        seconds = self._limits.stop_seconds if self._is_stopping else self._limits.linger_seconds
+        self._linger_timer = self.loop.call_later(seconds, self._stop_lingering)
+
+    def _stop_lingering(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self._expect_reads()
+            self._linger()
+        else:
+            self.transport.close()
 
     def _close_if_idle(self) -> None:
-        if self._is_idle():
-            self._close()
-
-    def _close_gently(self) -> None:
-        """Read on for a moment: to close with something unread makes the kernel take back what was sent last."""
-        if self.transport.is_closing():
-            return
-        self.flow.resume_reading()
-        self.transport.write_eof()
-        self.loop.call_later(LINGER_SECONDS, self._close)
-
-    def _close(self) -> None:
-        if not self.transport.is_closing():
+        if self._is_idle() and not self._is_half_closed and not self.transport.is_closing():
             self.transport.close()
             if self.transport.get_write_buffer_size():
-                self._expect_reading()
-
-    def _expect_reading(self) -> None:
-        if self._reading is None:
-            self._reading = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
-
-    def _reading_goes_on(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-
-
-@cache
-def most_connections() -> int:
-    """How many connections get answers, by what this process may open: ClickHouse opens files too."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * MAX_CONNECTIONS
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 4)
-
-
-async def _too_busy(_: Scope, __: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    """An app in the place of ours."""
-    await send_problem(send, 503, DETAILS[503])
+                self._expect_reads()

@@ -1,35 +1,33 @@
-"""So many requests for each client: RATE_LIMIT, off by default.
+"""RATE_LIMIT: a limit on the requests of each client, off by default.
 
-A bucket that holds a whole period's requests and fills again evenly (GCRA, the generic cell rate algorithm of ATM): one
-number a client, and no instant at which all may start anew. Said in the two fields of revision 11 (May 2026) of
-draft-ietf-httpapi-ratelimit-headers, and in the three of its first revisions, which are those that clients read today.
+Each client has a bucket that holds one period's requests and refills evenly (GCRA, the generic cell rate algorithm of
+ATM): one number per client, and no instant at which all limits reset. Responses state the limit in the two fields of
+revision 11 (May 2026) of draft-ietf-httpapi-ratelimit-headers, and in the three of its first revisions, which today's
+clients read.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
-from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 from time import monotonic_ns
 from typing import NamedTuple, Self
 
-import msgspec
-
-from app.cache.response import PROBLEM
 from app.serving.headers import Headers
+from app.serving.problems import problem_body, problem_headers
 
 SECOND = 1_000_000_000
 PERIODS = {"second": 1, "minute": 60, "hour": 3600}
-MOST_CLIENTS = 50_000
-"""Clients that are remembered, at most, in about 10 MB. Who has not asked for longest is forgotten first, and is then
-taken for somebody new."""
+MAX_CLIENTS = 50_000
+"""Clients that are remembered, in about 10 MB. The least recently seen client is forgotten first, and is new when it
+comes back."""
 IPV6_PREFIX = 64
-"""Whoever has one IPv6 address has at least so large a network of them."""
-LONGEST_ADDRESS = 45
+"""An IPv6 client has a network of at least this size."""
+MAX_ADDRESS_LENGTH = 45
 
 
 class RateLimitDecision(NamedTuple):
-    """What becomes of a request: the headers that say how far the limit is; and beyond it the seconds to wait."""
+    """Whether a request is within the limit: the headers that state the limit, and the seconds to wait beyond it."""
 
     headers: Headers
     wait: int
@@ -37,40 +35,35 @@ class RateLimitDecision(NamedTuple):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether it is within the limit."""
+        """Whether the request is within the limit."""
         return not self.wait
 
     def refusal(self) -> tuple[Headers, bytes]:
-        """The answer to one that is not, without the headers above."""
-        detail = f"the limit of a client is {self.rate}; try again in {self.wait} s"
-        body = msgspec.json.encode({"status": 429, "title": HTTPStatus(429).phrase, "detail": detail})
-        return [
-            (b"content-type", PROBLEM.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            (b"retry-after", b"%d" % self.wait),
-        ], body
+        """Headers, without those above, and body of the 429 for a request beyond the limit."""
+        body = problem_body(429, f"the limit of a client is {self.rate}; try again in {self.wait} s")
+        return problem_headers(body, retry_after=self.wait), body
 
 
 class RateLimiter:
-    """At most so many requests in a period for each client; `rate` is such as `100/second`."""
+    """A limit on the requests of each client in a period; `rate` is written like `100/second`."""
 
-    def __init__(self, rate: str, now: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(self, rate: str, now: Callable[[], int] = monotonic_ns, max_clients: int = MAX_CLIENTS) -> None:
         number, _, name = rate.partition("/")
         limit, period = int(number), PERIODS[name]
         self._rate = rate
-        # In nanoseconds, whole ones: fractions of seconds do not add up.
+        # In whole nanoseconds: sums of fractions of a second are not exact.
         self._interval = period * SECOND // limit
         self._tolerance = self._interval * (limit - 1)
         self._now = now
-        # When each client's bucket is full again.
+        self._max_clients = max_clients
+        # When the bucket of each client will be full again.
         self._full_at: OrderedDict[str, int] = OrderedDict()
         self._policy = (b"ratelimit-policy", b'"default";q=%d;w=%d' % (limit, period))
         self._limit_header = (b"ratelimit-limit", b"%d" % limit)
 
     @classmethod
     def of(cls, rate: str) -> Self | None:
-        """The limiter of a `RATE_LIMIT`; None where that is `off`."""
+        """The limiter for a value of `RATE_LIMIT`; None for `off`."""
         if rate == "off":
             return None
         return cls(rate)
@@ -96,11 +89,11 @@ class RateLimiter:
     def _remember(self, client: str, full_at: int) -> None:
         self._full_at[client] = full_at
         self._full_at.move_to_end(client)
-        if len(self._full_at) > MOST_CLIENTS:
+        if len(self._full_at) > self._max_clients:
             self._full_at.popitem(last=False)
 
     def _headers(self, left: int, seconds: int) -> Headers:
-        """`seconds` until there is one more than is left now."""
+        """`seconds` is the time until one more request is left."""
         return [
             self._policy,
             (b"ratelimit", b'"default";r=%d;t=%d' % (left, seconds)),
@@ -111,15 +104,15 @@ class RateLimiter:
 
 
 def _seconds(nanoseconds: int) -> int:
-    """Rounded up: nobody is to come too early."""
+    """Whole seconds, rounded up: a client that waits as long as told is accepted."""
     return -(-nanoseconds // SECOND)
 
 
 @lru_cache(maxsize=4096)
 def network(address: str) -> str:
-    """What counts as one client: an IPv4 address, or an IPv6 network. What is no address is one client, all of it."""
+    """The key of a client: an IPv4 address or an IPv6 network. All invalid addresses together are one client."""
     try:
-        parsed = ip_address(address[: LONGEST_ADDRESS + 1].partition("%")[0])
+        parsed = ip_address(address[: MAX_ADDRESS_LENGTH + 1].partition("%")[0])
     except ValueError:
         return ""
     if not isinstance(parsed, IPv6Address):

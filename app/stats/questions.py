@@ -54,7 +54,7 @@ class RecentQuestion(msgspec.Struct, frozen=True):
     mirrors: bool = False
 
 
-class Recent(msgspec.Struct, frozen=True):
+class RecentCounts(msgspec.Struct, frozen=True):
     """Downloads in the 1, 30 and 7 days that end with the newest day. The field order is upstream's."""
 
     last_day: int
@@ -62,11 +62,21 @@ class Recent(msgspec.Struct, frozen=True):
     last_week: int
 
 
-class RecentDownloads(msgspec.Struct, frozen=True):
+class RecentByPackage(msgspec.Struct, frozen=True):
     """Recent downloads by package, in the order of the question, and the packages that are unknown."""
 
-    by_package: dict[str, Recent]
+    by_package: dict[str, RecentCounts]
     unknown: list[str]
+
+
+class SummaryTotals(msgspec.Struct, frozen=True):
+    """Downloads of a package by dimension and category; `overall` is one number, without mirrors."""
+
+    overall: int
+    system: dict[str, int]
+    python_major: dict[str, int]
+    python_minor: dict[str, int]
+    installer: dict[str, int]
 
 
 class TopQuestion(msgspec.Struct, frozen=True):
@@ -135,26 +145,23 @@ async def total(snapshot: Snapshot, package: str) -> int:
     return sum(row.downloads for row in await series(snapshot, everything))
 
 
-async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentDownloads:
+async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackage:
     """Recent downloads. A package that is known and was not downloaded lately has zeros."""
     category = MIRRORS["true" if question.mirrors else "false"]
     windows = recent_windows(snapshot.newest_day)
     rows = await snapshot.tables.recent(snapshot.published, question.packages, category, windows)
-    found = {row.package: Recent(row.last_day, row.last_month, row.last_week) for row in rows}
+    found = {row.package: RecentCounts(row.last_day, row.last_month, row.last_week) for row in rows}
     silent = [package for package in question.packages if package not in found]
     known = await snapshot.tables.known(snapshot.published, silent) if silent else set()
-    nothing = Recent(0, 0, 0)
-    return RecentDownloads(
+    nothing = RecentCounts(0, 0, 0)
+    return RecentByPackage(
         {package: found.get(package, nothing) for package in question.packages if package in found or package in known},
         [package for package in silent if package not in known],
     )
 
 
-async def summary(snapshot: Snapshot, package: str) -> dict[str, int | dict[str, int]]:
-    """Totals over the default window, by dimension and category; `overall` is one number, without mirrors.
-
-    Raises UnknownPackageError.
-    """
+async def summary(snapshot: Snapshot, package: str) -> SummaryTotals:
+    """Totals over the default window. Raises UnknownPackageError."""
     rows = await snapshot.tables.totals(snapshot.published, package, SUMMARY_DIMENSIONS, snapshot.window())
     if not rows:
         await _require_known(snapshot, package)
@@ -162,7 +169,7 @@ async def summary(snapshot: Snapshot, package: str) -> dict[str, int | dict[str,
     for row in rows:
         sums[row.dimension][row.category] = row.downloads
     overall = sums.pop("overall").get(MIRRORS["false"], 0)
-    return {"overall": overall, **sums}
+    return SummaryTotals(overall, **sums)
 
 
 async def top(snapshot: Snapshot, question: TopQuestion) -> list[RankedPackage]:

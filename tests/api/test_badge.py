@@ -117,7 +117,7 @@ def test_styles(client: TestClient[Any], style: str) -> None:
         ("a0B1c2", "#a0b1c2", "#1f2328"),
     ],
 )
-def test_colours(client: TestClient[Any], color: str, fill: str, ink: str) -> None:
+def test_colors(client: TestClient[Any], color: str, fill: str, ink: str) -> None:
     root = ElementTree.fromstring(client.get(f"{BADGE}?color={color}").content)
 
     assert [rect.attrib.get("fill") for rect in root.iter(f"{SVG}rect")][2] == fill
@@ -152,7 +152,7 @@ def test_a_label_is_text_whatever_is_in_it(client: TestClient[Any], label: str, 
     assert body(client.get(BADGE, params={"label": label, "format": "shields"}))["label"] == label
 
 
-COLOURS = (
+COLORS = (
     "color: {!r} is not accepted; accepted is one of brightgreen, green, yellowgreen, yellow, orange, red, blue, grey, "
     "gray, lightgrey, lightgray, or 3 or 6 hexadecimal digits"
 )
@@ -168,12 +168,12 @@ LABEL = "label: {!r} is not accepted; accepted is 1 to 60 printable characters"
             "style: 'social' is not accepted; accepted is one of flat, flat-square, for-the-badge, plastic",
         ),
         ("format=png", "format: 'png' is not accepted; accepted is one of shields, svg"),
-        ("color=chartreuse", COLOURS.format("chartreuse")),
-        ("color=1234", COLOURS.format("1234")),
-        ("color=", COLOURS.format("")),
-        ("color=red%0A", COLOURS.format("red\n")),
-        ('color=red"/>', COLOURS.format('red"/>')),
-        ("color=url(%23x)", COLOURS.format("url(#x)")),
+        ("color=chartreuse", COLORS.format("chartreuse")),
+        ("color=1234", COLORS.format("1234")),
+        ("color=", COLORS.format("")),
+        ("color=red%0A", COLORS.format("red\n")),
+        ('color=red"/>', COLORS.format('red"/>')),
+        ("color=url(%23x)", COLORS.format("url(#x)")),
         ("label=", LABEL.format("")),
         ("label=%00", LABEL.format("\0")),
         (f"label={'x' * 61}", LABEL.format("x" * 61)),

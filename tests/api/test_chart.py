@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from litestar.testing import TestClient
 
-from app.charts.colours import THEMES, Theme
+from app.charts.colors import THEMES, Theme
 from tests.support.answers import assert_bad, assert_unknown, body, headers_of
 from tests.support.events import event
 from tests.support.pictures import picture_size, pixels, texts
@@ -53,8 +53,8 @@ def drawn(chart: dict[str, Any]) -> dict[str, list[int]]:
     return {dataset["label"]: dataset["data"] for dataset in chart["datasets"]}
 
 
-def line(label: str, data: list[int], colour: str) -> dict[str, Any]:
-    look = {"backgroundColor": colour, "borderColor": colour, "borderWidth": 2, "pointRadius": 0, "fill": False}
+def line(label: str, data: list[int], color: str) -> dict[str, Any]:
+    look = {"backgroundColor": color, "borderColor": color, "borderWidth": 2, "pointRadius": 0, "fill": False}
     return {"label": label, "data": data, **look}
 
 
@@ -225,7 +225,7 @@ def test_a_package_without_downloads_in_the_window_has_dates_and_no_series(clien
 
     assert (chart["labels"], chart["datasets"]) == (THREE_DAYS, [])
     svg = client.get(f"/api/packages/old/chart/overall?{FROM_SUNDAY}&format=svg")
-    assert "no downloads in these days" in texts(svg.content)
+    assert "no downloads in this period" in texts(svg.content)
 
 
 def test_the_ten_largest_are_drawn_and_the_rest_is_other(client: TestClient[Any]) -> None:
@@ -260,15 +260,15 @@ def test_one_day_is_a_point_that_can_be_seen(client: TestClient[Any]) -> None:
     assert pixels(png)[THEMES["light"].categories[0]] > 100
 
 
-def colours_in(client: TestClient[Any], query: str) -> list[str]:
-    """The colours that a chart's categories have."""
+def colors_in(client: TestClient[Any], query: str) -> list[str]:
+    """The colors that a chart's categories have."""
     return [dataset["backgroundColor"] for dataset in get(client, query)["datasets"]]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("chart", ["line", "bar"])
 @pytest.mark.parametrize("kind", EVERY_TYPE)
-def test_each_category_is_drawn_in_its_colour(client: TestClient[Any], kind: str, chart: str, theme: Theme) -> None:
+def test_each_category_is_drawn_in_its_color(client: TestClient[Any], kind: str, chart: str, theme: Theme) -> None:
     query = f"some/chart/{kind}?chart={chart}&theme={theme}&{FROM_SUNDAY}"
     png = client.get(f"/api/packages/{query}")
     svg = client.get(f"/api/packages/{query}&format=svg")
@@ -277,18 +277,18 @@ def test_each_category_is_drawn_in_its_colour(client: TestClient[Any], kind: str
     found = pixels(png.content)
     assert found.most_common(1)[0][0] == THEMES[theme].background
     # The lines of equal series lie on each other, so not all of each is seen: an entry in the legend has 30 pixels.
-    for colour in colours_in(client, query):
-        assert found[colour] > 60, colour
-        assert svg.text.count(f"stroke: {colour}") + svg.text.count(f"fill: {colour}") >= 2, colour
+    for color in colors_in(client, query):
+        assert found[color] > 60, color
+        assert svg.text.count(f"stroke: {color}") + svg.text.count(f"fill: {color}") >= 2, color
 
 
 def test_other_is_drawn_too(client: TestClient[Any]) -> None:
     query = "many/chart/version?start_date=2026-03-09&chart=bar"
     found = pixels(client.get(f"/api/packages/{query}").content)
 
-    colours = colours_in(client, query)
-    assert len(set(colours)) == 11
-    assert all(found[colour] > 200 for colour in colours)
+    colors = colors_in(client, query)
+    assert len(set(colors)) == 11
+    assert all(found[color] > 200 for color in colors)
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
@@ -317,7 +317,7 @@ def test_a_small_picture_has_room_for_what_it_shows(client: TestClient[Any], cha
         labels = [text for text in texts(svg) if text in drawn(get(client, query))]
 
         assert labels
-        assert sum(found[colour] for colour in colours_in(client, query)) > 500
+        assert sum(found[color] for color in colors_in(client, query)) > 500
 
 
 def test_an_svg_says_what_it_shows(client: TestClient[Any]) -> None:
@@ -427,7 +427,7 @@ def test_head(client: TestClient[Any]) -> None:
     assert (head.status_code, head.content, headers_of(head)) == (200, b"", headers_of(got))
 
 
-def test_the_colours_are_the_same_on_every_chart(client: TestClient[Any]) -> None:
+def test_the_colors_are_the_same_on_every_chart(client: TestClient[Any]) -> None:
     alone = get(client, "some/chart/python_minor?version=3.9")["datasets"][0]
     among = next(d for d in get(client, "some/chart/python_minor")["datasets"] if d["label"] == "3.9")
 

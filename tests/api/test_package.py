@@ -18,7 +18,7 @@ from tests.support.fixtures import Backend
 OF_OTHERS = pytest.mark.only_backend(Backend.EMBEDDED)
 """On what becomes of GitHub or PyPI, whichever ClickHouse there is."""
 Client = TestClient[Any]
-NEITHER = "neither PyPI nor the statistics can say at the moment whether there is this package"
+NEITHER = "neither PyPI nor the statistics can say at the moment whether the package exists"
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_all_packages_are_none_on_pypi(client: Client, stub: Stub) -> None:
 def test_a_package_that_nobody_knows(client: Client) -> None:
     answer = client.get("/api/packages/nope")
 
-    assert_problem(answer, 404, "Not Found", "package: neither PyPI nor any download that has been loaded knows 'nope'")
+    assert_problem(answer, 404, "Not Found", "package: 'nope' is unknown to PyPI and has no loaded download")
 
 
 @OF_OTHERS

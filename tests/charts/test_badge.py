@@ -1,10 +1,10 @@
-"""A number on a badge has three digits that are right."""
+"""Numbers on badges are rounded to three significant digits."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.charts.badge import short
+from app.charts.badge import compact_number
 
 UNITS = {"k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
@@ -36,13 +36,13 @@ UNITS = {"k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
     ],
 )
 def test_three_significant_digits(count: int, text: str) -> None:
-    assert short(count) == text
+    assert compact_number(count) == text
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.integers(1000, 10**15 - 10**12))
-def test_it_is_as_near_as_three_digits_come(count: int) -> None:
-    text = short(count)
+def test_the_rounding_error_is_at_most_half_a_digit(count: int) -> None:
+    text = compact_number(count)
 
     assert sum(letter.isdigit() for letter in text) == 3
     assert float(text[:-1]) < 1000

@@ -1,4 +1,4 @@
-"""A chart shows what the series has: nothing is lost on the way, whatever the categories are."""
+"""A chart adds up to its series, whatever the categories are."""
 
 from collections import defaultdict
 from datetime import date, timedelta
@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.charts.chartjs import payload
+from app.charts.chartjs import chart_data
 from app.charts.data import chart_of
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow
@@ -21,23 +21,23 @@ downloads = st.dictionaries(st.tuples(categories, st.sampled_from(DAYS)), st.int
 @settings(derandomize=True, deadline=None)
 @given(counts=downloads, dimension=st.sampled_from(DIMENSIONS))
 def test_datasets_add_up_to_the_series(counts: dict[tuple[str, date], int], dimension: Dimension) -> None:
-    question = SeriesQuestion("some", dimension.name, None, None, None, "day", 180)
+    question = SeriesQuestion("some", dimension.name, None, None, None, "day")
     rows = [SeriesRow(category, day, count) for (category, day), count in sorted(counts.items())]
 
-    chart = payload(chart_of(question, "line", rows, DAYS), "light")
+    chart = chart_data(chart_of(question, "line", rows, DAYS), "light")
 
     assert chart.labels == DAYS
-    assert all(len(dataset["data"]) == len(DAYS) for dataset in chart.datasets)
+    assert all(len(dataset.data) == len(DAYS) for dataset in chart.datasets)
     of_day = defaultdict(int)
     for (_, day), count in counts.items():
         of_day[day] += count
-    assert [sum(dataset["data"][at] for dataset in chart.datasets) for at in range(20)] == [of_day[d] for d in DAYS]
+    assert [sum(dataset.data[at] for dataset in chart.datasets) for at in range(20)] == [of_day[d] for d in DAYS]
 
-    labels = [dataset["label"] for dataset in chart.datasets]
+    labels = [dataset.label for dataset in chart.datasets]
     found = {category for category, _ in counts}
     assert len(labels) == len(set(labels)) == (len(found) if len(found) <= 10 else 11)
-    assert len({dataset["backgroundColor"] for dataset in chart.datasets}) == len(labels)
+    assert len({dataset.background_color for dataset in chart.datasets}) == len(labels)
     if len(found) > 10:
-        drawn = [sum(dataset["data"]) for dataset in chart.datasets if dataset["label"] != "other"]
+        drawn = [sum(dataset.data) for dataset in chart.datasets if dataset.label != "other"]
         left_out = found - set(labels) - {"other"}
         assert all(sum(n for (c, _), n in counts.items() if c == category) <= min(drawn) for category in left_out)

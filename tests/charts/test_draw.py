@@ -1,4 +1,4 @@
-"""What the axes say."""
+"""The labels of the axes."""
 
 import itertools
 from datetime import date, timedelta
@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.charts.draw import _named_dates, in_units
+from app.charts.draw import tick_dates, tick_label
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (5, "5"), (999, "999"), (1000, "1k"), (2500, "2.5k"), (1.5e6, "1.5M"), (2e9, "2B"), (1.25e12, "1.25T")],
 )
-def test_units(value: float, text: str) -> None:
-    assert in_units(value) == text
+def test_tick_label(value: float, text: str) -> None:
+    assert tick_label(value) == text
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,16 @@ def test_units(value: float, text: str) -> None:
         (date(2026, 5, 1), date(2026, 11, 20), 3, ["07-01", "10-01"]),
     ],
 )
-def test_named_dates(first: date, last: date, most: int, named: list[str]) -> None:
-    assert [f"{day:%m-%d}" for day in _named_dates(first, last, most)] == named
+def test_tick_dates(first: date, last: date, most: int, named: list[str]) -> None:
+    assert [f"{day:%m-%d}" for day in tick_dates(first, last, most)] == named
 
 
 @settings(derandomize=True, deadline=None)
 @given(first=st.dates(date(1995, 1, 1), date(2100, 1, 1)), days=st.integers(10, 15_000), most=st.integers(3, 9))
-def test_any_axis_names_a_few_dates_at_even_distances(first: date, days: int, most: int) -> None:
+def test_ticks_are_few_and_evenly_spaced(first: date, days: int, most: int) -> None:
     last = first + timedelta(days=days)
 
-    named = _named_dates(first, last, most)
+    named = tick_dates(first, last, most)
 
     assert 1 <= len(named) <= most
     assert first <= named[0] <= named[-1] <= last

@@ -1,19 +1,18 @@
-"""Pictures are drawn elsewhere: not in the server's process, not before one is asked for, not twice, not too many."""
+"""Charts are drawn in worker processes: on demand, once, a bounded number at a time. No worker outlives the server."""
 
 import asyncio
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from app.charts.render import MOST_AT_ONCE, Worker
+from app.charts.data import Chart, ChartStyle
+from app.charts.render import Renderer, Worker
 from tests.support.answers import assert_problem, body, headers_of
 from tests.support.client import client_of
 from tests.support.dataset import Dataset
@@ -21,8 +20,12 @@ from tests.support.events import event, write_jsonl
 from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE, environment, run, started
 
+Workers = Callable[[], list[psutil.Process]]
+
 CHART = "/api/packages/numpy/chart/overall"
 UNAVAILABLE = "charts cannot be drawn at the moment"
+EMPTY_CHART = Chart("numpy", "overall", "line", "day", [], [])
+STYLE = ChartStyle("png", "light", 320, 240)
 
 
 @pytest.fixture(scope="module")
@@ -32,41 +35,50 @@ def loaded(make_dataset: Callable[[], Dataset]) -> Dataset:
     return dataset
 
 
-def workers(of: int | None = None) -> list[psutil.Process]:
-    """The processes that draw, of this process or another."""
-    children = psutil.Process(of).children()
+def workers_of(parent: int | None = None) -> list[psutil.Process]:
+    """The workers of a process, by default of this one."""
+    children = psutil.Process(parent).children()
     return [child for child in children if "app.charts.worker" in child.cmdline()]
 
 
-def gone(process: psutil.Process) -> bool:
+@pytest.fixture
+def workers() -> Workers:
+    """Lists the workers that were started during the test. Apps of other tests may have their own."""
+    others = workers_of()
+    return lambda: [worker for worker in workers_of() if worker not in others]
+
+
+def has_ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
+class Draws:
+    """Counts the charts that workers draw; give `start` to a Renderer."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.now = 0
+        self.at_once = 0
+        self.next_start = asyncio.Event()
+
+    async def start(self) -> Worker:
+        worker = await CountedWorker.start()
+        worker.draws = self
+        return worker
 
 
-@contextmanager
-def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
-    """How many pictures are drawn while the block runs, and how many of them at once, at most."""
-    seen = {"drawn": 0, "at_once": 0, "now": 0}
-    draw: Callable[[Worker, bytes], Awaitable[bytes]] = Worker.draw
+class CountedWorker(Worker):
+    draws: Draws
 
-    async def draw_and_note(worker: Worker, order: bytes) -> bytes:
-        seen["now"] += 1
-        seen["at_once"] = max(seen["at_once"], seen["now"])
+    async def draw(self, request: bytes) -> bytes:
+        self.draws.started += 1
+        self.draws.now += 1
+        self.draws.at_once = max(self.draws.at_once, self.draws.now)
+        self.draws.next_start.set()
         try:
-            return await draw(worker, order)
+            return await super().draw(request)
         finally:
-            seen["now"] -= 1
-            seen["drawn"] += 1
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Worker, "draw", draw_and_note)
-        yield seen
+            self.draws.now -= 1
 
 
 SCRIPT = """
@@ -78,7 +90,7 @@ from app.settings import Settings
 
 settings = Settings.from_environment(__import__("os").environ)
 with TestClient(create_app(settings)) as client:
-    def look():
+    def report():
         children = psutil.Process().children()
         print("matplotlib" in sys.modules, sum("app.charts.worker" in child.cmdline() for child in children))
 
@@ -86,17 +98,17 @@ with TestClient(create_app(settings)) as client:
         assert client.get("/api/packages/numpy/" + path).status_code == 200, path
 
     get("overall"), get("chart/overall?format=json"), get("badge")
-    look()
+    report()
     get("chart/overall")
-    look()
+    report()
     get("chart/system?format=svg")
-    look()
+    report()
 print(len(psutil.Process().children()))
 """
 
 
-def test_matplotlib_is_imported_for_the_first_picture_and_only_where_it_is_drawn(tmp_path: Path) -> None:
-    """Before it there is no worker, and after the server there is none."""
+def test_only_workers_import_matplotlib_and_the_first_starts_with_the_first_picture(tmp_path: Path) -> None:
+    """No worker is left after the server has shut down."""
     url = f"chdb://{tmp_path / 'data'}"
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
     done = subprocess.run(
@@ -113,54 +125,58 @@ def test_matplotlib_is_imported_for_the_first_picture_and_only_where_it_is_drawn
     assert done.stdout.splitlines() == ["False 0", "False 1", "False 1", "0"]
 
 
-async def test_a_chart_is_drawn_once_however_many_ask(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with client_of(loaded.app()) as client:
-        with watched(monkeypatch) as seen:
-            answers = await asyncio.gather(*[client.get(CHART) for _ in range(20)])
-            answers.append(await client.get(CHART))
+async def test_concurrent_requests_share_one_drawing(loaded: Dataset) -> None:
+    draws = Draws()
+    async with client_of(loaded.app(renderer=Renderer(start_worker=draws.start))) as client:
+        answers = await asyncio.gather(*[client.get(CHART) for _ in range(20)])
+        answers.append(await client.get(CHART))
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
-    assert seen["drawn"] == 1
+    assert draws.started == 1
 
 
-PASSING_BY = ("nocache=1", "nocache=true", "cache=false", "cache=0")
-NOT_PASSING_BY = ("nocache=0", "nocache=false", "cache=true", "cache=1")
+BYPASSING = ("nocache=1", "nocache=true", "cache=false", "cache=0")
+NOT_BYPASSING = ("nocache=0", "nocache=false", "cache=true", "cache=1")
 
 
-async def test_the_cache_can_be_passed_by(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with client_of(loaded.app()) as client:
+async def test_the_cache_can_be_bypassed(loaded: Dataset) -> None:
+    draws = Draws()
+    async with client_of(loaded.app(renderer=Renderer(start_worker=draws.start))) as client:
         first = await client.get(CHART)
-        for query in (*PASSING_BY, *NOT_PASSING_BY):
-            with watched(monkeypatch) as seen:
-                second = await client.get(f"{CHART}?{query}")
-                known = await client.get(f"{CHART}?{query}", headers={"If-None-Match": first.headers["etag"]})
+        for query in (*BYPASSING, *NOT_BYPASSING):
+            before = draws.started
+            second = await client.get(f"{CHART}?{query}")
+            known = await client.get(f"{CHART}?{query}", headers={"If-None-Match": first.headers["etag"]})
 
-            # Only the server's own cache: HTTP's works as ever.
+            # Only the server's own cache is bypassed; conditional requests work as usual.
             assert (second.content, headers_of(second)) == (first.content, headers_of(first)), query
             assert known.status_code == 304, query
-            assert seen["drawn"] == (2 if query in PASSING_BY else 0), query
+            assert draws.started - before == (2 if query in BYPASSING else 0), query
 
 
-async def test_at_most_as_many_at_once_as_cores(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with client_of(loaded.app()) as client:
-        with watched(monkeypatch) as seen:
-            urls = [f"{CHART}?width={400 + number}&height=240" for number in range(4 * MOST_AT_ONCE)]
-            answers = await asyncio.gather(*map(client.get, urls))
-        assert len(workers()) == MOST_AT_ONCE
+async def test_workers_are_no_more_than_allowed(loaded: Dataset, workers: Workers) -> None:
+    draws = Draws()
+    renderer = Renderer(start_worker=draws.start)
+    charts = 4 * renderer.max_workers
+    async with client_of(loaded.app(renderer=renderer)) as client:
+        urls = [f"{CHART}?width={400 + number}&height=240" for number in range(charts)]
+        answers = await asyncio.gather(*map(client.get, urls))
+        assert len(workers()) == renderer.max_workers
 
-    assert [picture_size(answer.content)[0] for answer in answers] == [400 + n for n in range(4 * MOST_AT_ONCE)]
-    assert (seen["drawn"], seen["at_once"]) == (4 * MOST_AT_ONCE, MOST_AT_ONCE)
+    assert [picture_size(answer.content)[0] for answer in answers] == [400 + number for number in range(charts)]
+    assert (draws.started, draws.at_once) == (charts, renderer.max_workers)
     assert workers() == []
 
 
-async def test_answers_do_not_wait_for_pictures(loaded: Dataset) -> None:
-    """With a worker that stands still, everything else goes on."""
-    async with client_of(loaded.app()) as client:
+async def test_other_requests_do_not_wait_for_a_chart(loaded: Dataset, workers: Workers) -> None:
+    draws = Draws()
+    async with client_of(loaded.app(renderer=Renderer(start_worker=draws.start))) as client:
         await client.get(CHART)
         (worker,) = workers()
         worker.suspend()
+        draws.next_start.clear()
         chart = asyncio.create_task(client.get(f"{CHART}?chart=bar"))
-        await asyncio.sleep(0.1)
+        await draws.next_start.wait()
         recent = await client.get("/api/packages/numpy/recent")
         payload = await client.get(f"{CHART}?format=json")
         still_drawing = not chart.done()
@@ -172,7 +188,7 @@ async def test_answers_do_not_wait_for_pictures(loaded: Dataset) -> None:
     assert picture_size(picture.content) == (1200, 600)
 
 
-async def test_pictures_have_less_priority(loaded: Dataset) -> None:
+async def test_workers_run_at_a_lower_priority(loaded: Dataset, workers: Workers) -> None:
     async with client_of(loaded.app()) as client:
         await client.get(CHART)
         (worker,) = workers()
@@ -180,71 +196,76 @@ async def test_pictures_have_less_priority(loaded: Dataset) -> None:
         assert worker.nice() > psutil.Process().nice()
 
 
-async def test_too_many_are_refused(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.charts.render.MOST_WAITING", 3)
-    async with client_of(loaded.app()) as client:
-        urls = [f"{CHART}?width={400 + number}" for number in range(MOST_AT_ONCE + 10)]
+async def test_too_many_are_refused(loaded: Dataset) -> None:
+    renderer = Renderer(max_waiting=3)
+    async with client_of(loaded.app(renderer=renderer)) as client:
+        urls = [f"{CHART}?width={400 + number}" for number in range(renderer.max_workers + 10)]
         answers = await asyncio.gather(*map(client.get, urls))
         after = await client.get(f"{CHART}?width=999")
 
     refused = [answer for answer in answers if answer.status_code != 200]
-    assert len(answers) - len(refused) == MOST_AT_ONCE + 3
+    assert len(answers) - len(refused) == renderer.max_workers + 3
     for answer in refused:
         assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
         assert int(answer.headers["retry-after"]) > 0
     assert after.status_code == 200
 
 
-async def test_a_worker_that_was_killed_is_replaced(loaded: Dataset) -> None:
+async def test_a_killed_worker_is_replaced(loaded: Dataset, workers: Workers) -> None:
     async with client_of(loaded.app()) as client:
         first = await client.get(CHART)
         (worker,) = workers()
+        # The server may learn of the end before the next request, or by it: either way no answer is lost.
         worker.kill()
-        await until(lambda: gone(worker))
         second = await client.get(f"{CHART}?nocache=1")
 
         assert second.content == first.content
         assert [found.pid for found in workers()] != [worker.pid]
 
 
-async def test_a_worker_that_hangs_is_ended(loaded: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with client_of(loaded.app()) as client:
+async def test_a_worker_that_hangs_is_killed(loaded: Dataset, workers: Workers) -> None:
+    renderer = Renderer()
+    async with client_of(loaded.app(renderer=renderer)) as client:
         await client.get(CHART)
         (worker,) = workers()
-        monkeypatch.setattr("app.charts.render.RENDER_SECONDS", 0.5)
+        usual, renderer.timeout_seconds = renderer.timeout_seconds, 0.5
         worker.suspend()
         late = await client.get(f"{CHART}?chart=bar")
-        assert gone(worker)
-        monkeypatch.undo()
+        assert has_ended(worker)
+        renderer.timeout_seconds = usual
         again = await client.get(f"{CHART}?chart=bar")
 
     assert_problem(late, 503, "Service Unavailable", UNAVAILABLE)
     assert again.status_code == 200
 
 
-async def test_no_process_can_be_client_of(loaded: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    async with client_of(loaded.app()) as client:
-        with monkeypatch.context() as broken:
-            broken.setattr(sys, "executable", str(tmp_path / "no-such-python"))
-            absent = await client.get(CHART)
-            broken.setattr(sys, "executable", "/bin/false")
-            ends = await client.get(CHART)
+async def test_a_worker_that_does_not_start_or_exits_is_a_503(loaded: Dataset, tmp_path: Path) -> None:
+    commands = [[str(tmp_path / "no-such-python")], ["/bin/false"]]
+
+    async def start() -> Worker:
+        return await (Worker.start(commands.pop(0)) if commands else Worker.start())
+
+    async with client_of(loaded.app(renderer=Renderer(start_worker=start))) as client:
+        absent = await client.get(CHART)
+        exits = await client.get(CHART)
         after = await client.get(CHART)
 
-    for answer in (absent, ends):
+    for answer in (absent, exits):
         assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
     assert after.status_code == 200
 
 
-async def test_who_goes_away_leaves_no_picture_to_another(loaded: Dataset) -> None:
-    async with client_of(loaded.app()) as client:
+async def test_the_picture_of_a_cancelled_request_goes_to_no_other(loaded: Dataset, workers: Workers) -> None:
+    draws = Draws()
+    async with client_of(loaded.app(renderer=Renderer(start_worker=draws.start))) as client:
         await client.get(CHART)
         (worker,) = workers()
         worker.suspend()
-        impatient = asyncio.create_task(client.get(f"{CHART}?width=400&nocache=1"))
-        await asyncio.sleep(0.1)
-        impatient.cancel()
-        await asyncio.gather(impatient, return_exceptions=True)
+        draws.next_start.clear()
+        cancelled = asyncio.create_task(client.get(f"{CHART}?width=400&nocache=1"))
+        await draws.next_start.wait()
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
         if worker.is_running():
             worker.resume()
         answer = await client.get(f"{CHART}?width=500")
@@ -252,29 +273,44 @@ async def test_who_goes_away_leaves_no_picture_to_another(loaded: Dataset) -> No
     assert picture_size(answer.content) == (500, 600)
 
 
+async def test_cancelling_kills_the_worker(workers: Workers) -> None:
+    draws = Draws()
+    renderer = Renderer(start_worker=draws.start)
+    await renderer.render(EMPTY_CHART, STYLE)
+    (worker,) = workers()
+    worker.suspend()
+    draws.next_start.clear()
+    drawing = asyncio.create_task(renderer.render(EMPTY_CHART, STYLE))
+    await draws.next_start.wait()
+    drawing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await drawing
+
+    assert has_ended(worker)
+    assert renderer.pending == 0
+    await renderer.close()
+
+
 def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
     url = f"chdb://{tmp_path / 'data'}"
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
     with started(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=NOWHERE) as server:
         answer = httpx.get(server.base + CHART, timeout=30)
-        found = workers(server.process.pid)
+        found = workers_of(server.process.pid)
         server.process.kill()
-        deadline = time.monotonic() + 30
-        while not all(map(gone, found)):
-            assert time.monotonic() < deadline, "a worker stays behind"
-            time.sleep(0.05)
+        _, left = psutil.wait_procs(found, timeout=30)
 
-    assert (answer.status_code, len(found)) == (200, 1)
+    assert (answer.status_code, len(found), left) == (200, 1, [])
 
 
-def test_ctrl_c_ends_all_quietly(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_workers_without_a_traceback(tmp_path: Path) -> None:
     url = f"chdb://{tmp_path / 'data'}"
     run("ingest", str(write_jsonl(tmp_path / "events.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL=url)
     with started(cwd=tmp_path, CLICKHOUSE_URL=url) as server:
         assert httpx.get(server.base + CHART, timeout=30).status_code == 200
-        (worker,) = workers(server.process.pid)
+        (worker,) = workers_of(server.process.pid)
         server.process.send_signal(signal.SIGINT)
         server.process.wait(30)
 
-    assert gone(worker)
+    assert has_ended(worker)
     assert "Traceback" not in (tmp_path / "serve.log").read_text()

@@ -1,4 +1,4 @@
-"""A server with downloads of ten weeks and a small ecosystem, for the tests of pages; and a browser that looks at it.
+"""Fixtures of the pages' tests: ten weeks of downloads, a small ecosystem, and Chromium.
 
 Downloads end on Tuesday, 2026-03-10. numpy has ten a day, and from 2026-03-04 on two of release 2.1.0 on top.
 """
@@ -32,7 +32,7 @@ The *fundamental* package. See [the guide](docs/guide.md).
 
 
 def events() -> list[dict[str, Any]]:
-    """The downloads that pages are tested with."""
+    """The events of the data set."""
     found = []
     for back in range(DAYS):
         day = NEWEST - timedelta(days=back)
@@ -46,7 +46,7 @@ def events() -> list[dict[str, Any]]:
 
 
 def add_pages_ecosystem(stub: Stub) -> None:
-    """The usual ecosystem, but numpy's README is one that nobody should trust."""
+    """The usual ecosystem, with a hostile README for numpy."""
     add_ecosystem(stub)
     (numpy,) = (found for found in stub.repositories.values() if found.full_name == "numpy/numpy")
     numpy.files["README.md"] = README
@@ -78,8 +78,8 @@ def client(pages_data: Dataset, ecosystem: Stub) -> Iterator[TestClient[Any]]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where Debian's Chromium is; without one, tests that need it are skipped."""
+    """The path of Chromium. Tests that need it are skipped if it is not installed."""
     found = shutil.which("chromium")
     if found is None:
-        pytest.skip("no chromium to look at pages with: apt-get install chromium")
+        pytest.skip("Chromium is not installed: apt-get install chromium")
     return found

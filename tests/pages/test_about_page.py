@@ -1,4 +1,4 @@
-"""/packages/{package}/about, and what a stranger's README becomes there."""
+"""/packages/{package}/about, and the sanitising of READMEs."""
 
 import re
 from typing import Any
@@ -8,9 +8,8 @@ from litestar.testing import TestClient
 
 from app.discovery.sources.github import Document
 from app.pages.readme import MAX_LENGTH, is_markdown, readme_html
-from tests.discovery.stub import Stub
 from tests.support.dataset import Dataset
-from tests.support.ecosystem import indexed
+from tests.support.ecosystem import indexed, running_ecosystem
 
 Client = TestClient[Any]
 SOURCE = "https://github.com/someone/one/blob/main/README.md"
@@ -38,24 +37,21 @@ def test_a_package_that_only_has_downloads(client: Client) -> None:
     answer = client.get("/packages/pandas/about")
 
     assert answer.status_code == 200
-    assert "PyPI has no summary of it." in answer.text
+    assert "PyPI has no summary of this package." in answer.text
 
 
-def test_a_package_that_nobody_knows(client: Client) -> None:
+def test_an_unknown_package(client: Client) -> None:
     answer = client.get("/packages/unheard-of/about")
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_the_package_s_page_does_not_wait_for_a_slow_pypi(pages_data: Dataset, ecosystem: Stub) -> None:
-    with indexed(pages_data, ecosystem) as client:
-        asked = len(ecosystem.requests)
-        ecosystem.slow_next("pypi", 60)
-        try:
-            assert client.get("/packages/pandas").status_code == 200
-            assert len(ecosystem.requests) == asked
-        finally:
-            ecosystem._faults["pypi"].clear()
+def test_the_package_page_does_not_wait_for_a_slow_pypi(pages_data: Dataset) -> None:
+    with running_ecosystem() as stub, indexed(pages_data, stub) as client:
+        requests = len(stub.requests)
+        stub.slow_next("pypi", 60)
+        assert client.get("/packages/pandas").status_code == 200
+        assert len(stub.requests) == requests
 
 
 @pytest.mark.parametrize(
@@ -99,7 +95,7 @@ def test_the_package_s_page_does_not_wait_for_a_slow_pypi(pages_data: Dataset, e
         "| a |\n| --- |\n| <script>alert(1)</script> |",
     ],
 )
-def test_a_readme_can_do_no_harm(hostile: str) -> None:
+def test_hostile_markup_is_removed(hostile: str) -> None:
     html = shown(hostile)
     tags = re.findall(r"<(/?[a-zA-Z][^>]*)>", html)
 
@@ -108,7 +104,7 @@ def test_a_readme_can_do_no_harm(hostile: str) -> None:
     assert {link.split(":")[0] for link in re.findall(r'href="([^"]*)"', html)} <= {"http", "https", "mailto"}
 
 
-def test_links_are_followed_by_people_alone() -> None:
+def test_links_are_nofollow() -> None:
     assert shown("[x](https://x.example/)") == (
         '<p><a href="https://x.example/" rel="nofollow noopener noreferrer">x</a></p>'
     )
@@ -122,23 +118,23 @@ def test_links_are_followed_by_people_alone() -> None:
         ("#usage", f"{SOURCE}#usage"),
     ],
 )
-def test_relative_links_lead_to_the_repository(link: str, target: str) -> None:
+def test_relative_links_point_into_the_repository(link: str, target: str) -> None:
     assert f'href="{target}"' in shown(f"[x]({link})")
 
 
-def test_relative_links_lead_nowhere_without_a_source() -> None:
+def test_relative_links_are_removed_without_a_source() -> None:
     assert "href" not in shown("[x](docs/a.md)", source="javascript:alert(1)")
 
 
-def test_headings_stand_below_the_page_s() -> None:
+def test_headings_are_below_those_of_the_page() -> None:
     assert shown("# A\n\n## B\n\n###### C") == "<h3>A</h3>\n<h4>B</h4>\n<h6>C</h6>"
 
 
-def test_images_are_their_descriptions() -> None:
+def test_images_become_their_descriptions() -> None:
     assert shown("![A *logo*](https://x.example/a.png)") == "<p>A logo</p>"
 
 
-def test_a_link_around_an_image_without_description_is_gone() -> None:
+def test_a_link_around_an_image_without_description_is_removed() -> None:
     assert shown("[![](https://x.example/a.png)](https://x.example/)\n\ntext") == "\n<p>text</p>".strip()
 
 
@@ -151,5 +147,5 @@ def test_a_link_around_an_image_without_description_is_gone() -> None:
         ("README.md", MAX_LENGTH + 1, False),
     ],
 )
-def test_only_markdown_of_a_readable_length_is_shown(path: str, length: int, expected: bool) -> None:
+def test_only_markdown_of_limited_length_is_rendered(path: str, length: int, expected: bool) -> None:
     assert is_markdown(Document(path, "x" * length, "")) is expected

@@ -1,4 +1,4 @@
-"""Pages in headless Chromium: found, read, used by keyboard and on a phone, embedded, and with scripts off."""
+"""Pages in headless Chromium: searching, keyboard use, accessibility, phones, embedding, and no JavaScript."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.discovery.stub import Stub
-from tests.pages.browser import answering, folder_served, visiting
+from tests.pages.browser import folder_served, serving, visiting
 from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, urls_of
 
@@ -30,11 +30,11 @@ NOT_FOUND = "console: Failed to load resource: the server responded with a statu
 @pytest.fixture(scope="module")
 def site(chromium: str, pages_data: Dataset, ecosystem: Stub) -> Iterator[str]:
     """A server with the pages' downloads and an index."""
-    with answering(pages_data.app(**SETTINGS | urls_of(ecosystem))) as base:
+    with serving(pages_data.app(**SETTINGS | urls_of(ecosystem))) as base:
         yield base
 
 
-# For this module alone: Playwright's loop goes on in this thread, where tests of other modules run theirs.
+# Of this module only: Playwright's event loop keeps running in this thread, and other modules' tests run their own.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     """Debian's Chromium."""
@@ -46,14 +46,14 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 def described(start: str) -> str:
-    """What a screen reader says of numpy's first chart."""
+    """The accessible name of numpy's first chart."""
     return (
         f"numpy: downloads with and without mirrors, {start} to Tue, 10 Mar 2026. "
         "At the end: with mirrors 12, without mirrors 12."
     )
 
 
-def test_from_a_search_to_a_package_to_another_range(site: str, browser: Browser) -> None:
+def test_search_open_a_package_and_change_the_range(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         page = visit.open("/")
         page.get_by_role("combobox", name="Package").fill("num")
@@ -71,7 +71,7 @@ def test_from_a_search_to_a_package_to_another_range(site: str, browser: Browser
         assert link == "/api/packages/numpy/overall?start_date=2026-02-09&granularity=day&format=csv"
         page.reload()
         assert page.locator("input[name=range]:checked").input_value() == "30"
-        assert visit.complaints() == []
+        assert visit.problems() == []
 
 
 def test_a_search_by_keyboard_alone(site: str, browser: Browser) -> None:
@@ -93,7 +93,7 @@ def test_a_search_by_keyboard_alone(site: str, browser: Browser) -> None:
         page.keyboard.press("ArrowUp")
         page.keyboard.press("Enter")
         page.wait_for_url("**/packages/numpy-financial")
-        assert visit.complaints() == []
+        assert visit.problems() == []
 
 
 def test_a_name_typed_in_full_leads_to_its_page(site: str, browser: Browser) -> None:
@@ -106,24 +106,24 @@ def test_a_name_typed_in_full_leads_to_its_page(site: str, browser: Browser) -> 
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_quiet_and_accessible(site: str, browser: Browser, path: str) -> None:
-    """No error, no request to another host, nothing that the policy forbids; in both themes, and 360 pixels wide."""
+def test_a_page_is_accessible_and_logs_no_problem(site: str, browser: Browser, path: str) -> None:
+    """In both themes, and 360 pixels wide."""
     with visiting(browser, site) as visit:
         page = visit.open(path)
-        assert visit.inaccessible() == []
-        visit.darken()
-        assert visit.inaccessible() == []
+        assert visit.accessibility_violations() == []
+        visit.switch_to_dark()
+        assert visit.accessibility_violations() == []
         page.set_viewport_size(PHONE)
         assert visit.width() == PHONE["width"]
-        assert visit.inaccessible() == []
-        assert visit.complaints() == []
+        assert visit.accessibility_violations() == []
+        assert visit.problems() == []
 
 
-def test_an_error_is_quiet_and_accessible(site: str, browser: Browser) -> None:
+def test_an_error_page_is_accessible_and_logs_no_problem(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         visit.open("/packages/unheard-of")
-        assert visit.inaccessible() == []
-        assert visit.complaints() == [NOT_FOUND]
+        assert visit.accessibility_violations() == []
+        assert visit.problems() == [NOT_FOUND]
 
 
 def test_a_chart_for_every_dimension(site: str, browser: Browser) -> None:
@@ -134,7 +134,7 @@ def test_a_chart_for_every_dimension(site: str, browser: Browser) -> None:
             expect(figure.locator("canvas")).to_be_visible()
         expect(page.locator(".chart canvas")).to_have_count(9)
         assert page.locator("#compared .legend button").all_text_contents() == ["numpy", "pandas"]
-        assert visit.complaints() == []
+        assert visit.problems() == []
 
 
 def test_a_series_is_hidden_by_keyboard(site: str, browser: Browser) -> None:
@@ -147,26 +147,26 @@ def test_a_series_is_hidden_by_keyboard(site: str, browser: Browser) -> None:
         assert page.evaluate("Chart.getChart(document.querySelector('#overall canvas')).isDatasetVisible(0)") is False
 
 
-def test_what_a_stranger_wrote_runs_nowhere(site: str, browser: Browser) -> None:
+def test_scripts_in_a_readme_do_not_run(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         page = visit.open("/packages/numpy")
         expect(page.locator("#about-short")).to_have_text("2.1.0 · Fundamental package for array computing in Python")
         expect(page.locator(".readme em")).to_have_text("fundamental")
         assert page.evaluate("window.hacked") is None
-        assert visit.complaints() == []
+        assert visit.problems() == []
 
 
-def test_the_theme_that_was_chosen_is_remembered(site: str, browser: Browser) -> None:
+def test_the_chosen_theme_is_remembered(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         page = visit.open("/packages/numpy")
         with page.expect_response(lambda answer: "/chart/overall" in answer.url and "theme=dark" in answer.url):
             page.get_by_role("button", name="Switch between light and dark").click()
         page.reload()
         assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
-        assert visit.complaints() == []
+        assert visit.problems() == []
 
 
-def test_what_is_copied_is_whole(site: str, browser: Browser) -> None:
+def test_copied_snippets_are_complete(site: str, browser: Browser) -> None:
     with visiting(browser, site, permissions=["clipboard-read", "clipboard-write"]) as visit:
         page = visit.open("/packages/numpy")
         copied = []
@@ -182,7 +182,7 @@ def test_what_is_copied_is_whole(site: str, browser: Browser) -> None:
         assert all(site in text for text in copied)
 
 
-def test_without_chart_js_there_are_pictures(site: str, browser: Browser) -> None:
+def test_without_chart_js_charts_are_pictures(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         visit.page.route("**/chart.umd.min.js", lambda route: route.abort())
         page = visit.open("/embed/numpy/system")
@@ -191,7 +191,7 @@ def test_without_chart_js_there_are_pictures(site: str, browser: Browser) -> Non
         assert image.evaluate("async (image) => { await image.decode(); return image.naturalWidth }") == 1200
 
 
-def test_a_chart_that_the_server_refuses_says_why(site: str, browser: Browser) -> None:
+def test_a_chart_that_is_refused_shows_the_reason(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         refusal = '{"status": 503, "title": "Service Unavailable", "detail": "too many charts"}'
         visit.page.route("**/chart/**", lambda route: route.fulfill(status=503, body=refusal))
@@ -201,7 +201,7 @@ def test_a_chart_that_the_server_refuses_says_why(site: str, browser: Browser) -
 
 @pytest.fixture(scope="module")
 def elsewhere(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Another origin, with a page that frames ours."""
+    """The base URL of another origin, with pages that frame ours."""
     folder = tmp_path_factory.mktemp("elsewhere")
     for name, path in (("embed", "/embed/numpy/python_minor"), ("package", "/packages/numpy"), ("home", "/")):
         frame = f'<iframe src="{site}{path}" width="720" height="400"></iframe>'
@@ -219,7 +219,7 @@ def test_a_chart_in_a_page_of_another_origin(site: str, elsewhere: str, browser:
         expect(frame.get_by_role("link")).to_have_text("numpy: downloads by Python minor version")
         height = frame.locator("html").evaluate("(root) => root.scrollHeight")
         assert height <= 400  # no scroll bars in the frame that the page's snippet makes
-        assert visit.complaints() == []
+        assert visit.problems() == []
 
 
 @pytest.mark.parametrize("name", ["package", "home"])
@@ -228,7 +228,7 @@ def test_no_other_page_is_framed(site: str, elsewhere: str, browser: Browser, na
         page = visit.open(f"{elsewhere}/{name}.html")
         (_, framed) = page.frames
         assert framed.url == "chrome-error://chromewebdata/"
-        assert any("frame-ancestors" in complaint for complaint in visit.complaints())
+        assert any("frame-ancestors" in problem for problem in visit.problems())
 
 
 def test_the_example_page_compares_from_another_origin(site: str, browser: Browser) -> None:
@@ -240,10 +240,10 @@ def test_the_example_page_compares_from_another_origin(site: str, browser: Brows
         expect(lines).to_have_count(2)
         # Eleven weeks, of which the first and the last are not whole.
         assert [len((line.get_attribute("points") or "").split()) for line in lines.all()] == [11, 11]
-        assert visit.complaints() == []
+        assert visit.problems() == []
 
 
-def test_with_scripts_off_charts_are_pictures(site: str, browser: Browser) -> None:
+def test_without_javascript_charts_are_pictures(site: str, browser: Browser) -> None:
     with visiting(browser, site, java_script_enabled=False) as visit:
         page = visit.page
         page.goto(f"{site}/packages/numpy?range=30&compare=pandas")
@@ -260,7 +260,7 @@ def test_with_scripts_off_charts_are_pictures(site: str, browser: Browser) -> No
         assert "compare=pandas" in page.url
 
 
-def test_with_scripts_off_a_search_finds(site: str, browser: Browser) -> None:
+def test_without_javascript_a_search_finds(site: str, browser: Browser) -> None:
     with visiting(browser, site, java_script_enabled=False) as visit:
         page = visit.page
         page.goto(site)
@@ -268,5 +268,5 @@ def test_with_scripts_off_a_search_finds(site: str, browser: Browser) -> None:
         page.keyboard.press("Enter")
         page.get_by_role("link", name="numpy-financial").click()
         assert page.url == f"{site}/packages/numpy-financial"
-        page.get_by_role("link", name="What PyPI and GitHub say of it").first.click()
+        page.get_by_role("link", name="Metadata and README").first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("About numpy-financial")

@@ -1,4 +1,4 @@
-"""/, /explore, /docs, /api, /embed and static files, as HTTP has them."""
+"""/, /explore, /docs, /api, /embed and static files."""
 
 import re
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_an_embedded_chart_passes_its_parameters_on(client: Client) -> None:
         ("/embed/unheard-of/overall", 404, "has been loaded"),
     ],
 )
-def test_what_cannot_be_embedded(client: Client, path: str, status: int, detail: str) -> None:
+def test_errors_of_embedded_charts(client: Client, path: str, status: int, detail: str) -> None:
     answer = client.get(path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
@@ -91,7 +91,7 @@ def test_a_search_that_finds_nothing(client: Client, q: str) -> None:
     answer = client.get("/", params={"q": q})
 
     assert answer.status_code == 200
-    assert "No package&#39;s name begins so" in answer.text or "No package's name begins so" in answer.text
+    assert "No package with downloads has a name that starts like this." in answer.text
     assert "<script>alert" not in answer.text
 
 
@@ -115,7 +115,7 @@ def test_exploring_the_index(client: Client, query: str, found: list[str]) -> No
     assert entries(client.get(f"/explore{query}").text) == found
 
 
-def test_exploring_without_an_index_says_what_to_set(pages_data: Dataset) -> None:
+def test_exploring_without_an_index_names_the_setting(pages_data: Dataset) -> None:
     with pages_data.client() as client:
         answer = client.get("/explore")
 
@@ -124,7 +124,7 @@ def test_exploring_without_an_index_says_what_to_set(pages_data: Dataset) -> Non
 
 
 def test_exploring_before_the_index_is_built(pages_data: Dataset, ecosystem: Stub, tmp_path: Path) -> None:
-    # Where nobody answers for GitHub, and none is on disk, the index is never there.
+    # GitHub does not answer and no index is on disk, so there will be none.
     changes = {"github_api_url": NOWHERE, "local_index_cache_dir": str(tmp_path)}
     with pages_data.client(**SETTINGS | urls_of(ecosystem) | changes) as client:
         answer = client.get("/explore")
@@ -133,7 +133,7 @@ def test_exploring_before_the_index_is_built(pages_data: Dataset, ecosystem: Stu
     assert answer.headers["cache-control"] == "public, max-age=5"
 
 
-def test_the_api_leads_to_its_reference(client: Client) -> None:
+def test_the_api_redirects_to_its_reference(client: Client) -> None:
     answer = client.get("/api")
 
     assert (answer.status_code, answer.headers["location"]) == (308, "/docs")
@@ -142,11 +142,11 @@ def test_the_api_leads_to_its_reference(client: Client) -> None:
 
 @pytest.fixture
 def linked(client: Client) -> list[str]:
-    """Every address below /static/ that a page names."""
+    """Every /static/ URL in the pages."""
     return sorted({url for path in PAGES for url in re.findall(r'"(/static/[^"]+)"', client.get(path).text)})
 
 
-def test_static_files_never_change_under_their_address(client: Client, linked: list[str]) -> None:
+def test_static_files_are_immutable(client: Client, linked: list[str]) -> None:
     assert len(linked) > 5
     for url in linked:
         answer = client.get(url)
@@ -166,14 +166,14 @@ def test_static_files_never_change_under_their_address(client: Client, linked: l
         ("vendor/chart.js/LICENSE.md", "text/markdown"),
     ],
 )
-def test_static_files_say_what_they_are(client: Client, path: str, media_type: str) -> None:
+def test_media_types_of_static_files(client: Client, path: str, media_type: str) -> None:
     answer = client.get(static_url(path))
 
     assert answer.headers["content-type"].split(";")[0] == media_type
     assert answer.content == (FOLDER / path).read_bytes()
 
 
-def test_a_page_kept_from_before_an_update_finds_its_files(client: Client) -> None:
+def test_a_page_cached_before_an_update_finds_its_files(client: Client) -> None:
     answer = client.get("/static/0123456789abcdef/page.css")
 
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=60")
@@ -182,24 +182,24 @@ def test_a_page_kept_from_before_an_update_finds_its_files(client: Client) -> No
 @pytest.mark.parametrize(
     "path",
     [
-        "../fill.py",
-        "%2e%2e/fill.py",
-        "..%2ffill.py",
-        "vendor/..%2f..%2ffill.py",
+        "../rendering.py",
+        "%2e%2e/rendering.py",
+        "..%2frendering.py",
+        "vendor/..%2f..%2frendering.py",
         "nothing.css",
         "vendor",
         "%00",
         "/etc/passwd",
     ],
 )
-def test_nothing_else_is_served(client: Client, path: str) -> None:
+def test_other_paths_are_not_served(client: Client, path: str) -> None:
     answer = client.get(f"{static_url('page.css').rsplit('/', 1)[0]}/{path}")
 
     assert answer.status_code == 404
     assert b"import" not in answer.content
 
 
-def test_what_is_vendored_names_its_version_and_licence() -> None:
+def test_vendored_files_name_their_version_and_license() -> None:
     for folder in (FOLDER / "vendor", Path(__file__).parents[1] / "vendor"):
         rows = re.findall(
             r"^\| `([\w.-]+)` \| `[\w.-]+` \| ([\d.]+) \|", (folder / "README.md").read_text(), re.MULTILINE

@@ -1,4 +1,4 @@
-"""/packages/{package}: what changed, charts, what to copy."""
+"""/packages/{package}: changes, charts, comparison, snippets."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Client = TestClient[Any]
 
 
 def text(html: str) -> str:
-    """What a page says, without its tags."""
+    """The text of a page, without tags."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
@@ -26,28 +26,28 @@ def page(client: Client) -> str:
     return answer.text
 
 
-def test_recent_downloads_are_the_api_s(client: Client, page: str) -> None:
+def test_recent_downloads_match_the_api(client: Client, page: str) -> None:
     assert body(client.get("/api/packages/numpy/recent"))["data"] == {
         "last_day": 12,
         "last_week": 84,
         "last_month": 314,
     }
     said = text(page)
-    assert "Last day 12 +20.0 % vs. 10 the same day of the week before" in said
-    assert "Last 7 days 84 +20.0 % vs. 70 the 7 days before" in said
-    assert "Last 30 days 314 +4.7 % vs. 300 the 30 days before" in said
+    assert "Last day 12 +20.0 % vs. 10 on the same day of the week before" in said
+    assert "Last 7 days 84 +20.0 % vs. 70 in the 7 days before" in said
+    assert "Last 30 days 314 +4.7 % vs. 300 in the 30 days before" in said
 
 
 def test_what_changed_last_week(page: str) -> None:
     said = text(page)
     assert "4 Mar 2026 to 10 Mar 2026" in said
     # 14 of 84 downloads, of none.
-    assert "What shifted most: Release 2.1.0 , from 0.0 % to 16.7 % of" in said
+    assert "Largest shift: Release 2.1.0 , from 0.0 % to 16.7 % of" in said
     assert "2.1.0 16.7 % +16.7 pts" in said
     assert "US 83.3 % \N{MINUS SIGN}16.7 pts" in said
 
 
-def test_every_figure_names_its_api_call(client: Client, page: str) -> None:
+def test_every_figure_links_its_data(client: Client, page: str) -> None:
     calls = {link.replace("&amp;", "&") for link in re.findall(r'href="(/api/[^"]+|/embed/[^"]+)"', page)}
     assert "/api/packages/numpy/recent" in calls
     assert "/api/packages/numpy/version?start_date=2026-03-04&end_date=2026-03-10" in calls
@@ -72,7 +72,7 @@ def test_the_form_chooses_range_and_granularity(client: Client) -> None:
     assert re.search(r'value="30" data-start="2026-02-09" checked', html)
 
 
-def test_a_range_longer_than_what_is_loaded_is_all_of_it(client: Client) -> None:
+def test_a_range_longer_than_the_loaded_days_is_all_of_them(client: Client) -> None:
     html = client.get("/packages/numpy?range=365").text
 
     assert 'data-chart="/api/packages/numpy/chart/overall?start_date=2025-12-31&amp;granularity=day' in html
@@ -92,7 +92,7 @@ def test_packages_compared(client: Client) -> None:
     html = client.get("/packages/numpy?compare=Pandas,numpy,pandas,unheard-of,a%20b,%3Cscript%3E").text
 
     assert 'data-compare="numpy,pandas"' in html
-    assert "Not found here: a b, &lt;script&gt;, unheard-of." in html
+    assert "Not found: a b, &lt;script&gt;, unheard-of." in html
     assert "numpy 12 84 314" in text(html)
     assert "pandas 3 21 90" in text(html)
     assert html.count('<img src="/api/packages/pandas/chart/overall?mirrors=false') == 1
@@ -102,7 +102,7 @@ def test_at_most_eight_on_one_chart(client: Client) -> None:
     names = [f"package-{number}" for number in range(9)]
     html = client.get(f"/packages/numpy?compare={','.join(names)}").text
 
-    assert f"Not found here: {', '.join(names[:7])}." in html
+    assert f"Not found: {', '.join(names[:7])}." in html
 
 
 def test_all_packages(client: Client) -> None:
@@ -121,11 +121,11 @@ def young(dataset: Dataset) -> Iterator[Client]:
         yield client
 
 
-def test_with_one_day_there_is_nothing_to_compare_with(young: Client) -> None:
+def test_with_one_day_there_is_no_comparison(young: Client) -> None:
     said = text(young.get("/packages/numpy").text)
 
-    assert "Last 7 days 1 n/a nothing complete to compare with" in said
-    assert "What shifted most" not in said
+    assert "Last 7 days 1 n/a no complete period to compare with" in said
+    assert "Largest shift" not in said
     assert young.get("/").status_code == 200
 
 
@@ -148,7 +148,7 @@ def test_a_package_that_had_no_downloads_lately(dataset: Dataset) -> None:
         ("/packages/numpy?range=7", 400, "range: &#39;7&#39; is not accepted"),
     ],
 )
-def test_errors_are_pages_that_help(client: Client, path: str, status: int, detail: str) -> None:
+def test_errors_are_pages_with_a_search_form(client: Client, path: str, status: int, detail: str) -> None:
     answer = client.get(path)
 
     assert answer.status_code == status
@@ -158,7 +158,7 @@ def test_errors_are_pages_that_help(client: Client, path: str, status: int, deta
     assert 'action="/" role="search"' in answer.text
 
 
-def test_clickhouse_is_away(dataset: Dataset, make_dataset: Callable[[], Dataset]) -> None:
+def test_no_day_is_loaded(dataset: Dataset, make_dataset: Callable[[], Dataset]) -> None:
     with make_dataset().client() as client:
         answer = client.get("/packages/numpy")
 
@@ -167,7 +167,7 @@ def test_clickhouse_is_away(dataset: Dataset, make_dataset: Callable[[], Dataset
     assert "pypistats-server ingest" in answer.text
 
 
-def test_a_page_is_kept_until_the_next_day(client: Client) -> None:
+def test_a_page_is_cacheable_until_the_next_day(client: Client) -> None:
     first = client.get("/packages/numpy")
     again = client.get("/packages/numpy", headers={"If-None-Match": first.headers["etag"]})
 

@@ -29,7 +29,7 @@ def series(dimension: str, package: str, *lines: str) -> dict[str, Any]:
 
 
 def headers_of(response: httpx.Response) -> dict[str, str]:
-    """The headers but the request's own name, which no two answers share."""
+    """The headers but the request id, which no two answers share."""
     return {name: value for name, value in response.headers.items() if name != "x-request-id"}
 
 

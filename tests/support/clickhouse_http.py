@@ -42,6 +42,7 @@ else:
 
 from tests.support.clickhouse_engine import Asked, Engine, EngineError, Quota, Result
 from tests.support.clickhouse_old_engine import OldEngine
+from tests.support.clickhouse_progress import ProgressHeaders
 from tests.support.clickhouse_users import USERS
 
 # Parameters of a URL that are neither settings nor parameters of the query.
@@ -207,13 +208,19 @@ class Facade:
             return broken
         query_id = request.query.get("query_id") or str(uuid.uuid4())
         headers = {"X-ClickHouse-Server-Display-Name": "facade", "X-ClickHouse-Query-Id": query_id}
+        progress = ProgressHeaders(request, self.engine)
         with tempfile.TemporaryDirectory(prefix="facade-") as folder:
             try:
                 asked, named = await self._read(request, Path(folder, "body"))
-                result = await asyncio.get_running_loop().run_in_executor(self._threads, self.engine.run, asked)
+                # It runs to its end whether or not somebody still waits for it.
+                running = asyncio.get_running_loop().run_in_executor(self._threads, self.engine.run, asked)
+                await progress.send_while(running, asked, headers)
+                result = await running
             except EngineError as error:
-                return self._exception(error, headers)
-        return await self._send(request, asked, result, headers | ({"X-ClickHouse-Format": named} if named else {}))
+                return progress.complete(self._exception(error, headers))
+        if named:
+            headers["X-ClickHouse-Format"] = named
+        return progress.complete(await self._send(request, asked, result, headers))
 
     def _refused(self, request: web.Request) -> web.Response | None:
         """The answer to a request line that is too long: of a proxy, or of ClickHouse's server (without a code)."""

@@ -63,12 +63,14 @@ def load_contract() -> dict[str, Any]:
 
 
 def resolve(part: Any, contract: dict[str, Any] | None = None) -> Any:
-    """A part of the contract, or the component that it refers to."""
+    """A part of the contract, or the component that it refers to, with what stands beside the reference."""
     while isinstance(part, dict) and "$ref" in part:
+        beside = {name: value for name, value in part.items() if name != "$ref"}
         names = part["$ref"].removeprefix("#/").split("/")
         part = load_contract() if contract is None else contract
         for name in names:
             part = part[name]
+        part = part | beside if beside else part
     return part
 
 

@@ -1,4 +1,4 @@
-"""Pictures, looked at: their size, and the colours in them."""
+"""Pictures, looked at: their size, and the colors in them."""
 
 import io
 from collections import Counter
@@ -24,8 +24,8 @@ def texts(picture: bytes) -> list[str]:
 
 
 def pixels(picture: bytes) -> Counter[str]:
-    """How many pixels of a PNG have each colour, as `#rrggbb`."""
+    """How many pixels of a PNG have each color, as `#rrggbb`."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    colours = image.getcolors(image.width * image.height)
-    assert colours
-    return Counter({"#{:02x}{:02x}{:02x}".format(*colour): count for count, colour in colours})
+    colors = image.getcolors(image.width * image.height)
+    assert colors
+    return Counter({"#{:02x}{:02x}{:02x}".format(*color): count for count, color in colors})

@@ -5,28 +5,45 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import uvicorn
 from litestar import Litestar
 
+from app.serving.limits import Limits
 from app.serving.protocol import Protocol
 
-
-@contextmanager
-def served(app: Litestar) -> Iterator[int]:
-    """The port on which an app is served by uvicorn, as `pypistats-server serve` does it."""
-    with serving(app) as server:
-        yield server.servers[0].sockets[0].getsockname()[1]
+TIMEOUT_SECONDS = 60
+PATIENT = Limits(request_seconds=600, linger_seconds=600)
+"""Limits under which a slow machine decides no test."""
 
 
 @contextmanager
-def serving(app: Litestar) -> Iterator[uvicorn.Server]:
+def served(app: Litestar, limits: Limits = PATIENT, protocol: type[Protocol] = Protocol) -> Iterator[int]:
+    """The port on which an app is served by uvicorn, as `pypistats-server serve` does it, but with these limits."""
+    with serving(app, limits, protocol) as server:
+        yield port_of(server)
+
+
+def port_of(server: uvicorn.Server) -> int:
+    """The port that a server listens on."""
+    port: int = server.servers[0].sockets[0].getsockname()[1]
+    return port
+
+
+@contextmanager
+def serving(app: Litestar, limits: Limits = PATIENT, protocol: type[Protocol] = Protocol) -> Iterator[uvicorn.Server]:
     """The same, with the server itself."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, port=0, http=Protocol, ws="none", log_level="critical", access_log=False, server_header=False
-        )
+    config = uvicorn.Config(
+        app,
+        port=0,
+        http=partial(protocol, limits=limits),  # type: ignore[arg-type]  # uvicorn only calls it
+        ws="none",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
     )
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()
     try:
@@ -37,6 +54,23 @@ def serving(app: Litestar) -> Iterator[uvicorn.Server]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def paused(server: uvicorn.Server) -> Iterator[None]:
+    """Keep a server's event loop from running while the block runs: what is sent meanwhile arrives at one instant."""
+    waiting, resuming = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waiting.set()
+        resuming.wait()
+
+    server.servers[0].get_loop().call_soon_threadsafe(wait)
+    waiting.wait()
+    try:
+        yield
+    finally:
+        resuming.set()
 
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -54,11 +88,20 @@ def exchange(port: int, data: bytes, *, then_close: bool = False) -> list[Answer
 
     A server that neither answers nor ends the connection makes it a TimeoutError.
     """
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as connection:
         with suppress(ConnectionError):  # it may have been refused half-way
             connection.sendall(data)
             if then_close:
                 connection.shutdown(socket.SHUT_WR)
+        return read_answers(connection)
+
+
+def exchange_at_once(server: uvicorn.Server, data: bytes) -> list[Answer]:
+    """The same, where the bytes have arrived before the server accepts the connection."""
+    with paused(server):
+        connection = socket.create_connection(("127.0.0.1", port_of(server)), timeout=TIMEOUT_SECONDS)
+        connection.sendall(data)
+    with connection:
         return read_answers(connection)
 
 

@@ -1,30 +1,30 @@
-// Charts: the API's Chart.js payload, drawn as it is; where that fails, the server's own picture of it.
-import { compact, grouped, longDay, shortDay } from "./numbers.js";
-import { theme } from "./theme_of.js";
+// Draws the API's Chart.js data; if that fails, shows the server's picture of the chart instead.
+import { compact, grouped, longDay, shortDay } from "./formatting.js";
+import { theme } from "./current_theme.js";
 
-const DASH = [[], [6, 4], [2, 3], [9, 3, 2, 3]];
+const LINE_DASHES = [[], [6, 4], [2, 3], [9, 3, 2, 3]];
 
 export class Figure {
   constructor(element) {
     this.plot = element.querySelector(".plot");
     this.title = (element.querySelector("h3") ?? element.querySelector("figcaption")).textContent;
-    this.round = 0;
-    this.hidden = new Set();
+    this.drawCount = 0;
+    this.hiddenLabels = new Set();
   }
 
-  /** Draw what `urls` answer, each a chart's URL; several are one chart with a line for each package. */
+  /** Draw the charts at `urls`. Several become one chart with a series for each package; only the latest call counts. */
   async draw(urls) {
-    const round = ++this.round;
+    const draw = ++this.drawCount;
     this.plot.classList.add("waiting");
     try {
-      const payloads = await Promise.all(urls.map(ask));
-      if (round !== this.round) return;
+      const payloads = await Promise.all(urls.map(fetchChart));
+      if (draw !== this.drawCount) return;
       this.show(payloads.length > 1 ? merged(payloads) : payloads[0]);
     } catch (error) {
-      if (round !== this.round) return;
+      if (draw !== this.drawCount) return;
       this.showPictures(urls, error);
     } finally {
-      if (round === this.round) this.plot.classList.remove("waiting");
+      if (draw === this.drawCount) this.plot.classList.remove("waiting");
     }
   }
 
@@ -32,7 +32,7 @@ export class Figure {
     this.chart?.destroy();
     this.chart = undefined;
     if (payload.datasets.length === 0) {
-      this.plot.replaceChildren(message("No downloads in these days."));
+      this.plot.replaceChildren(message("No downloads in this period."));
       return;
     }
     const box = document.createElement("div");
@@ -42,11 +42,11 @@ export class Figure {
     canvas.setAttribute("aria-label", description(payload));
     box.append(canvas);
     this.plot.replaceChildren(box, this.legend(payload));
-    for (const dataset of payload.datasets) dataset.hidden = this.hidden.has(dataset.label);
+    for (const dataset of payload.datasets) dataset.hidden = this.hiddenLabels.has(dataset.label);
     this.chart = new globalThis.Chart(canvas, { type: payload.chartType, data: payload, options: options() });
   }
 
-  /** Buttons, because what is drawn on a canvas has no keyboard. */
+  /** Buttons, since Chart.js's own legend cannot be used by keyboard. */
   legend(payload) {
     const list = document.createElement("ul");
     list.className = "legend";
@@ -54,13 +54,13 @@ export class Figure {
     payload.datasets.forEach((dataset, position) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.setAttribute("aria-pressed", String(!this.hidden.has(dataset.label)));
+      button.setAttribute("aria-pressed", String(!this.hiddenLabels.has(dataset.label)));
       const swatch = document.createElement("i");
       swatch.style.backgroundColor = dataset.borderColor;
-      button.append(swatch, nameOf(dataset.label));
+      button.append(swatch, labelOf(dataset.label));
       button.addEventListener("click", () => {
-        const shown = this.hidden.delete(dataset.label);
-        if (!shown) this.hidden.add(dataset.label);
+        const shown = this.hiddenLabels.delete(dataset.label);
+        if (!shown) this.hiddenLabels.add(dataset.label);
         button.setAttribute("aria-pressed", String(shown));
         this.chart.setDatasetVisibility(position, shown);
         this.chart.update();
@@ -75,7 +75,7 @@ export class Figure {
   showPictures(urls, error) {
     this.chart?.destroy();
     this.chart = undefined;
-    if (error instanceof RefusedError) {
+    if (error instanceof ChartError) {
       this.plot.replaceChildren(message(error.message));
       return;
     }
@@ -90,7 +90,7 @@ export class Figure {
   }
 }
 
-class RefusedError extends Error {}
+class ChartError extends Error {}
 
 export function withQuery(url, values) {
   const whole = new URL(url, location.href);
@@ -98,16 +98,16 @@ export function withQuery(url, values) {
   return whole.pathname + whole.search;
 }
 
-async function ask(url) {
-  const answer = await fetch(withQuery(url, { format: "json", theme: theme() }));
-  if (!answer.ok) {
-    const problem = await answer.json();
-    throw new RefusedError(problem.detail ?? "The server did not answer.");
+async function fetchChart(url) {
+  const response = await fetch(withQuery(url, { format: "json", theme: theme() }));
+  if (!response.ok) {
+    const problem = await response.json();
+    throw new ChartError(problem.detail ?? "The server returned an error.");
   }
-  return answer.json();
+  return response.json();
 }
 
-/** One chart of several packages, whose charts have one series each. */
+/** One chart of several packages, each with a single series. */
 function merged(payloads) {
   const labels = [...new Set(payloads.flatMap((payload) => payload.labels))].sort();
   return {
@@ -116,13 +116,13 @@ function merged(payloads) {
     labels,
     datasets: payloads.map((payload, position) => {
       const counts = new Map(payload.labels.map((label, index) => [label, payload.datasets[0]?.data[index] ?? 0]));
-      const colour = colourOf(`--series-${position + 1}`);
+      const color = colorOf(`--series-${position + 1}`);
       return {
         label: payload.package,
         data: labels.map((label) => counts.get(label) ?? 0),
-        borderColor: colour,
-        backgroundColor: colour,
-        borderDash: payloads[0].chartType === "line" ? DASH[position % DASH.length] : undefined,
+        borderColor: color,
+        backgroundColor: color,
+        borderDash: payloads[0].chartType === "line" ? LINE_DASHES[position % LINE_DASHES.length] : undefined,
         borderWidth: payloads[0].chartType === "line" ? 2 : 0,
         pointRadius: 0,
       };
@@ -131,7 +131,7 @@ function merged(payloads) {
 }
 
 function options() {
-  const [ink, quiet, line, surface] = ["--ink", "--quiet", "--line", "--surface"].map(colourOf);
+  const [ink, quiet, line, surface] = ["--ink", "--quiet", "--line", "--surface"].map(colorOf);
   return {
     responsive: true,
     maintainAspectRatio: false,
@@ -172,29 +172,29 @@ function options() {
         itemSort: (a, b) => b.raw - a.raw,
         callbacks: {
           title: (items) => longDay(items[0].label),
-          label: (item) => ` ${nameOf(item.dataset.label)}: ${grouped(item.raw)}`,
+          label: (item) => ` ${labelOf(item.dataset.label)}: ${grouped(item.raw)}`,
         },
       },
     },
   };
 }
 
-/** A colour of the style sheet as a canvas takes it: light-dark() has to be worked out first. */
-function colourOf(property) {
+/** The computed value of a color property: canvases do not know var() and light-dark(). */
+function colorOf(property) {
   const probe = document.createElement("i");
   probe.style.color = `var(${property})`;
   document.body.append(probe);
-  const colour = getComputedStyle(probe).color;
+  const color = getComputedStyle(probe).color;
   probe.remove();
-  return colour;
+  return color;
 }
 
-const NAMES = { null: "unknown", with_mirrors: "with mirrors", without_mirrors: "without mirrors" };
-const nameOf = (label) => NAMES[label] ?? label;
+const LABELS = { null: "unknown", with_mirrors: "with mirrors", without_mirrors: "without mirrors" };
+const labelOf = (label) => LABELS[label] ?? label;
 
 function description(payload) {
   const last = payload.labels.length - 1;
-  const values = payload.datasets.map((dataset) => `${nameOf(dataset.label)} ${grouped(dataset.data[last])}`);
+  const values = payload.datasets.map((dataset) => `${labelOf(dataset.label)} ${grouped(dataset.data[last])}`);
   return `${payload.title}, ${longDay(payload.labels[0])} to ${longDay(payload.labels[last])}. At the end: ${values.join(", ")}.`;
 }
 

@@ -1,19 +1,19 @@
-// The API reference: Swagger UI draws what openapi.yaml says.
-import { onThemeChange, theme } from "./theme_of.js";
+// The API reference: Swagger UI on openapi.yaml.
+import { onThemeChange, theme } from "./current_theme.js";
 
-const place = document.querySelector("#reference");
-const follow = () => document.documentElement.classList.toggle("dark-mode", theme() === "dark");
+const container = document.querySelector("#reference");
+const applyTheme = () => document.documentElement.classList.toggle("dark-mode", theme() === "dark");
 
-follow();
-onThemeChange(follow);
+applyTheme();
+onThemeChange(applyTheme);
 globalThis.SwaggerUIBundle({
-  domNode: place,
-  url: place.dataset.contract,
+  domNode: container,
+  url: container.dataset.contract,
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   docExpansion: "list",
   tryItOutEnabled: true,
   validatorUrl: null,
-  // There is one server: the one that serves this.
+  // The only server is the one that serves this page.
   plugins: [{ components: { ServersContainer: () => null } }],
 });

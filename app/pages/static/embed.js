@@ -1,10 +1,10 @@
-// One chart in somebody else's page.
+// A chart embedded in another site.
 import { Figure } from "./charts.js";
-import { onThemeChange } from "./theme_of.js";
+import { onThemeChange } from "./current_theme.js";
 
-for (const place of document.querySelectorAll("[data-chart]")) {
-  const figure = new Figure(place);
-  const draw = () => figure.draw([place.dataset.chart]);
+for (const element of document.querySelectorAll("[data-chart]")) {
+  const figure = new Figure(element);
+  const draw = () => figure.draw([element.dataset.chart]);
   draw();
   onThemeChange(draw);
 }

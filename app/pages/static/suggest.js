@@ -1,14 +1,14 @@
-// Suggestions below a search box: a combobox with a list, as the ARIA Authoring Practices describe it.
-import { compact } from "./numbers.js";
+// Suggestions for a search box: the combobox pattern of the ARIA Authoring Practices, with a list popup.
+import { compact } from "./formatting.js";
 
-const PAUSE = 120;
-const CAN_BEGIN_A_NAME = /^[a-z0-9][a-z0-9._-]*$/i;
-let count = 0;
+const DEBOUNCE_MS = 120;
+const NAME_PREFIX = /^[a-z0-9][a-z0-9._-]*$/i;
+let listCount = 0;
 
 export function suggest(form) {
   const input = form.querySelector("input[name=q]");
   const list = document.createElement("ul");
-  list.id = `suggestions-${++count}`;
+  list.id = `suggestions-${++listCount}`;
   list.className = "suggestions";
   list.hidden = true;
   list.setAttribute("role", "listbox");
@@ -21,12 +21,12 @@ export function suggest(form) {
     "aria-controls": list.id,
   })) input.setAttribute(name, value);
 
-  let timer, flight, active = -1, shownFor = "";
+  let timer, pending, active = -1, shownFor = "";
 
   const show = (packages) => {
     active = -1;
     input.removeAttribute("aria-activedescendant");
-    list.replaceChildren(...packages.map((found, position) => option(list.id, found, position)));
+    list.replaceChildren(...packages.map((row, position) => option(list.id, row, position)));
     list.hidden = packages.length === 0;
     input.setAttribute("aria-expanded", String(!list.hidden));
   };
@@ -43,17 +43,17 @@ export function suggest(form) {
     input.setAttribute("aria-activedescendant", options[active].id);
     options[active].scrollIntoView({ block: "nearest" });
   };
-  const go = (name) => location.assign(`/packages/${encodeURIComponent(name)}`);
+  const openPackage = (name) => location.assign(`/packages/${encodeURIComponent(name)}`);
 
-  const look = async () => {
+  const search = async () => {
     const text = input.value.trim();
-    flight?.abort();
-    if (text === "" || text.length > 200 || !CAN_BEGIN_A_NAME.test(text)) return close();
-    flight = new AbortController();
+    pending?.abort();
+    if (text === "" || text.length > 200 || !NAME_PREFIX.test(text)) return close();
+    pending = new AbortController();
     try {
-      const answer = await fetch(`/api/search?limit=8&q=${encodeURIComponent(text)}`, { signal: flight.signal });
-      if (!answer.ok) return close();
-      const { data } = await answer.json();
+      const response = await fetch(`/api/search?limit=8&q=${encodeURIComponent(text)}`, { signal: pending.signal });
+      if (!response.ok) return close();
+      const { data } = await response.json();
       shownFor = text;
       if (document.activeElement === input) show(data);
     } catch (error) {
@@ -63,12 +63,12 @@ export function suggest(form) {
 
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(look, PAUSE);
+    timer = setTimeout(search, DEBOUNCE_MS);
   });
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (list.hidden) look();
+      if (list.hidden) search();
       else if (event.key === "ArrowDown") activate(active + 1);
       else activate(active < 0 ? list.children.length - 1 : active - 1);
     } else if (event.key === "Escape" && !list.hidden) {
@@ -76,35 +76,35 @@ export function suggest(form) {
       close();
     } else if (event.key === "Enter" && active >= 0) {
       event.preventDefault();
-      go(list.children[active].dataset.name);
+      openPackage(list.children[active].dataset.name);
     }
   });
   form.addEventListener("submit", (event) => {
     const text = input.value.trim();
     const names = [...list.children].map((item) => item.dataset.name);
-    const exact = text.toLowerCase().replace(/[-_.]+/g, "-");
-    if (shownFor === text && names.includes(exact)) {
+    const normalized = text.toLowerCase().replace(/[-_.]+/g, "-");
+    if (shownFor === text && names.includes(normalized)) {
       event.preventDefault();
-      go(exact);
+      openPackage(normalized);
     }
   });
   input.addEventListener("blur", () => setTimeout(close, 150));
   list.addEventListener("mousedown", (event) => event.preventDefault());
   list.addEventListener("click", (event) => {
     const item = event.target.closest("li");
-    if (item) go(item.dataset.name);
+    if (item) openPackage(item.dataset.name);
   });
 }
 
-function option(list, found, position) {
+function option(listId, row, position) {
   const item = document.createElement("li");
-  item.id = `${list}-${position}`;
-  item.dataset.name = found.package;
+  item.id = `${listId}-${position}`;
+  item.dataset.name = row.package;
   item.setAttribute("role", "option");
   item.setAttribute("aria-selected", "false");
   const downloads = document.createElement("span");
   downloads.className = "quiet";
-  downloads.textContent = `${compact(found.downloads)} / month`;
-  item.append(found.package, " ", downloads);
+  downloads.textContent = `${compact(row.downloads)} / month`;
+  item.append(row.package, " ", downloads);
   return item;
 }

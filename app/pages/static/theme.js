@@ -1,4 +1,4 @@
-// Before anything is shown: the reader's choice of theme, and that there are scripts.
+// Runs before the first paint: applies the reader's choice of theme, and marks that scripts run.
 (() => {
   const root = document.documentElement;
   root.dataset.scripts = "on";
@@ -6,6 +6,6 @@
     const chosen = localStorage.getItem("theme");
     if (chosen === "light" || chosen === "dark") root.dataset.theme = chosen;
   } catch {
-    // Storage is off: the system's theme it is.
+    // Storage is disabled: the page keeps the system's theme.
   }
 })();

@@ -12,9 +12,9 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -62,8 +62,7 @@ class EmbeddedEngine:
         self._lock = _FolderLock(folder)
         try:
             _refuse_newer(folder)
-            _find_scratch(folder)
-            with translated(), self.client(database=None) as client:
+            with _place_for_temporary_files(folder), translated(), self.client(database=None) as client:
                 client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
                 _write_version(folder, str(client.server_version))
         except BaseException:
@@ -130,16 +129,24 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")[:2] if part.isdecimal()]
 
 
-def _find_scratch(folder: Path) -> None:
-    """Say where temporary files go: into our folder where nothing else can be written.
+@contextmanager
+def _place_for_temporary_files(folder: Path) -> Iterator[None]:
+    """Let the engine write temporary files while the block runs: into its own folder where no other can be written.
 
-    chDB writes some when it is imported, and looks at this variable alone; the driver writes what is inserted.
+    chDB writes some when it is imported, which the first client does, and looks only at TMPDIR for a place. The driver
+    writes a file for each insert, so where Python has found no folder for temporary files, the engine's stays it.
     """
+    before = os.environ.get("TMPDIR")
     try:
-        place = tempfile.gettempdir()
+        os.environ["TMPDIR"] = tempfile.gettempdir()
     except FileNotFoundError:
-        place = tempfile.tempdir = str(folder)
-    os.environ["TMPDIR"] = place
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        if before is not None:
+            os.environ["TMPDIR"] = before
 
 
 class EmbeddedReader:
@@ -150,7 +157,7 @@ class EmbeddedReader:
         self._clients: list[Client] = []
         self._local = threading.local()
         self._executor = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="clickhouse")
-        self._comment = f"pypistats-server reader {next(_readers)}"
+        self._comment = f"pypistats-server reader {next(_readers)}."
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
@@ -186,7 +193,7 @@ class EmbeddedReader:
     def _stop(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
         with suppress(WarehouseError), self._engine.client() as client:
-            command(client, statement("cancel"), {"comment": self._comment})
+            command(client, statement("stop"), {"comment": self._comment})
         self._executor.shutdown(wait=True)
         for client in self._clients:
             client.close()

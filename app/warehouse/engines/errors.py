@@ -4,6 +4,7 @@ InputError                    what is to be loaded cannot be; its message is saf
 
 WarehouseError                what the warehouse could not do; its message is safe to show
 ├── WarehouseUnavailableError      nothing answers, or not in time: try again later
+│   ├── ConnectionLostError            no answer came; ClickHouse may have run the statement, or run it still
 │   ├── NoSpaceError                   its disk is full, or cannot be written
 │   ├── WarehouseBusyError             too many questions are being asked
 │   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
@@ -30,6 +31,10 @@ class InputError(Exception):
 
 class WarehouseUnavailableError(WarehouseError):
     """ClickHouse does not answer, or not in time."""
+
+
+class ConnectionLostError(WarehouseUnavailableError):
+    """The connection ended without an answer of ClickHouse, which may have run the statement, or run it still."""
 
 
 class WarehouseBusyError(WarehouseUnavailableError):
@@ -118,11 +123,11 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
         kind, message = OWN_CODES[code]
         return kind(message)
     if isinstance(error, UNAVAILABLE):
-        return WarehouseUnavailableError(_network_fault(error))
+        return ConnectionLostError(_network_fault(error))
     if type(error) is driver.DatabaseError and code is None and error.__cause__ is None:
         # ClickHouse names the code of whatever it refuses: this was something between it and us. (The embedded engine's
         # errors have none, but a cause, where their text quotes bytes that are no text.)
-        return WarehouseUnavailableError("ClickHouse does not answer: something else does at its address")
+        return ConnectionLostError("ClickHouse does not answer: something else does at its address")
     name = getattr(error, "name", None) or type(error).__name__
     return QueryFailedError(f"ClickHouse refused a query: {name}", code)
 

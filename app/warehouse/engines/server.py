@@ -5,7 +5,6 @@ A user may be allowed to change settings or not (`readonly=1`, as the public dat
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.httputil import check_env_proxy, default_pool_manager
 
 from app.settings import Secret, SettingError
+from app.warehouse.engines.background_loop import BackgroundLoop
 from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, QuerySettings
 from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError, translated
 from app.warehouse.engines.parameters import split_lists
@@ -29,8 +29,9 @@ ANSWER_SECONDS = QUERY_SECONDS + 5
 """ClickHouse itself gives up after QUERY_SECONDS; this is for one that cannot even say so."""
 POOLED_CONNECTIONS = 32
 PARSERS = 64
-"""The driver reads answers in threads of the event loop, of which that has few more than cores: one that does not end
-holds a thread until it is given up, and nobody else's answer may wait for that."""
+"""Threads that read responses. A response that does not end holds one until its query times out, and no other query may
+wait for that. The driver uses the default executor of its event loop and accepts no other, so it runs on a loop of its
+own: the default executor of the caller's loop has few more threads than there are cores, and others need them too."""
 
 EVERYBODY = {"session_timezone": "UTC"}
 """A day is a UTC day, whatever zone the server is in."""
@@ -151,7 +152,7 @@ class ServerReader:
     def __init__(self, server: ServerEngine) -> None:
         self._server = server
         self._client: AsyncClient | None = None
-        self._parsers = ThreadPoolExecutor(PARSERS, thread_name_prefix="parser")
+        self._loop: BackgroundLoop | None = None
         self._connecting: asyncio.Task[AsyncClient] | None = None
 
     async def _connected(self) -> AsyncClient:
@@ -166,7 +167,6 @@ class ServerReader:
         return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> AsyncClient:
-        asyncio.get_running_loop().set_default_executor(self._parsers)
         # Everybody waits for this one: it may not hang for as long as a query may.
         async with asyncio.timeout(FIRST_CONTACT_SECONDS):
             self._client = await self._server.async_client()
@@ -174,6 +174,11 @@ class ServerReader:
 
     async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What a query returns. Raises WarehouseError."""
+        if self._loop is None:
+            self._loop = BackgroundLoop(PARSERS, "clickhouse-reader")
+        return await self._loop.run(self._query(sql, parameters, settings))
+
+    async def _query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings) -> Columns:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 client = await self._connected()
@@ -193,6 +198,11 @@ class ServerReader:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._loop is not None:
+            await self._loop.run(self._close())
+            await self._loop.close()
+
+    async def _close(self) -> None:
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])

@@ -6,12 +6,20 @@ last step no reader counts a row of it, so a call that is killed leaves nothing 
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.engines.errors import InputError, NoSpaceError, QueryFailedError, WarehouseError
+from app.warehouse.engines.errors import (
+    ConnectionLostError,
+    InputError,
+    NoSpaceError,
+    QueryFailedError,
+    WarehouseError,
+    translated,
+)
 from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.examine import OLDEST_DAY, explain_refusal, require_usable, row_count
 from app.warehouse.loading.files import File, RawEvents, Received, Shape, find_files, raw_events, reason, shape_of
@@ -24,8 +32,9 @@ from app.warehouse.loading.journal import (
     versions,
 )
 from app.warehouse.loading.migrations import prepare
-from app.warehouse.loading.progress import Progress, Report, comment, reported
-from app.warehouse.loading.statements import Connect, ask, command, is_embedded, statement
+from app.warehouse.loading.progress import Progress, Report, reported
+from app.warehouse.loading.running import keep_alive, run
+from app.warehouse.loading.statements import Connect, ask, is_embedded, statement
 from app.warehouse.loading.upload import send
 from app.warehouse.loading.writer_lease import Load, writer_lease
 
@@ -117,15 +126,23 @@ def _load(
     report(Progress("making room"))
     sweep_unpublished(client, load.number)
     try:
-        _write(connect, client, load, events, replace, report, total)
+        whole = _write(connect, client, load, events, replace, report, total)
     except QueryFailedError as error:
         raise explain(error) from error
     except NoSpaceError as error:
         raise NoSpaceError(f"{error}; nothing was published") from error
     report(Progress("checking sums"))
-    days = _checked(client, load.number, total)
+    if not whole and not total:
+        # Of a file that was sent, and of Parquet, the number is known.
+        total = _event_count(client, load, events)
+    try:
+        days = _checked(client, load.number, total)
+    except WarehouseError as error:
+        raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     publish(client, load.number, load.source, days)
-    forget_received(client, load.number + 1)
+    with suppress(WarehouseError):
+        # Otherwise the next load does.
+        forget_received(client, load.number + 1)
     return days
 
 
@@ -137,7 +154,8 @@ def _write(
     replace: bool,
     report: Report,
     total: int,
-) -> None:
+) -> bool:
+    """Write a load's rows. Returns whether ClickHouse has said of each statement that it succeeded."""
     today = datetime.now(UTC).date()
     parameters = {
         **events.parameters,
@@ -149,24 +167,36 @@ def _write(
     # A version of ClickHouse that does not know a setting refuses it.
     settings = allowed_settings(client, WRITE_SETTINGS) | _settings(load)
     with reported(connect, load.number, report, total):
-        command(client, statement("write_packages", events.sql), parameters, settings)
+        whole = run(client, statement("write_packages", events.sql), parameters, settings, load.cluster)
     report(Progress("summing over all packages", rows_read=total, total=total))
     synced(client, load.cluster, "downloads_daily")
     for name in ("write_all", "write_overall"):
-        command(client, statement(name), versions(load.number), settings)
+        whole &= run(client, statement(name), versions(load.number), settings, load.cluster)
     # What is published next must be there for whoever reads it, from whichever replica.
     synced(client, load.cluster, "downloads_daily", "overall_daily")
+    return whole
 
 
 def _settings(load: Load) -> dict[str, Any]:
-    return {"log_comment": comment(load.number)} | (CLUSTER_SETTINGS if load.cluster else {})
+    return {"log_comment": load.comment} | (CLUSTER_SETTINGS if load.cluster else {})
+
+
+def _event_count(client: Client, load: Load, events: RawEvents) -> int:
+    """The downloads of the input, counted once more: all were written, if the load has as many."""
+    sql, settings = statement("event_count", events.sql), _settings(load) | keep_alive(client)
+    with translated():
+        ((total,),) = client.query(sql, parameters=events.parameters, settings=settings).result_rows
+    return int(total)
 
 
 def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
     """The days that a load has written. Raises WarehouseError where their sums do not add up to the events."""
+    overall = {day: sums for day, *sums in ask(client, "written_overall", versions(load))}
     days = []
-    for day, _, dropped, events, packages, rows, _, agree in ask(client, "written", versions(load)):
-        if not agree:
+    for day, with_mirrors, dropped, events, packages, rows, without_mirrors, agree in ask(
+        client, "written", versions(load)
+    ):
+        if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")
         days.append(LoadedDay(day, events, dropped, packages, rows))
     written = sum(day.events for day in days)

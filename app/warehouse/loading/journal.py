@@ -3,23 +3,35 @@
 A load is one ingest call. Its versions begin with its number, so what is published later has the higher versions.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import Rows
-from app.warehouse.engines.errors import WarehouseError, translated
+from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
+from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.migrations import cluster_of
 from app.warehouse.loading.statements import ask, command, statement
+
+Result = TypeVar("Result")
 
 NO_DAY = date(1970, 1, 1)
 
 SUPERSEDED_FOR = timedelta(minutes=5)
 """No query takes so long, and no reader goes so long by what it last knew: rows superseded so long have no reader."""
+
+LOCK_SETTINGS: Mapping[str, str] = {"insert_deduplicate": "1", "deduplicate_insert": "enable", "async_insert": "0"}
+"""With these ClickHouse keeps the first alone of all inserts with one token. Their defaults differ by version, and an
+administrator may have changed them."""
+
+TRIES = 5
+RETRY_SECONDS = 2.0
 
 
 class LoadedDay(msgspec.Struct, frozen=True):
@@ -42,6 +54,16 @@ def versions(load: int) -> dict[str, int]:
     return {"load": load, "first_version": load << 16, "last_version": load << 16 | 0xFFFF}
 
 
+def retried(work: Callable[[], Result]) -> Result:
+    """Do what may be done more than once, again where the connection breaks. Raises ConnectionLostError at the end."""
+    for _ in range(TRIES - 1):
+        try:
+            return work()
+        except ConnectionLostError:
+            time.sleep(RETRY_SECONDS)
+    return work()
+
+
 def announce(client: Client, load: int, source: str, holder: str) -> None:
     """Take a number, unless somebody else has."""
     _write(client, [{"load": load, "date": NO_DAY, "state": "started", "source": source, "holder": holder}], "start")
@@ -52,29 +74,33 @@ def abandon(client: Client, load: int) -> None:
     _write(client, [{"load": load, "date": NO_DAY, "state": "abandoned"}], "end")
 
 
+def is_published(client: Client, load: int) -> bool:
+    """Whether readers count a load."""
+    ((published,),) = ask(client, "is_published", {"load": load})
+    return bool(published)
+
+
 def publish(client: Client, load: int, source: str, days: Sequence[LoadedDay]) -> None:
     """The instant of publication: one insert of few rows, which ClickHouse makes visible as one part.
 
-    Raises WarehouseError where another writer has abandoned the load, and taken its place.
+    Raises WarehouseError where another writer has abandoned the load, and taken its place; ConnectionLostError where
+    it cannot be learnt whether the load was published.
     """
-    _write(
-        client,
-        [
-            {
-                "load": load,
-                "date": day.date,
-                "state": "published",
-                "source": source,
-                "events": day.events,
-                "dropped": day.dropped,
-                "rows": day.rows,
-            }
-            for day in days
-        ],
-        "end",
-    )
-    ((is_published,),) = ask(client, "is_published", {"load": load})
-    if not is_published:
+    rows = [
+        {
+            "load": load,
+            "date": day.date,
+            "state": "published",
+            "source": source,
+            "events": day.events,
+            "dropped": day.dropped,
+            "rows": day.rows,
+        }
+        for day in days
+    ]
+    # If an earlier try has arrived, ClickHouse drops the next.
+    retried(lambda: _write(client, rows, "end"))
+    if not retried(lambda: is_published(client, load)):
         raise WarehouseError("another writer has taken the place of this load; nothing was published")
 
 
@@ -94,20 +120,44 @@ def _write(client: Client, rows: Sequence[dict[str, Any]], once: str = "") -> No
             "loads",
             [list(row.values()) for row in rows],
             column_names=list(rows[0]),
-            settings={"insert_deduplication_token": token},
+            settings={"insert_deduplication_token": token} | allowed_settings(client, LOCK_SETTINGS),
         )
+
+
+def why_unsafe(client: Client) -> str:
+    """Why two writers could both publish over this connection, or the empty string; for people, without a full stop."""
+    known = client.server_settings
+    if known["readonly"].value != "0":
+        # This user loads nothing.
+        return ""
+    fixed = [
+        f"{name}={known[name].value}"
+        for name, value in LOCK_SETTINGS.items()
+        if name in known and known[name].readonly and known[name].value != value
+    ]
+    if not fixed:
+        return ""
+    needed = ", ".join(f"{name}={value}" for name, value in LOCK_SETTINGS.items())
+    return (
+        f"the server fixes {', '.join(fixed)}: of two loads that begin at one moment both could be published; "
+        f"let the user set {needed}"
+    )
 
 
 def synced(client: Client, cluster: str, *tables: str) -> None:
     """Wait, on a cluster, until every node has all rows of these tables that it is to have."""
     if cluster:
         for table in tables:
-            command(client, statement(f"sync_{table}", cluster=cluster), {})
+            retried(partial(command, client, statement(f"sync_{table}", cluster=cluster), {}))
 
 
-def sweep_unpublished(client: Client, before: int) -> None:
-    """Remove what loads before this one have left that were never published. No reader has ever counted those rows."""
-    _sweep(client, [row for row in ask(client, "sweepable") if row[-1] == "unpublished" and row[0] < before])
+def sweep_unpublished(client: Client, before: int, again: timedelta = SUPERSEDED_FOR) -> None:
+    """Remove what loads before this one have left that were never published. No reader counts those rows.
+
+    What was looked at is looked at `again` after a while, until nothing of it was found twice: ClickHouse may have been
+    at work on it.
+    """
+    _sweep(client, [row for row in _sweepable(client, again) if row[-1] == "unpublished" and row[0] < before])
     forget_received(client, before)
 
 
@@ -116,17 +166,22 @@ def sweep_superseded(client: Client, unused_for: timedelta) -> None:
     latest = datetime.now(UTC).replace(tzinfo=None) - unused_for
     _sweep(
         client,
-        [row for row in ask(client, "sweepable") if row[-1] == "superseded" and row[4].replace(tzinfo=None) <= latest],
+        [row for row in _sweepable(client) if row[-1] == "superseded" and row[4].replace(tzinfo=None) <= latest],
     )
+
+
+def _sweepable(client: Client, again: timedelta = SUPERSEDED_FOR) -> Rows:
+    return ask(client, "sweepable", {"again": int(again.total_seconds())})
 
 
 def _sweep(client: Client, sweepable: Rows) -> None:
     cluster = cluster_of(client) if sweepable else ""
     for load, day, first_version, last_version, *_ in sweepable:
         versions = {"first_version": first_version, "last_version": last_version}
-        for name in ("sweep_downloads_daily", "sweep_overall_daily"):
-            command(client, statement(name, cluster=cluster), versions)
-        _write(client, [{"load": load, "date": day, "state": "swept"}])
+        ((rows,),) = ask(client, "left_rows", versions)
+        for name in ("sweep_downloads_daily", "sweep_overall_daily") if rows else ():
+            retried(partial(command, client, statement(name, cluster=cluster), versions))
+        _write(client, [{"load": load, "date": day, "state": "swept", "rows": rows}])
 
 
 def forget_received(client: Client, before: int) -> None:

@@ -1,16 +1,17 @@
-"""How far a load is, as ClickHouse says while it runs; and how to stop it."""
+"""How far a load is, as ClickHouse says while it runs; and how to cancel it."""
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import msgspec
 
+from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.loading.journal import versions
 from app.warehouse.loading.migrations import cluster_of
-from app.warehouse.loading.statements import Connect, ask, command, statement
+from app.warehouse.loading.running import comment, kill
+from app.warehouse.loading.statements import Connect, ask
 
-COMMENT = "pypistats-server load "
 REPORT_SECONDS = 0.5
 
 
@@ -30,16 +31,19 @@ Report = Callable[[Progress], None]
 @contextmanager
 def reported(connect: Connect, load: int, report: Report, total: int) -> Iterator[None]:
     """Report a few times a second how far a load's first statement is, while the block runs it."""
-    parameters = {"comment": comment(load), **versions(load)}
 
     def poll(done: threading.Event) -> None:
         rows_read = 0
-        with connect() as poller:
-            while not done.wait(REPORT_SECONDS):
-                for read, written, days in ask(poller, "progress", parameters):
-                    # What is read once writing has begun is no input, but what the GROUP BY has put on disk.
-                    rows_read = rows_read if written else read
-                    report(Progress("writing" if written else "loading", rows_read, written, days, total))
+        while not done.is_set():
+            # A connection that breaks ends the reports of it, not those of the next.
+            with suppress(WarehouseError), connect() as poller:
+                parameters = {"comment": comment(poller.database, load), **versions(load)}
+                while not done.wait(REPORT_SECONDS):
+                    for read, written, days in ask(poller, "progress", parameters):
+                        # What is read once writing has begun is no input, but what the GROUP BY has put on disk.
+                        rows_read = rows_read if written else read
+                        report(Progress("writing" if written else "loading", rows_read, written, days, total))
+            done.wait(REPORT_SECONDS)
 
     with background_thread("progress", poll):
         yield
@@ -58,12 +62,7 @@ def background_thread(name: str, work: Callable[[threading.Event], None]) -> Ite
         thread.join()
 
 
-def comment(load: int) -> str:
-    """What marks the statements of a load in ClickHouse's lists of queries."""
-    return f"{COMMENT}{load}"
-
-
 def cancel(connect: Connect) -> None:
     """Stop the load that runs. It fails as any load does: nothing is published."""
     with connect() as client:
-        command(client, statement("cancel", cluster=cluster_of(client)), {"comment": f"{COMMENT}%"})
+        kill(client, comment(client.database), cluster_of(client))

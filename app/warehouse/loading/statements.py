@@ -6,7 +6,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import Rows
-from app.warehouse.engines.errors import translated
+from app.warehouse.engines.errors import ConnectionLostError, translated
 from app.warehouse.sql import read_sql
 
 Connect = Callable[[], Client]
@@ -25,6 +25,8 @@ def statement(name: str, raw: str = "", cluster: str = "") -> str:
         .replace("{{events}}", _file("events"))
         .replace("{{raw_events}}", raw)
         .replace("{{loaded_days}}", _file("loaded_days"))
+        .replace("{{has_lease}}", _file("has_lease"))
+        .replace("{{processes}}", f"clusterAllReplicas({cluster}, system.processes)" if cluster else "system.processes")
         .replace("{{local}}", "_local" if cluster else "")
         .replace("{{on_cluster}}", f" ON CLUSTER {cluster}" if cluster else "")
     )
@@ -34,11 +36,24 @@ def _file(name: str) -> str:
     return read_sql(f"loading/sql/{name}.sql")
 
 
-def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None) -> Rows:
+def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None, cluster: str = "") -> Rows:
+    """The rows of a query. Raises WarehouseError."""
     with translated():
-        return client.query(statement(question), parameters=dict(parameters or {})).result_rows
+        result = client.query(statement(question, cluster=cluster), parameters=dict(parameters or {}))
+    require_complete(client, result.summary, bool(result.result_rows))
+    return result.result_rows
+
+
+def require_complete(client: Client, summary: Mapping[str, Any], has_body: bool = False) -> None:
+    """Raises ConnectionLostError for an answer whose headers did not all arrive: its status is 200, and it is empty.
+
+    ClickHouse sends its summary as the last of the headers.
+    """
+    if not has_body and "read_rows" not in summary and not is_embedded(client):
+        raise ConnectionLostError("ClickHouse's answer was not complete")
 
 
 def command(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> None:
+    """Run a statement that returns no rows. Raises WarehouseError."""
     with translated():
         client.command(sql, parameters=dict(parameters), settings=dict(settings or {}))

@@ -6,6 +6,7 @@ whose first acts are to say that the old load will never be published, and to st
 statement of a load fails once there is a newer one, so a writer that was only asleep can do no harm when it wakes up.
 """
 
+import logging
 import os
 import secrets
 import socket
@@ -16,11 +17,18 @@ from contextlib import contextmanager, suppress
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.engines.errors import InputError, NoSpaceError, WarehouseError
-from app.warehouse.loading.journal import abandon, announce, heartbeat, sweep_unpublished, synced
+from app.warehouse.engines.errors import (
+    ConnectionLostError,
+    InputError,
+    NoSpaceError,
+    QueryFailedError,
+    WarehouseError,
+)
+from app.warehouse.loading.journal import abandon, announce, heartbeat, is_published, sweep_unpublished, synced
 from app.warehouse.loading.migrations import cluster_of
-from app.warehouse.loading.progress import background_thread, comment
-from app.warehouse.loading.statements import Connect, ask, command, is_embedded, statement
+from app.warehouse.loading.progress import background_thread
+from app.warehouse.loading.running import ACCESS_DENIED, comment, stop
+from app.warehouse.loading.statements import Connect, ask, is_embedded
 
 SIGN_SECONDS = 10.0
 SILENT_SECONDS = 60.0
@@ -28,17 +36,20 @@ SILENT_SECONDS = 60.0
 
 _one_writer = threading.Lock()
 
+logger = logging.getLogger(__name__)
+
 
 class WriterBusyError(WarehouseError):
     """Another load is running; the message says whose."""
 
 
 class Load(msgspec.Struct, frozen=True):
-    """A load that has the place. `cluster` is empty on a single server."""
+    """A load that has the place. `cluster` is empty on a single server; `comment` is that of all its statements."""
 
     number: int
     source: str
     cluster: str
+    comment: str
 
 
 @contextmanager
@@ -52,16 +63,33 @@ def writer_lease(connect: Connect, client: Client, source: str) -> Iterator[Load
             with _signs(connect, client, load.number):
                 yield load
         except Exception as error:
-            # Whatever ended it, the engine may be gone too; then the next load says this of it.
-            # (By a client of its own: one whose query broke off may be in the middle of that answer.)
-            with suppress(WarehouseError), connect() as own:
-                if isinstance(error, InputError | NoSpaceError):
-                    # Without space this may have to wait for some.
-                    sweep_unpublished(own, load.number + 1)
-                abandon(own, load.number)
+            outcome = _give_up(connect, load, error)
+            if isinstance(error, ConnectionLostError):
+                raise ConnectionLostError(f"{error}; {outcome}") from error
             raise
     finally:
         _one_writer.release()
+
+
+def _give_up(connect: Connect, load: Load, error: Exception) -> str:
+    """End what still runs for a load that has failed, and say in the journal that it will not be published.
+
+    Returns what is true then, for people. The engine may be gone too; then the next load does this.
+    """
+    try:
+        # By a client of its own: one whose query broke off may be in the middle of that answer.
+        with connect() as own:
+            ended = _stop(own, load.comment, load.cluster)
+            if isinstance(error, InputError | NoSpaceError):
+                # Without space this may have to wait for some.
+                sweep_unpublished(own, load.number + 1)
+            if not is_published(own, load.number):
+                abandon(own, load.number)
+            if is_published(own, load.number):
+                return "the load was published before that"
+            return f"{'what still ran for the load was ended, and ' if ended else ''}nothing was published"
+    except WarehouseError:
+        return "the next load ends what may still run for this one"
 
 
 def _take(client: Client, source: str) -> Load:
@@ -74,17 +102,45 @@ def _take(client: Client, source: str) -> Load:
             f"another load is running, of {holder}; one at a time. "
             f"If that process is dead, its place is free in {SILENT_SECONDS - silent:.0f} seconds"
         )
-    load, me = Load(last + 1, source, cluster), _name()
-    announce(client, load.number, source, me)
-    synced(client, cluster, "loads")
-    ((holder,),) = ask(client, "announced", {"load": load.number})
-    if holder != me:
-        raise WriterBusyError(f"another load has begun at this moment, of {holder}; one at a time")
-    if not is_over:
-        abandon(client, last)
+    number, me = last + 1, _name()
+    load = Load(number, source, cluster, comment(client.database, number))
+    try:
+        announce(client, number, source, me)
         synced(client, cluster, "loads")
-        command(client, statement("stop", cluster=cluster), {"comment": comment(last)})
+        if (holder := _holder(client, number)) != me:
+            raise WriterBusyError(f"another load has begun at this moment, of {holder}; one at a time")
+        if not is_over:
+            abandon(client, last)
+            synced(client, cluster, "loads")
+        # Of any earlier load: nothing runs yet for this one.
+        _stop(client, comment(client.database), cluster)
+    except WarehouseError:
+        with suppress(WarehouseError):
+            if _holder(client, number) == me:
+                abandon(client, number)
+        raise
     return load
+
+
+def _holder(client: Client, load: int) -> str:
+    """Who has announced a load; the empty string where nobody has."""
+    rows = ask(client, "announced", {"load": load})
+    return str(rows[0][0]) if rows else ""
+
+
+def _stop(client: Client, prefix: str, cluster: str) -> bool:
+    """End the statements whose comment begins so. Returns False where the user may not; their rows never count."""
+    if is_embedded(client):
+        # There, a statement ends before its load does.
+        return True
+    try:
+        stop(client, prefix, cluster)
+    except QueryFailedError as error:
+        if error.code != ACCESS_DENIED:
+            raise
+        logger.warning("this user may not end what loads still run: grant it system.processes and KILL QUERY")
+        return False
+    return True
 
 
 def _name() -> str:

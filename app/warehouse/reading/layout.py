@@ -17,21 +17,23 @@ class Published(msgspec.Struct, frozen=True):
     """Which rows count. Equal values give equal results.
 
     `state` is a number that changes with the rows that count; `dead` are the versions that do not count although they
-    are not newer; `days` are the loaded days, in order; `demo` says that synthetic events are among them.
+    are not newer; `days` are the loaded days, in order; `demo` says that synthetic events are among them; `dead_loads`
+    are the numbers of loads of which no version counts although they are not newer.
     """
 
     state: int
     dead: tuple[int, ...]
     days: tuple[date, ...]
     demo: bool = False
+    dead_loads: tuple[int, ...] = ()
 
     def __hash__(self) -> int:
-        """The hash of `state` and `dead`, which identify the value: there are thousands of days."""
-        return hash((self.state, self.dead))
+        """The hash of `state`, `dead` and `dead_loads`, which identify the value: there are thousands of days."""
+        return hash((self.state, self.dead, self.dead_loads))
 
     def answers_differ(self, other: "Published") -> bool:
-        """Whether results may differ between the two. They do not after superseded rows are swept."""
-        return msgspec.structs.replace(other, dead=self.dead) != self
+        """Whether results may differ between the two. They do not after rows that do not count are swept."""
+        return msgspec.structs.replace(other, dead=self.dead, dead_loads=self.dead_loads) != self
 
     @property
     def newest_day(self) -> date | None:

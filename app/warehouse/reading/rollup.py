@@ -46,8 +46,8 @@ class Rollup:
         self._recent: QueryBatcher[tuple[str], RecentRow] = QueryBatcher()
 
     async def published(self) -> Published:
-        ((newest_version,), (dead,), (days,), (sources,)) = await self._columns("published", {})
-        return Published(newest_version, tuple(dead), tuple(days), DEMO_SOURCE in sources)
+        ((newest,), (dead,), (dead_loads,), (days,), (sources,)) = await self._columns("published", {})
+        return Published(newest, tuple(dead), tuple(days), DEMO_SOURCE in sources, tuple(dead_loads))
 
     async def series(
         self,
@@ -158,7 +158,9 @@ class Rollup:
         return list(zip(*await self._columns(name, parameters, settings), strict=True))
 
     async def _columns(self, name: str, parameters: dict[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
-        return await self._queries.query(name, layout_sql(self.name, name), parameters, settings)
+        # Each row's load is looked at only where there is one that may not be counted.
+        counted = "counted_beside_dead_loads" if parameters.get("dead_loads") else "counted"
+        return await self._queries.query(name, layout_sql(self.name, name, rows=counted), parameters, settings)
 
 
 def _packages_and_dimensions(keys: Sequence[tuple[str, str]]) -> dict[str, object]:
@@ -170,4 +172,8 @@ def _packages_and_dimensions(keys: Sequence[tuple[str, str]]) -> dict[str, objec
 
 def _visible(published: Published) -> dict[str, object]:
     """The parameters that limit a query to published rows."""
-    return {"newest_version": published.state, "dead": list(published.dead)}
+    return {
+        "newest_version": published.state,
+        "dead": list(published.dead),
+        "dead_loads": list(published.dead_loads),
+    }

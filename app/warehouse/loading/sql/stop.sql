@@ -1,2 +1,2 @@
--- Stop what still runs for a load, wherever it does, and wait until it has stopped.
-KILL QUERY{{on_cluster}} WHERE Settings['log_comment'] = {comment:String} SYNC
+-- End the statements whose comment begins so, wherever they run, and wait until they have ended.
+KILL QUERY{{on_cluster}} WHERE startsWith(Settings['log_comment'], {comment:String}) SYNC

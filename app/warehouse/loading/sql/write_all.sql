@@ -4,5 +4,5 @@ SELECT '__all__', dimension, category, date, version, sum(downloads)
 FROM downloads_daily
 WHERE version BETWEEN {first_version:UInt64} AND {last_version:UInt64}
   AND dimension NOT IN ('dropped', 'version')
-  AND throwIf((SELECT max(load) FROM loads) != {load:UInt32}, 'another writer has taken the place') = 0
+  AND {{has_lease}}
 GROUP BY dimension, category, date, version

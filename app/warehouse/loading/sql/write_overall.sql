@@ -6,4 +6,4 @@ FROM downloads_daily
 WHERE version BETWEEN {first_version:UInt64} AND {last_version:UInt64}
   AND dimension = 'overall'
   AND project != '__all__'
-  AND throwIf((SELECT max(load) FROM loads) != {load:UInt32}, 'another writer has taken the place') = 0
+  AND {{has_lease}}

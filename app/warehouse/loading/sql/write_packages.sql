@@ -20,7 +20,7 @@ FROM
         isNull(day) OR day < {oldest:Date32} OR day > {newest:Date32} OR (NOT {replace:Bool} AND date IN ({{loaded_days}})),
         'a day that may not be loaded'
     ) = 0
-        AND throwIf((SELECT max(load) FROM loads) != {load:UInt32}, 'another writer has taken the place') = 0
+        AND {{has_lease}}
 )
 ARRAY JOIN
     CAST(

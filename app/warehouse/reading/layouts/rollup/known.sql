@@ -4,5 +4,4 @@ FROM downloads_daily
 WHERE project IN {projects:Array(String)}
   AND dimension = 'overall'
   AND category = 'with_mirrors'
-  AND version <= {newest_version:UInt64}
-  AND version NOT IN {dead:Array(UInt64)}
+  AND {{rows}}

@@ -11,6 +11,5 @@ WHERE project IN {projects:Array(String)}
   AND dimension = 'overall'
   AND category = 'without_mirrors'
   AND date BETWEEN {first:Date} AND {end:Date}
-  AND version <= {newest_version:UInt64}
-  AND version NOT IN {dead:Array(UInt64)}
+  AND {{rows}}
 GROUP BY project

@@ -9,6 +9,5 @@ WHERE project IN {projects:Array(String)}
   AND dimension = 'overall'
   AND category = {category:String}
   AND date BETWEEN {month:Date} AND {end:Date}
-  AND version <= {newest_version:UInt64}
-  AND version NOT IN {dead:Array(UInt64)}
+  AND {{rows}}
 GROUP BY project

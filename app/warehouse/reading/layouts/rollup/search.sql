@@ -6,8 +6,7 @@ SELECT
 FROM overall_daily
 WHERE date BETWEEN {start:Date} AND {end:Date}
   AND startsWith(project, {prefix:String})
-  AND version <= {newest_version:UInt64}
-  AND version NOT IN {dead:Array(UInt64)}
+  AND {{rows}}
 GROUP BY project
 ORDER BY last_month DESC, project
 LIMIT {limit:UInt32}

@@ -13,7 +13,6 @@ WHERE project IN {projects:Array(String)}
   AND (empty({pairs:Array(Tuple(String, String))}) OR (project, dimension) IN {pairs:Array(Tuple(String, String))})
   AND (empty({categories:Array(String)}) OR category IN {categories:Array(String)})
   AND date BETWEEN {start:Date} AND {end:Date}
-  AND version <= {newest_version:UInt64}
-  AND version NOT IN {dead:Array(UInt64)}
+  AND {{rows}}
 GROUP BY project, dimension, category, bucket
 ORDER BY project, dimension, category, bucket

@@ -5,8 +5,7 @@ SELECT
 FROM overall_daily
 WHERE date BETWEEN {start:Date} AND {end:Date}
   AND category = 'without_mirrors'
-  AND version <= {newest_version:UInt64}
-  AND version NOT IN {dead:Array(UInt64)}
+  AND {{rows}}
 GROUP BY project
 ORDER BY downloads DESC, project
 LIMIT {limit:UInt32} OFFSET {offset:UInt32}

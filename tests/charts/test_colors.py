@@ -1,17 +1,17 @@
-"""Colours that can be told from the background and from each other, also by those who do not see all of them."""
+"""Colors are distinct from the background and from each other, in normal and in color-deficient vision."""
 
 import itertools
 import math
 
 import pytest
 
-from app.charts.colours import THEMES, WELL_KNOWN, Colours, Theme, colours_of
+from app.charts.colors import KNOWN_CATEGORIES, THEMES, Palette, Theme, category_colors
 from app.charts.data import SUBJECTS
 
 Vector = tuple[float, float, float]
 Matrix = tuple[Vector, Vector, Vector]
 
-# How linear RGB looks to who lacks one kind of cone: Machado, Oliveira, Fernandes 2009, severity 1.0.
+# Linear RGB as seen without one kind of cone: Machado, Oliveira, Fernandes 2009, severity 1.0.
 VISION: dict[str, Matrix] = {
     "full": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "protanopia": (
@@ -41,12 +41,12 @@ TO_OKLAB: Matrix = (
     (1.9779984951, -2.4285922050, 0.4505937099),
     (0.0259040371, 0.7827717662, -0.8086757660),
 )
-JUST_SEEN = 0.02
-"""The distance in OKLab at which two colours begin to look different side by side."""
+NOTICEABLE = 0.02
+"""The just noticeable difference in OKLab, side by side."""
 
 
-def linear(colour: str) -> Vector:
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+def linear(color: str) -> Vector:
+    red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
     return _linear(red), _linear(green), _linear(blue)
 
 
@@ -59,8 +59,8 @@ def times(matrix: Matrix, vector: Vector) -> Vector:
     return x, y, z
 
 
-def oklab(colour: str, vision: str) -> Vector:
-    red, green, blue = (min(1.0, max(0.0, value)) for value in times(VISION[vision], linear(colour)))
+def oklab(color: str, vision: str) -> Vector:
+    red, green, blue = (min(1.0, max(0.0, value)) for value in times(VISION[vision], linear(color)))
     long, middle, short = (math.cbrt(value) for value in times(TO_CONES, (red, green, blue)))
     return times(TO_OKLAB, (long, middle, short))
 
@@ -71,55 +71,56 @@ def contrast(one: str, other: str) -> float:
     return (max(luminances) + 0.05) / (min(luminances) + 0.05)
 
 
-def series_colours(theme: Colours) -> list[str]:
+def series_colors(theme: Palette) -> list[str]:
     return [*theme.categories, theme.null, theme.other]
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_what_is_drawn_stands_out_from_the_background(theme: Theme) -> None:
-    """3 for graphics and 4.5 for text are WCAG's."""
-    colours = THEMES[theme]
+def test_contrast_with_the_background(theme: Theme) -> None:
+    """WCAG asks for 3 for graphics and 4.5 for text."""
+    palette = THEMES[theme]
 
-    assert all(contrast(colour, colours.background) >= 3 for colour in series_colours(colours))
-    assert contrast(colours.text, colours.background) >= 7
-    assert contrast(colours.faint_text, colours.background) >= 4.5
+    assert all(contrast(color, palette.background) >= 3 for color in series_colors(palette))
+    assert contrast(palette.text, palette.background) >= 7
+    assert contrast(palette.faint_text, palette.background) >= 4.5
 
 
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("theme", THEMES)
 def test_any_two_categories_differ(theme: Theme, vision: str) -> None:
-    """Far more than is just seen: lines are thin, and not side by side."""
-    colours = series_colours(THEMES[theme])
-    least = 6 * JUST_SEEN if vision == "full" else 3 * JUST_SEEN
+    """By a multiple of the just noticeable difference: lines are thin, and not side by side."""
+    colors = series_colors(THEMES[theme])
+    least = 6 * NOTICEABLE if vision == "full" else 3 * NOTICEABLE
 
-    for one, other in itertools.combinations(colours, 2):
+    for one, other in itertools.combinations(colors, 2):
         assert math.dist(oklab(one, vision), oklab(other, vision)) >= least, (one, other)
 
 
-def test_every_type_has_its_well_known_categories() -> None:
-    assert set(WELL_KNOWN) == set(SUBJECTS)
-    for categories in WELL_KNOWN.values():
+def test_every_dimension_has_fixed_colors() -> None:
+    assert set(KNOWN_CATEGORIES) == set(SUBJECTS)
+    for categories in KNOWN_CATEGORIES.values():
         assert len(set(categories)) == len(categories) <= len(THEMES["light"].categories)
 
 
-@pytest.mark.parametrize("dimension", WELL_KNOWN)
-def test_well_known_categories_keep_their_colour_in_any_company(dimension: str) -> None:
-    known = list(WELL_KNOWN[dimension])
-    strangers = [f"stranger-{number}" for number in range(10 - len(known))]
-    together = dict(zip([*strangers, *known], colours_of(dimension, [*strangers, *known], THEMES["dark"]), strict=True))
+@pytest.mark.parametrize("dimension", KNOWN_CATEGORIES)
+def test_a_known_category_has_the_same_color_on_every_chart(dimension: str) -> None:
+    known = list(KNOWN_CATEGORIES[dimension])
+    unknown = [f"unknown-{number}" for number in range(10 - len(known))]
+    categories = [*unknown, *known]
+    together = dict(zip(categories, category_colors(dimension, categories, THEMES["dark"]), strict=True))
 
     for category in known:
-        assert colours_of(dimension, [category], THEMES["dark"]) == [together[category]]
+        assert category_colors(dimension, [category], THEMES["dark"]) == [together[category]]
     assert len(set(together.values())) == 10
 
 
-def test_strangers_have_a_colour_of_their_own_name() -> None:
-    """The same in every process and on every chart, unless another has it there."""
-    alone = [colours_of("version", [name], THEMES["light"])[0] for name in ("1.0", "2.0", "3.0.1")]
+def test_the_color_of_an_unknown_category_follows_from_its_name() -> None:
+    """The same in every process, and on every chart where no other category has it."""
+    alone = [category_colors("version", [name], THEMES["light"])[0] for name in ("1.0", "2.0", "3.0.1")]
 
     assert alone == ["#c0180b", "#186f3c", "#1c78aa"]
-    assert colours_of("version", ["3.0.1", "1.0"], THEMES["light"]) == [alone[2], alone[0]]
+    assert category_colors("version", ["3.0.1", "1.0"], THEMES["light"]) == [alone[2], alone[0]]
 
 
-def test_the_themes_have_as_many_colours() -> None:
+def test_the_themes_have_the_same_number_of_colors() -> None:
     assert len(THEMES["light"].categories) == len(THEMES["dark"].categories) == 10

@@ -1,7 +1,6 @@
-"""Colours: ten that a colour-blind reader can tell apart, and the same one for a category on every chart.
+"""Palettes of ten colors that color-blind readers can tell apart. A category has the same color on every chart.
 
-tests/charts/test_colours.py holds both palettes to their contrast and to their distances, as full and as reduced colour
-vision sees them.
+tests/charts/test_colors.py checks contrast, and the distance between colors in normal and color-deficient vision.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +12,8 @@ import msgspec
 Theme = Literal["light", "dark"]
 
 
-class Colours(msgspec.Struct, frozen=True):
-    """The colours of a theme. `categories` has the same hues in the same order in each."""
+class Palette(msgspec.Struct, frozen=True):
+    """The colors of a theme, as `#rrggbb`. All themes have the same number of `categories`."""
 
     background: str
     text: str
@@ -25,8 +24,8 @@ class Colours(msgspec.Struct, frozen=True):
     other: str
 
 
-THEMES: dict[Theme, Colours] = {
-    "light": Colours(
+THEMES: dict[Theme, Palette] = {
+    "light": Palette(
         background="#ffffff",
         text="#1f2328",
         faint_text="#59636e",
@@ -46,7 +45,7 @@ THEMES: dict[Theme, Colours] = {
         null="#454b54",
         other="#868e98",
     ),
-    "dark": Colours(
+    "dark": Palette(
         background="#11161d",
         text="#e6edf3",
         faint_text="#9aa4ae",
@@ -68,7 +67,7 @@ THEMES: dict[Theme, Colours] = {
     ),
 }
 
-WELL_KNOWN = {
+KNOWN_CATEGORIES = {
     "overall": ("without_mirrors", "with_mirrors"),
     "python_major": ("3", "2"),
     "python_minor": ("3.12", "3.11", "3.10", "3.9", "3.13", "3.8", "3.14", "3.7", "2.7", "3.15"),
@@ -78,37 +77,37 @@ WELL_KNOWN = {
     "country": ("US", "CN", "DE", "IN", "GB", "JP", "FR", "SG", "NL", "KR"),
     "file_type": ("bdist_wheel", "sdist", "bdist_egg", "bdist_wininst"),
 }
-"""The categories that have a colour of their own, by dimension, in the palette's order."""
+"""The categories with a fixed color, by dimension, in the order of the palette."""
 
 
-def colours_of(dimension: str, categories: Sequence[str], colours: Colours) -> list[str]:
-    """The colour of each category, at most as many (but for `null` and `other`) as the palette has."""
-    own = {"null": colours.null, "other": colours.other}
-    slots = _slots(dimension, [category for category in categories if category not in own], len(colours.categories))
-    return [own.get(category) or colours.categories[slots[category]] for category in categories]
+def category_colors(dimension: str, categories: Sequence[str], palette: Palette) -> list[str]:
+    """A different color for each category. There may be no more than `palette.categories`, plus `null` and `other`."""
+    fixed = {"null": palette.null, "other": palette.other}
+    slots = _slots(dimension, [category for category in categories if category not in fixed], len(palette.categories))
+    return [fixed.get(category) or palette.categories[slots[category]] for category in categories]
 
 
 def _slots(dimension: str, categories: Iterable[str], count: int) -> dict[str, int]:
-    """A place in the palette for each category: its own, or one by its name, or the next that is free."""
-    known = {category: slot for slot, category in enumerate(WELL_KNOWN[dimension])}
+    """The index in the palette for each category: fixed, or by a hash of its name; if taken, the next free one."""
+    fixed = {category: slot for slot, category in enumerate(KNOWN_CATEGORIES[dimension])}
     taken: dict[int, str] = {}
-    for category in sorted(categories, key=lambda category: (category not in known, category)):
-        wanted = known.get(category, crc32(category.encode()))
-        slot = next(slot for step in range(count) if (slot := (wanted + step) % count) not in taken)
+    for category in sorted(categories, key=lambda category: (category not in fixed, category)):
+        preferred = fixed.get(category, crc32(category.encode()))
+        slot = next(slot for step in range(count) if (slot := (preferred + step) % count) not in taken)
         taken[slot] = category
     return {category: slot for slot, category in taken.items()}
 
 
-def contrast(one: str, other: str) -> float:
-    """How well two colours stand out from each other, 1 to 21, as WCAG 2 has it."""
+def contrast_ratio(one: str, other: str) -> float:
+    """The contrast ratio of two colors as WCAG 2 defines it, 1 to 21."""
     darker, lighter = sorted(map(_luminance, (one, other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _luminance(colour: str) -> float:
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+def _luminance(color: str) -> float:
+    red, green, blue = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
     return 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
 
 
 def _linear(value: float) -> float:
-    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 (sRGB's own)
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 (sRGB)

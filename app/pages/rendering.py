@@ -1,4 +1,4 @@
-"""Templates filled in: every value is escaped, and a name that is not given is an error."""
+"""Renders the Jinja templates. Every value is escaped, and an undefined name raises jinja2.UndefinedError."""
 
 from functools import cache
 from pathlib import Path
@@ -8,8 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cache.lifetime import UNTIL_NEXT_DAY, Lifetime
 from app.cache.response import ResponseContent
-from app.charts.badge import short
-from app.pages import words
+from app.charts.badge import compact_number
+from app.pages import formatting
 from app.pages.security import security_headers
 from app.pages.static_files import static_url
 
@@ -28,24 +28,24 @@ def _environment() -> Environment:
     )
     environment.globals["static"] = static_url
     environment.filters |= {
-        "category": words.category,
-        "compact": short,
-        "day": words.day,
-        "direction": words.direction,
-        "grouped": words.grouped,
-        "percent": words.percent,
-        "signed_percent": words.signed_percent,
-        "signed_points": words.signed_points,
+        "category": formatting.category,
+        "compact": compact_number,
+        "day": formatting.day,
+        "direction": formatting.direction,
+        "grouped": formatting.grouped,
+        "percent": formatting.percent,
+        "signed_percent": formatting.signed_percent,
+        "signed_points": formatting.signed_points,
     }
     return environment
 
 
-def fill(template: str, **values: Any) -> bytes:
-    """The template with these values, encoded."""
+def render_template(template: str, **values: Any) -> bytes:
+    """The rendered template, UTF-8."""
     return _environment().get_template(template).render(values).encode()
 
 
-def html(
+def render_page(
     template: str,
     *,
     framed: bool = False,
@@ -53,6 +53,6 @@ def html(
     lifetime: Lifetime = UNTIL_NEXT_DAY,
     **values: Any,
 ) -> ResponseContent:
-    """A page with its headers."""
+    """A page with its security headers; `framed` and `data_images` as for `security_headers`."""
     headers = security_headers(framed=framed, data_images=data_images)
-    return ResponseContent(fill(template, **values), HTML, headers, lifetime=lifetime)
+    return ResponseContent(render_template(template, **values), HTML, headers, lifetime=lifetime)

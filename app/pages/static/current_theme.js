@@ -1,4 +1,4 @@
-// Which theme a page has now, and when it changes.
+// The current theme: read it, toggle it, listen for changes.
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 export function theme() {
@@ -11,7 +11,7 @@ export function toggleTheme() {
   try {
     localStorage.setItem("theme", chosen);
   } catch {
-    // Storage is off: the choice lasts as long as the page.
+    // Storage is disabled: the choice lasts until the page is left.
   }
   dispatchEvent(new Event("themechange"));
 }

@@ -1,2 +1,0 @@
--- Stop the statements that run under these comments.
-KILL QUERY{{on_cluster}} WHERE Settings['log_comment'] LIKE {comment:String} SYNC

@@ -1,0 +1,2 @@
+-- How many downloads the input holds. The placeholder is its raw events.
+SELECT sum(downloads) FROM ({{raw_events}})

@@ -1,0 +1,1 @@
+version <= {newest_version:UInt64} AND version NOT IN {dead:Array(UInt64)}

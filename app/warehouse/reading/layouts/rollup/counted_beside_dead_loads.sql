@@ -1,0 +1,1 @@
+{{counted}} AND bitShiftRight(version, 16) NOT IN {dead_loads:Array(UInt32)}
