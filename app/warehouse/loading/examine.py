@@ -50,14 +50,14 @@ def row_count(client: Client, found: Sequence[tuple[File, Shape]]) -> int:
 
 
 def explain_refusal(
-    client: Client, found: Sequence[tuple[File, Shape]], refused: Sequence[date], error: QueryFailedError
+    client: Client, found: Sequence[tuple[File, Shape]], replace: bool, error: QueryFailedError
 ) -> InputError:
     """What it was in the input that stopped a load, by a look at one file after the other."""
     today = datetime.now(UTC).date()
     for file, shape in found:
         events = raw_events([(file, shape)])
         column = "timestamp" if "timestamp" in shape.structure else "date"
-        parameters = {**events.parameters, "oldest": OLDEST_DAY, "refused": list(refused)}
+        parameters = {**events.parameters, "oldest": OLDEST_DAY, "replace": replace}
         try:
             with translated():
                 ((unreadable, last, loaded),) = client.query(

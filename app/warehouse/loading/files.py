@@ -7,7 +7,6 @@ only; every location is a parameter.
 
 import glob
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import InputError, QueryFailedError, translated
+from app.warehouse.engines.parameters import FIELD_BYTES, split_lists
 from app.warehouse.loading.statements import is_embedded, statement
 from app.warehouse.loading.upload import head
 
@@ -175,10 +175,14 @@ def shape_of(client: Client, file: File) -> Shape:
 
 def _describe(client: Client, file: File) -> tuple[dict[str, str], dict[str, str]]:
     """The types of a file's columns, and those of the parts of columns, by dotted name."""
-    function, parameters = f"{file.function}({{location:String}}, {{format:String}})", {"location": file.name}
+    function = f"{file.function}({{location:String}}, {{format:String}})"
+    parameters: dict[str, Any] = {"location": file.name}
     if file.function == "file" and not is_embedded(client):
-        function = "format({format:String}, base64Decode({head:String}))"
-        parameters = {"head": b64encode(head(file.name, file.format)).decode()}
+        text = head(file.name, file.format).hex()
+        parts = [text[start : start + FIELD_BYTES // 2] for start in range(0, len(text), FIELD_BYTES // 2)]
+        function, parameters = split_lists(
+            "format({format:String}, unhex(arrayStringConcat({head:Array(String)})))", {"head": parts}
+        )
     try:
         with translated():
             described = client.query(
@@ -268,7 +272,7 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
     parameters: dict[str, Any] = {}
     if received:
         selects.append(statement("received"))
-        parameters |= {"load": received[0].load, "files": [file.number for file in received]}
+        parameters |= {"load": received[0].load, "first": received[0].number, "last": received[-1].number}
     for number, ((function, format_, shape), names) in enumerate(groups.items()):
         selects.append(
             f"{shape.select}\nFROM {function.split()[0]}"
@@ -283,6 +287,9 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
     return RawEvents("\nUNION ALL\n".join(selects), parameters)
 
 
+REASON_LENGTH = 300
+
+
 def reason(error: QueryFailedError) -> str:
     """What ClickHouse found wrong with a file, in its own words but without its surroundings."""
     text = str(error.__cause__)
@@ -292,4 +299,8 @@ def reason(error: QueryFailedError) -> str:
     text = re.split(r"Exception(?:: |\. Code: \d+, e\.code\(\) = -?\d+, )", text.split("Stack trace", maxsplit=1)[0])[
         -1
     ]
-    return re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading)|\n", text)[0].strip(" :.,")
+    text = re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading|processing)|\n", text)[0].strip(
+        " :.,"
+    )
+    # It may quote what it was sent, and that may be a whole file.
+    return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]} …"

@@ -7,7 +7,7 @@ last step no reader counts a row of it, so a call that is killed leaves nothing 
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -20,12 +20,12 @@ from app.warehouse.engines.errors import (
     WarehouseError,
     translated,
 )
+from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.examine import OLDEST_DAY, explain_refusal, require_usable, row_count
 from app.warehouse.loading.files import File, RawEvents, Received, Shape, find_files, raw_events, reason, shape_of
 from app.warehouse.loading.journal import (
     LoadedDay,
     forget_received,
-    loaded_days,
     publish,
     sweep_unpublished,
     synced,
@@ -72,12 +72,11 @@ def ingest(
             for file, shape in found:
                 require_usable(client, file, shape)
             total = row_count(client, found)
-            refused = [] if replace else loaded_days(client)
 
             def explain(error: QueryFailedError) -> InputError:
-                return explain_refusal(client, found, refused, error)
+                return explain_refusal(client, found, replace, error)
 
-            return _load(connect, client, load, raw_events(found), refused, explain, report, total)
+            return _load(connect, client, load, raw_events(found), replace, explain, report, total)
 
 
 def ingest_events(connect: Connect, events: RawEvents, source: str, report: Report = lambda _: None) -> list[LoadedDay]:
@@ -89,7 +88,7 @@ def ingest_events(connect: Connect, events: RawEvents, source: str, report: Repo
     with connect() as client:
         prepare(client)
         with writer_lease(connect, client, source) as load:
-            return _load(connect, client, load, events, loaded_days(client), explain, report)
+            return _load(connect, client, load, events, False, explain, report)
 
 
 def _within_reach(
@@ -119,7 +118,7 @@ def _load(
     client: Client,
     load: Load,
     events: RawEvents,
-    refused: Sequence[date],
+    replace: bool,
     explain: Callable[[QueryFailedError], InputError],
     report: Report,
     total: int = 0,
@@ -127,7 +126,7 @@ def _load(
     report(Progress("making room"))
     sweep_unpublished(client, load.number)
     try:
-        whole = _write(connect, client, load, events, refused, report, total)
+        whole = _write(connect, client, load, events, replace, report, total)
     except QueryFailedError as error:
         raise explain(error) from error
     except NoSpaceError as error:
@@ -152,7 +151,7 @@ def _write(
     client: Client,
     load: Load,
     events: RawEvents,
-    refused: Sequence[date],
+    replace: bool,
     report: Report,
     total: int,
 ) -> bool:
@@ -162,10 +161,11 @@ def _write(
         **events.parameters,
         "oldest": OLDEST_DAY,
         "newest": today,
-        "refused": list(refused),
+        "replace": replace,
         **versions(load.number),
     }
-    settings = WRITE_SETTINGS | _settings(load)
+    # A version of ClickHouse that does not know a setting refuses it.
+    settings = allowed_settings(client, WRITE_SETTINGS) | _settings(load)
     with reported(connect, load.number, report, total):
         whole = run(client, statement("write_packages", events.sql), parameters, settings, load.cluster)
     report(Progress("summing over all packages", rows_read=total, total=total))

@@ -4,9 +4,12 @@ Nothing is held but a piece of a file at a time. A compressed file is sent as it
 """
 
 import gzip
+import os
 import sys
 import zlib
 from collections.abc import Generator
+from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,6 +17,7 @@ from clickhouse_connect.driver.binding import finalize_query
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import InputError, translated
+from app.warehouse.loading.parquet import TAIL_BYTES, footer_bytes, schema_alone
 from app.warehouse.loading.statements import statement
 
 if sys.version_info >= (3, 14):
@@ -24,22 +28,19 @@ else:
 ENCODINGS = {".gz": "gzip", ".zst": "zstd"}
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 20
-FOOTER_BYTES = 1 << 23
-MAGIC = b"PAR1"
-TAIL_BYTES = 8
-"""The length of the footer, then the magic number."""
+FOOTER_BYTES = 1 << 27
 
 INSERT = "INSERT INTO "
 
 
 def head(name: str, format_: str) -> bytes:
-    """What of a file says which columns it has: its first lines, or the footer of Parquet.
+    """What of a file says which columns it has: its first lines, or the schema of Parquet.
 
     Raises InputError for a file that is not whole, or not compressed as its name says.
     """
     try:
         with _opened(Path(name)) as file:
-            return _footer(file) if format_ == "Parquet" else _first_lines(file)
+            return _schema(file) if format_ == "Parquet" else _first_lines(file)
     except (OSError, EOFError, zlib.error, zstd.ZstdError):
         raise InputError(f"{name}: cannot be read: it is not whole, or not compressed as its name says") from None
 
@@ -57,14 +58,27 @@ def _first_lines(file: BinaryIO) -> bytes:
     return text[: text.rfind(b"\n") + 1] or text if len(text) == HEAD_BYTES else text
 
 
-def _footer(file: BinaryIO) -> bytes:
-    """A Parquet file of the footer alone: metadata, their length in four bytes, the magic number."""
+def _schema(file: BinaryIO) -> bytes:
+    """A Parquet file of the columns alone; the end of the file where that is no footer: ClickHouse says what it is."""
+    end = _end(file, TAIL_BYTES)
+    length = footer_bytes(end)
+    if TAIL_BYTES < length <= FOOTER_BYTES and len(footer := _end(file, length)) == length:
+        with suppress(ValueError):
+            return schema_alone(footer)
+    return end
+
+
+def _end(file: BinaryIO, length: int) -> bytes:
+    """The last bytes of a file, compressed or not."""
+    if isinstance(file, BufferedReader):
+        file.seek(-min(length, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        return file.read()
+    # A compressed file is read from its beginning, once for each look at its end.
+    file.seek(0)
     end = b""
     while chunk := file.read(CHUNK_BYTES):
-        end = (end + chunk)[-FOOTER_BYTES:]
-    length = int.from_bytes(end[-TAIL_BYTES : -len(MAGIC)], "little") + TAIL_BYTES
-    is_parquet = end.endswith(MAGIC) and TAIL_BYTES < length <= len(end)
-    return MAGIC + end[-length:] if is_parquet else end[-CHUNK_BYTES:]
+        end = (end + chunk)[-length:]
+    return end
 
 
 def send(

@@ -17,7 +17,7 @@ FROM
         {{events}}
     )
     WHERE throwIf(
-        isNull(day) OR day < {oldest:Date32} OR day > {newest:Date32} OR has({refused:Array(Date32)}, assumeNotNull(day)),
+        isNull(day) OR day < {oldest:Date32} OR day > {newest:Date32} OR (NOT {replace:Bool} AND date IN ({{loaded_days}})),
         'a day that may not be loaded'
     ) = 0
         AND {{has_lease}}
