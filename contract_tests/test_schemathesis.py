@@ -11,8 +11,11 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation.stateful.state_machine import StepInput, StepOutput
 
 from tests.support.contract import CONTRACT, load_contract
+from tests.support.scale import sized
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "30"))
+pytestmark = pytest.mark.large
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", sized("10", "30")))
 """Of each operation. `make fuzz` makes more, and others each time; FUZZ_SEED makes them again."""
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 

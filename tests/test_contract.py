@@ -22,6 +22,7 @@ from tests.support.ecosystem import indexed, running_ecosystem
 from tests.support.examples import EXAMPLE_EVENTS, Example, examples, without_example
 from tests.support.operations import Operations, differences, documented, served
 from tests.support.pictures import picture_size
+from tests.support.scale import sized
 from tests.support.server import NOWHERE
 
 CONTRACT_DATA = load_contract()
@@ -193,7 +194,8 @@ Name = Callable[[str], str]
     ],
     ids=["package", "packages", "q"],
 )
-@settings(derandomize=True, max_examples=300, deadline=None)
+@pytest.mark.large
+@settings(derandomize=True, max_examples=sized(60, 300), deadline=None)
 @given(text=NAMES)
 def test_names_are_the_names_that_the_contract_accepts(normalise: Name, schema: dict[str, Any], text: str) -> None:
     try:

@@ -19,11 +19,12 @@ import pytest
 from tests.support.events import event, write_jsonl
 from tests.support.load import asked, wait_until
 from tests.support.oracle import Oracle, published
+from tests.support.scale import sized
 from tests.support.server import run, started
 from tests.support.zygote import Zygote, zygote
 
 SEED = int(os.environ.get("FAULTS_SEED", "6"))
-KILLS = 20
+KILLS = sized(4, 20)
 """Of either kind."""
 EVENTS = 8_000
 
@@ -102,6 +103,7 @@ def phase(said: str) -> str:
     return next((step for step in steps if step in lines), "starting")
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("kind", ["first load", "--replace"])
 def test_a_load_killed_at_any_moment(forks: Zygote, files: dict[str, str], tmp_path: Path, kind: str) -> None:
     """Each is followed by a look, and the next by another input on what the one before has left."""

@@ -6,12 +6,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.oracle import FILTERS, Answer, Oracle, published, usable, utc_day
+from tests.support.scale import sized
 
 Events = list[dict[str, Any]]
 Query = dict[str, str]
@@ -128,8 +130,9 @@ def queries(oracle: Oracle, dimension: str) -> st.SearchStrategy[Query]:
     return query.filter(lambda q: q.get("start_date", "") <= q.get("end_date", "9"))
 
 
+@pytest.mark.large
 @settings(
-    max_examples=40,
+    max_examples=sized(10, 40),
     derandomize=True,
     deadline=None,
     database=None,

@@ -1,4 +1,4 @@
-"""What the README and the pages beside it list is what there is."""
+"""The README and the other pages list the endpoints, settings, commands and columns that exist."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.warehouse.loading.shapes import FIELDS, TIMES, WEIGHTS, shape_of
 
 STATIC = "/static/"
-"""What pages are made of is no endpoint."""
+"""Static files are not listed as endpoints."""
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -77,7 +77,7 @@ def test_settings_are_described_as_in_the_code() -> None:
 
 
 def anchors(page: str) -> set[str]:
-    """What GitHub calls the headings of a page."""
+    """The anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

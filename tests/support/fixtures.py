@@ -24,6 +24,7 @@ from tests.support.clickhouse_users import USERS
 from tests.support.clickpy import DIFFERENCES, PublicDataset
 from tests.support.dataset import Dataset
 from tests.support.facade import Facade, running_facade
+from tests.support.scale import ALL
 
 _numbers = itertools.count()
 
@@ -67,23 +68,38 @@ def facade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facade]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests that are for it on each backend."""
+    """Run a test for several backends on the first of them or on the others, as tests/support/scale.py says.
+
+    A test that is marked `large` runs on all its backends both times.
+    """
     if "backend" in metafunc.fixturenames:
-        is_by_url = metafunc.definition.path.parent.name == "api"
-        every = is_by_url or metafunc.definition.get_closest_marker("every_backend")
-        only = metafunc.definition.get_closest_marker("only_backend")
-        kinds = only.args if only else list(Backend) if every else [Backend.EMBEDDED]
+        test = metafunc.definition
+        is_by_url = test.path.parent.name == "api"
+        every = is_by_url or test.get_closest_marker("every_backend")
+        only = test.get_closest_marker("only_backend")
+        kinds = list(only.args) if only else list(Backend) if every else [Backend.EMBEDDED]
+        if not test.get_closest_marker("large"):
+            kinds = kinds[1:] if ALL else kinds[:1]
         metafunc.parametrize("backend", kinds, ids=[kind.value for kind in kinds], indirect=True, scope="session")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect what the public data set cannot give to fail on it, and nothing else."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select what TEST_ALL runs. Expect what the public data set cannot give to fail on it, and nothing else."""
+    if ALL:
+        chosen = [item for item in items if item.get_closest_marker("large") or _backend_of(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
     for item in items:
-        parameters = getattr(item, "callspec", None)
-        if parameters and parameters.params.get("backend") is Backend.CLICKPY:
+        if _backend_of(item) is Backend.CLICKPY:
             for reason, tests in DIFFERENCES.items():
                 if item.name.startswith(tuple(tests)):
                     item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def _backend_of(item: pytest.Item) -> Backend | None:
+    parameters = getattr(item, "callspec", None)
+    kind = parameters.params.get("backend") if parameters else None
+    return kind if isinstance(kind, Backend) else None
 
 
 @pytest.fixture(scope="session")

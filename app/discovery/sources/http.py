@@ -44,6 +44,8 @@ def open_session(
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds),
         cookie_jar=aiohttp.DummyCookieJar(),
+        # HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as for ClickHouse.
+        trust_env=True,
     )
 
 
