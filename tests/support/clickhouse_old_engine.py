@@ -19,6 +19,8 @@ from tests.support.clickhouse_users import USERS
 
 NO_SUMMARY = dict.fromkeys(("read_rows", "read_bytes", "written_rows", "written_bytes", "result_rows"), "0")
 
+INFILE = re.compile(r"\bFROM\s+INFILE\s+'([^']*)'\s+FORMAT\s+(\w+)\s*$")
+
 _processes = multiprocessing.get_context("spawn")
 
 
@@ -84,12 +86,9 @@ class OldEngine:
 
 
 def _with_token(sql: str, token: str) -> str:
-    """An insert with the setting in itself."""
-    return (
-        re.sub(r"\bFORMAT\s+\w+\s*$", lambda end: f"SETTINGS insert_deduplication_token = '{token}' {end[0]}", sql)
-        if token
-        else sql
-    )
+    """An insert with its token in itself, by a query: the oldest mistakes the columns of what is inserted by INFILE."""
+    sql = INFILE.sub(r"SELECT * FROM file('\1', '\2')", sql)
+    return f"{sql} SETTINGS insert_deduplication_token = '{token}'" if token else sql
 
 
 def _work(folder: str, asked: Connection) -> None:
