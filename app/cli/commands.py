@@ -18,7 +18,7 @@ from litestar import Litestar
 
 from app import __version__
 from app.cli.check import check_everything
-from app.cli.terminal import errors, loaded_table, output, progress_shown
+from app.cli.terminal import errors, loaded_table, note, output, progress_shown
 from app.main import create_app
 from app.serving.limits import process_limits
 from app.serving.logs import configure, configure_command
@@ -36,6 +36,9 @@ from app.warehouse.loading.migrations import migrate as apply_migrations
 from app.warehouse.loading.progress import cancel
 
 SHUTDOWN_SECONDS = 10
+WORKER_SECONDS = 60
+"""Time for a worker process to reply to uvicorn, which replaces it otherwise. It cannot reply while it starts, and that
+takes some seconds on a busy machine: with uvicorn's default of 5 it might be replaced without end."""
 
 Result = TypeVar("Result")
 
@@ -70,15 +73,13 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
                 lambda: (
                     load_demo(engine.client, today, report)
                     if demo
-                    else load_events(engine.client, files, replace=replace, report=report)
+                    else load_events(engine.client, files, replace=replace, report=report, note=note)
                 ),
             )
         with engine.client() as client:
             # Nothing else reads an embedded engine: its folder belongs to this process.
             sweep_superseded(client, timedelta(0) if isinstance(engine, EmbeddedEngine) else SUPERSEDED_FOR)
         output.print(loaded_table(days) if days else "no day was missing")
-        if days and days[-1].date == today:
-            errors.print(f"{today} is not over yet (UTC): load it once more, with --replace, when it is")
 
 
 @main.command()
@@ -144,6 +145,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=proxies,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                timeout_worker_healthcheck=WORKER_SECONDS,
             )
 
 

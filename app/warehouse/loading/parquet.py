@@ -8,6 +8,7 @@ MAGIC = b"PAR1"
 TAIL_BYTES = 8
 """The length of the footer, then the magic number."""
 
+ROW_COUNT = 3
 ROW_GROUPS = 4
 NO_ROW_GROUPS = b"\x0c"
 """A list of structs without elements."""
@@ -93,3 +94,13 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
         at += 1
         if not data[at - 1] & 0x80:
             return value, at
+
+
+def row_count(footer: bytes) -> int:
+    """How many rows the file has. Raises ValueError for what is no footer."""
+    metadata = memoryview(footer)[:-TAIL_BYTES]
+    try:
+        value, _ = _varint(metadata, _start_of(metadata, ROW_COUNT))
+    except IndexError:
+        raise ValueError("the footer is not whole") from None
+    return value >> 1 ^ -(value & 1)
