@@ -122,7 +122,7 @@ async def test_the_popularity_of_ten_thousand_packages(dataset: Dataset) -> None
     names = [f"{'x' * 60}-{n:04}" for n in range(10_000)]
     reader = dataset.engine.reader()
     warehouse = Warehouse(reader)
-    published = await warehouse.published()
+    published = await warehouse.snapshot()
     found = await warehouse.layout.popularity(published, names, MONDAY, MONDAY, MONDAY, (MONDAY, MONDAY), TUESDAY)
     await reader.close()
 
@@ -134,7 +134,7 @@ async def test_the_recent_downloads_of_five_hundred_long_names(dataset: Dataset)
     dataset.load([event("2026-03-10 12:00:00 UTC", names[-1])])
     reader = dataset.engine.reader()
     warehouse = Warehouse(reader)
-    published = await warehouse.published()
+    published = await warehouse.snapshot()
     found = await warehouse.layout.recent(published, names, "with_mirrors", (TUESDAY, MONDAY, MONDAY), TUESDAY)
     known = await warehouse.layout.known(published, names)
     await reader.close()
