@@ -97,7 +97,7 @@ def migrate(client: Client, cluster: str = "") -> list[str]:
         if cluster or not migration.cluster_only:
             _apply(client, rendered(migration, str(client.database), cluster))
     if missing:
-        # At the end, all at once: whoever is stopped before has applied them, and they are applied again without harm.
+        # At the end, all at once: if the migration stops before, the files are applied again, without harm.
         applied_now = [[migration.number, migration.name] for migration in missing]
         with translated():
             client.insert(SCHEMA_TABLE, applied_now, column_names=["number", "name"])
