@@ -41,8 +41,6 @@ class Schema(msgspec.Struct, frozen=True):
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """A file of schema/."""
-
     number: int
     name: str
     sql: str
@@ -51,7 +49,6 @@ class Migration(msgspec.Struct, frozen=True):
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """The files of schema/, in order."""
     names = [(path, path.rpartition("/")[2].removesuffix(".sql")) for path in sql_files("loading/schema")]
     return tuple(
         Migration(int(name[:3]), name, read_sql(path), cluster_only=name.endswith(".cluster")) for path, name in names
