@@ -82,12 +82,10 @@ logger = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
-    """The clock of a server."""
     return datetime.now(UTC)
 
 
 def unwrapped(connection: Connection) -> Connection:
-    """The connection itself."""
     return connection
 
 

@@ -27,7 +27,6 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def days(self) -> list[date]:
-        """The days in the window, in order."""
         return [self.start + timedelta(days=offset) for offset in range((self.end - self.start).days + 1)]
 
 
@@ -37,7 +36,6 @@ def last_days(newest: date, days: int) -> Window:
 
 
 def last_period(newest: date, period: Period) -> Window:
-    """The last day, week or month."""
     return last_days(newest, PERIOD_DAYS[period])
 
 
@@ -67,7 +65,6 @@ class PopularityWindows(msgspec.Struct, frozen=True):
 
     @property
     def first(self) -> date:
-        """The first day of all of them."""
         return min(self.whole.start, self.month.start, self.before.start)
 
 

@@ -111,7 +111,6 @@ def _draw_heading(figure: Figure, chart: Chart, style: ChartStyle, palette: Pale
 
 
 def _subtitle(chart: Chart) -> str:
-    """The subtitle: granularity and dates."""
     each = f"per {chart.granularity}"
     if not chart.dates:
         return each

@@ -45,19 +45,17 @@ class OldEngine:
             self.quota.count(asked)
         settings = USERS[asked.user].settings | asked.settings
         settings.pop("readonly", None)
-        sql = asked.sql
-        if self.version.startswith("24."):
-            # It repeats what was set before each statement, and forgets quotes. Its process is in UTC anyway.
-            sql = _with_token(sql, settings.get("insert_deduplication_token", ""))
-            settings = {name: value for name, value in settings.items() if value.isdecimal()}
         for name in settings:
             if name not in self._defaults:
                 raise EngineError(115, f"Unknown setting '{name}'. (UNKNOWN_SETTING)")
+        # What is set stays set for all statements, text cannot be taken back, and the oldest cannot even read it again:
+        # so no comments, and UTC by the process's own zone.
+        sql = _with_token(asked.sql, settings.get("insert_deduplication_token", ""))
+        settings = {name: value for name, value in settings.items() if value.isdecimal()}
         with self._guard:
             wanted = {name: self._defaults[name] for name in self._current} | settings
             for name, value in wanted.items():
-                # The oldest cannot set what is empty; that stays as it was set last.
-                if value and self._current.get(name, self._defaults[name]) != value:
+                if self._current.get(name, self._defaults[name]) != value:
                     self._query(f"SET `{name}` = '{quoted(value)}'", "TSV")
                     self._current[name] = value
             if asked.database and asked.database != self._database:

@@ -71,7 +71,6 @@ class SourceClient:
         self._sleep = sleep
 
     def url(self, *segments: str) -> URL:
-        """The URL of a path below the base."""
         return self._base.joinpath(*segments)
 
     def link(self, response: SourceResponse, link: str) -> URL | None:

@@ -71,7 +71,6 @@ class EmbeddedEngine:
 
     @property
     def where(self) -> str:
-        """For people."""
         return f"embedded in {self.folder}"
 
     def client(self, database: str | None = "") -> Client:
@@ -90,7 +89,6 @@ class EmbeddedEngine:
             raise WarehouseUnavailableError(f"{self.folder} cannot be opened as a folder of ClickHouse") from error
 
     def reader(self) -> "EmbeddedReader":
-        """The async interface to this engine."""
         return EmbeddedReader(self)
 
     def close(self) -> None:

@@ -89,7 +89,6 @@ class ServerEngine:
 
     @property
     def where(self) -> str:
-        """For people."""
         return f"at {self.address}, user {self.user}"
 
     def _options(self, database: str | None) -> dict[str, Any]:
@@ -139,7 +138,6 @@ class ServerEngine:
         return client
 
     def reader(self) -> "ServerReader":
-        """The async interface to this server."""
         return ServerReader(self)
 
     def close(self) -> None:
@@ -197,7 +195,6 @@ class ServerReader:
             raise WarehouseUnavailableError("ClickHouse's answer cannot be read") from error
 
     async def close(self) -> None:
-        """Close the connections."""
         if self._loop is not None:
             await self._loop.run(self._close())
             await self._loop.close()

@@ -41,8 +41,6 @@ class Schema(msgspec.Struct, frozen=True):
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """A file of schema/."""
-
     number: int
     name: str
     sql: str
@@ -51,7 +49,6 @@ class Migration(msgspec.Struct, frozen=True):
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """The files of schema/, in order."""
     names = [(path, path.rpartition("/")[2].removesuffix(".sql")) for path in sql_files("loading/schema")]
     return tuple(
         Migration(int(name[:3]), name, read_sql(path), cluster_only=name.endswith(".cluster")) for path, name in names
@@ -97,7 +94,7 @@ def migrate(client: Client, cluster: str = "") -> list[str]:
         if cluster or not migration.cluster_only:
             _apply(client, rendered(migration, str(client.database), cluster))
     if missing:
-        # At the end, all at once: whoever is stopped before has applied them, and they are applied again without harm.
+        # At the end, all at once: if the migration stops before, the files are applied again, without harm.
         applied_now = [[migration.number, migration.name] for migration in missing]
         with translated():
             client.insert(SCHEMA_TABLE, applied_now, column_names=["number", "name"])
