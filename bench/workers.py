@@ -19,8 +19,10 @@ import clickhouse_connect
 
 from app.warehouse import ingest as loading
 from app.warehouse.engines.embedded import EmbeddedEngine
+from app.warehouse.loading.describe import described
 from app.warehouse.loading.examine import OLDEST_DAY
-from app.warehouse.loading.files import find_files, raw_events, shape_of
+from app.warehouse.loading.files import raw_events
+from app.warehouse.loading.finding import find_files
 from app.warehouse.loading.migrations import migrate
 from app.warehouse.loading.statements import statement
 from bench.cached import mix, queries_of_stampede, resident_after
@@ -66,7 +68,7 @@ def bare(data: str, folder: str) -> dict[str, Any]:
     engine = EmbeddedEngine(Path(data), DATABASE)
     with engine.client() as client:
         migrate(client)
-        found = [(file, shape_of(client, file)) for file in find_files([folder])]
+        found, _ = described(client, find_files([folder]), print)
         raw = raw_events(found)
         with _engine_peak(engine) as peak:
             started = time.perf_counter()
@@ -75,8 +77,8 @@ def bare(data: str, folder: str) -> dict[str, Any]:
                 parameters={
                     **raw.parameters,
                     "oldest": OLDEST_DAY,
-                    "newest": datetime.now(UTC).date(),
-                    "refused": [],
+                    "today": datetime.now(UTC).date(),
+                    "replace": True,
                     "first_version": 1 << 16,
                     "load": 0,  # the newest in the journal: it is empty
                 },

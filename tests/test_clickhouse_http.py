@@ -2,9 +2,12 @@
 
 import asyncio
 import gzip
+import http.client
 import json
+import re
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -359,3 +362,91 @@ async def test_hanging_and_being_slow(facade: Facade) -> None:
         assert (await client.query("SELECT 1")).result_rows == [(1,)]
     assert time.monotonic() - began > 0.3
     await client.close()
+
+
+def fields(**values: str) -> dict[str, tuple[None, str]]:
+    """The parts of a form, without file names."""
+    return {name: (None, value) for name, value in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (fields(query="SELECT length({x:String})", param_x="x" * 131_072), None),
+        (fields(query="SELECT length({x:String})", param_x="x" * 131_073), "Field value too long"),
+        (fields(query="SELECT 1 -- " + "x" * 131_072), "Field value too long"),
+        (fields(query="SELECT 1", **{"param_" + "x" * 4_090: "1"}), None),
+        (fields(query="SELECT 1", **{"param_" + "x" * 4_091: "1"}), "Field name too long"),
+        (fields(query="SELECT 1", **{f"param_{n}": "1" for n in range(999)}), None),
+        (fields(query="SELECT 1", **{f"param_{n}": "1" for n in range(1_000)}), "Too many form fields"),
+    ],
+    ids=["value", "value+1", "query", "name", "name+1", "fields", "fields+1"],
+)
+def test_a_form_is_as_long_as_clickhouse_accepts_it(facade: Facade, parts: dict[str, Any], says: str | None) -> None:
+    """src/Server/HTTP/HTMLForm.cpp; each limit is of a setting, http_max_field_value_size and so on."""
+    answer = httpx.post(facade.url, files=parts, auth=("admin", USERS["admin"].password))
+
+    assert (answer.status_code, answer.headers.get("x-clickhouse-exception-code")) == (
+        (500, "1000") if says else (200, None)
+    )
+    if says:
+        assert answer.text.startswith(
+            f"Poco::Exception. Code: 1000, e.code() = 0, HTML Form Exception: {says} (version "
+        )
+
+
+def ask_by_url(facade: Facade, query: str) -> tuple[int, str | None, str]:
+    """Status, code and text of the answer to a request with a long URL, which httpx would not send."""
+    connection = http.client.HTTPConnection("127.0.0.1", facade.port)
+    credentials = b64encode(f"admin:{USERS['admin'].password}".encode()).decode()
+    connection.request("POST", f"/?{query}", "SELECT 1", {"Authorization": f"Basic {credentials}"})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, answer.getheader("x-clickhouse-exception-code"), text
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [("x" * 131_072, None), ("x" * 131_073, "1000"), ("%20" * 43_690, None), ("%20" * 43_691, "1000")],
+    ids=["plain", "plain+1", "encoded", "encoded+1"],
+)
+def test_a_field_of_a_url_is_measured_before_it_is_decoded(facade: Facade, value: str, code: str | None) -> None:
+    assert ask_by_url(facade, f"param_x={value}")[1] == code
+
+
+def test_a_statement_in_the_body_is_no_field(facade: Facade) -> None:
+    assert ask(facade, f"SELECT 1 -- {'x' * 200_000}").text == "1\n"
+
+
+def test_a_request_line_is_as_long_as_clickhouse_or_a_proxy_accepts_it(facade: Facade) -> None:
+    """src/Server/HTTP/HTTPServerRequest.cpp gives up before there is a query, so there is no code."""
+    long = "&".join(f"param_{n}={'x' * 100_000}" for n in range(11))
+    assert ask_by_url(facade, long[: (1 << 20) - 2])[0] == 200
+    assert ask_by_url(facade, long[: (1 << 20) - 1]) == (400, None, "")
+
+    line = len("POST /?param_x= HTTP/1.1\r\n")
+    with facade.limited(request_line=8_192):
+        assert ask_by_url(facade, f"param_x={'x' * (8_192 - line)}")[0] == 200
+        assert ask_by_url(facade, f"param_x={'x' * (8_193 - line)}")[:2] == (414, None)
+    assert ask_by_url(facade, f"param_x={'x' * 8_193}")[0] == 200
+
+
+def test_a_quota_is_exceeded_as_clickhouse_says_it(facade: Facade) -> None:
+    """src/Access/EnabledQuota.cpp; what reads system.one, as a query without tables does, is not counted."""
+    counted, free = "SELECT count() FROM numbers(1)", ("SELECT version(), timezone()", "SELECT * FROM system.one")
+    with facade.limited(user="demo", queries=2, seconds=3600):
+        answers = [ask(facade, sql, "demo") for sql in (*free, counted, counted, counted, *free)]
+        others = ask(facade, counted, "api")
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 200, 500, 200, 200]
+    assert answers[4].headers["x-clickhouse-exception-code"] == "201"
+    said = re.fullmatch(
+        r"Code: 201. DB::Exception: Quota for user `demo` for 3600s has been exceeded: queries = 3/2. "
+        r"Interval will end at (\d{4}-\d\d-\d\d \d\d:00:00). Name of quota template: `demo`. \(QUOTA_EXCEEDED\) "
+        r"\(version [\d.]+ \(official build\)\)\n",
+        answers[4].text,
+    )
+    assert said
+    assert others.status_code == 200
+    assert ask(facade, counted, "demo").status_code == 200

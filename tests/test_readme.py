@@ -9,7 +9,7 @@ import pytest
 from app.cli.commands import main
 from app.main import ROUTES
 from app.settings import Settings
-from app.warehouse.loading.files import BIGQUERY_COLUMNS, CLICKHOUSE_COLUMNS
+from app.warehouse.loading.shapes import FIELDS, TIMES, WEIGHTS, shape_of
 
 STATIC = "/static/"
 """What pages are made of is no endpoint."""
@@ -91,8 +91,19 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_columns_of_input() -> None:
-    for columns in (BIGQUERY_COLUMNS, CLICKHOUSE_COLUMNS):
-        assert any(
-            all(f"`{column}`" in line for column in columns)
-            for line in PAGES[ROOT / "docs" / "loading.md"].splitlines()
-        ), columns
+    page = PAGES[ROOT / "docs" / "loading.md"]
+
+    for name in (*TIMES, *WEIGHTS, *(name for field in FIELDS for name in field.names)):
+        assert f"`{name}`" in page, name
+
+
+def test_bigquerys_export_has_the_columns_that_are_read() -> None:
+    """What stands last in each line of the documented SELECT, before its comma, is the name of a column."""
+    (sql,) = re.findall(r"```sql\n(EXPORT DATA.*?)```", PAGES[ROOT / "docs" / "loading.md"], re.DOTALL)
+    select = re.sub(r"\([^()]*(?:\([^()]*\)[^()]*)*\)", "", sql.split("SELECT")[1].split("FROM")[0])
+    names = [column.split()[-1] for column in select.split(",")]
+
+    shape = shape_of("export", "Parquet", dict.fromkeys(names, "Nullable(String)"), ())
+
+    assert (len(names), shape.time, shape.is_weighted) == (len(FIELDS) + 2, "date", True)
+    assert all(name in shape.structure for name in names)

@@ -18,7 +18,7 @@ from litestar import Litestar
 
 from app import __version__
 from app.cli.check import check_everything
-from app.cli.terminal import errors, loaded_table, output, progress_shown
+from app.cli.terminal import errors, loaded_table, note, output, progress_shown
 from app.main import create_app
 from app.serving.limits import process_limits
 from app.serving.logs import configure, configure_command
@@ -70,15 +70,13 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
                 lambda: (
                     load_demo(engine.client, today, report)
                     if demo
-                    else load_events(engine.client, files, replace=replace, report=report)
+                    else load_events(engine.client, files, replace=replace, report=report, note=note)
                 ),
             )
         with engine.client() as client:
             # Nothing else reads an embedded engine: its folder belongs to this process.
             sweep_superseded(client, timedelta(0) if isinstance(engine, EmbeddedEngine) else SUPERSEDED_FOR)
         output.print(loaded_table(days) if days else "no day was missing")
-        if days and days[-1].date == today:
-            errors.print(f"{today} is not over yet (UTC): load it once more, with --replace, when it is")
 
 
 @main.command()

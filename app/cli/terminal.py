@@ -19,6 +19,12 @@ output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
+def note(text: str) -> None:
+    """Show what a user should know and need not mend."""
+    errors.print("[yellow]note:[/] ", end="")
+    errors.print(text, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def progress_shown() -> Iterator[Report]:
     """A progress bar on a terminal, a line every few seconds elsewhere."""

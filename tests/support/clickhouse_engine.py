@@ -5,8 +5,10 @@ Everything that can be the engine's own doing is: limits, refusals, codes and te
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ from tests.support.clickhouse_users import CHANGES_SETTINGS, READ_ONLY, USERS
 class EngineError(Exception):
     """What ClickHouse answers instead of a result."""
 
-    def __init__(self, code: int, text: str) -> None:
+    def __init__(self, code: int, text: str, *, is_foreign: bool = False) -> None:
         super().__init__(text)
         self.code = code
+        self.is_foreign = is_foreign
+        """Whether it is of a library that ClickHouse uses: then the text is all there is."""
 
     @classmethod
     def of(cls, error: Exception) -> "EngineError":
@@ -53,6 +57,41 @@ class Result(msgspec.Struct, frozen=True):
     timezone: str
 
 
+FREE = re.compile(r"\bFROM\s+system\s*\.\s*(one|quotas?(_limits|_usage)?|quotas_usage)\b", re.IGNORECASE)
+"""What a query may ask without being counted: it reads none but these tables, or none at all (that is system.one)."""
+
+
+class Quota:
+    """So many queries of a user in an interval, as src/Access/EnabledQuota.cpp counts them."""
+
+    def __init__(self, user: str, queries: int, seconds: int) -> None:
+        self._user = user
+        self._most = queries
+        self._seconds = seconds
+        self._used = 0
+        self._end = 0.0
+        self._guard = threading.Lock()
+
+    def count(self, asked: Asked) -> None:
+        """Raise EngineError where the user has had all of his queries in this interval."""
+        is_free = FREE.search(asked.sql) or not re.search(r"\bFROM\b", asked.sql, re.IGNORECASE)
+        if asked.user != self._user or is_free:
+            return
+        with self._guard:
+            now = time.time()
+            if now >= self._end:
+                self._used, self._end = 0, (now // self._seconds + 1) * self._seconds
+            self._used += 1
+            if self._used > self._most:
+                end = datetime.fromtimestamp(self._end, UTC).strftime("%Y-%m-%d %H:%M:%S")
+                raise EngineError(
+                    201,
+                    f"Quota for user `{self._user}` for {self._seconds}s has been exceeded: queries = "
+                    f"{self._used}/{self._most}. Interval will end at {end}. "
+                    f"Name of quota template: `{self._user}`. (QUOTA_EXCEEDED)",
+                )
+
+
 class Engine:
     """Connections to an embedded engine, kept for whoever asks with the same user and settings."""
 
@@ -61,6 +100,7 @@ class Engine:
         self._idle: dict[Any, list[Any]] = {}
         self._sessions: dict[tuple[str, str], tuple[Any, threading.Lock]] = {}
         self._guard = threading.Lock()
+        self.quota: Quota | None = None
         self._main = chdb.connect(self._folder)
         self._looker, self._looks = chdb.connect(self._folder), threading.Lock()
         self.version, self.timezone = self._values("SELECT version(), timezone()")
@@ -72,6 +112,8 @@ class Engine:
 
     def run(self, asked: Asked) -> Result:
         """Run a statement in the calling thread. Raises EngineError."""
+        if self.quota:
+            self.quota.count(asked)
         try:
             with self._connection(asked) as connection:
                 result = connection.query(asked.sql, asked.format, params=asked.parameters)
@@ -87,7 +129,7 @@ class Engine:
         It is found by its comment: the engine gives its queries ids and texts of its own.
         """
         names = ("read_rows", "read_bytes", "written_rows", "written_bytes", "total_rows_to_read")
-        comment = _quoted(asked.settings.get("log_comment", ""))
+        comment = quoted(asked.settings.get("log_comment", ""))
         with self._looks:
             found = self._looker.query(
                 "SELECT read_rows, read_bytes, written_rows, written_bytes, total_rows_approx FROM system.processes "
@@ -166,7 +208,7 @@ class Engine:
         for name, value in asked.settings.items():
             if readonly != READ_ONLY and (readonly != CHANGES_SETTINGS or name != "readonly"):
                 continue
-            (current,) = self._values(f"SELECT getSetting('{_quoted(name)}')", connection)
+            (current,) = self._values(f"SELECT getSetting('{quoted(name)}')", connection)
             if value != (readonly if name == "readonly" else current):
                 raise EngineError(164, f"Cannot modify '{name}' setting in readonly mode. (READONLY)")
 
@@ -176,7 +218,7 @@ class Engine:
             if not re.fullmatch(r"\w+", name):
                 raise EngineError(115, f"Unknown setting '{name}'. (UNKNOWN_SETTING)")
         if settings:
-            connection.query("SET " + ", ".join(f"`{name}` = '{_quoted(value)}'" for name, value in settings.items()))
+            connection.query("SET " + ", ".join(f"`{name}` = '{quoted(value)}'" for name, value in settings.items()))
 
 
 def _readonly(asked: Asked) -> str:
@@ -184,7 +226,7 @@ def _readonly(asked: Asked) -> str:
     return USERS[asked.user].settings.get("readonly", CHANGES_SETTINGS if asked.by_get else "0")
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 

@@ -8,6 +8,7 @@ ClickHouse documents it. The control port takes faults: see Faults. tests/suppor
 
 import argparse
 import asyncio
+import inspect
 import json
 import os
 import re
@@ -21,13 +22,14 @@ import uuid
 import zlib
 from base64 import b64decode
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import brotli
+import chdb
 import lz4.frame
 import msgspec
 from aiohttp import web
@@ -38,7 +40,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from tests.support.clickhouse_engine import Asked, Engine, EngineError, Result
+from tests.support.clickhouse_engine import Asked, Engine, EngineError, Quota, Result
+from tests.support.clickhouse_old_engine import OldEngine
 from tests.support.clickhouse_progress import ProgressHeaders
 from tests.support.clickhouse_users import USERS
 
@@ -107,6 +110,14 @@ INSERT_OF_INPUT = re.compile(
 INPUT = re.compile(r"\binput\s*\(\s*('(?:[^'\\]|\\.)*')\s*\)", re.IGNORECASE)
 HEAD_BYTES = 1 << 20
 
+# As ClickHouse has them by default: http_max_uri_size, http_max_fields (since 26.7; 1,000,000 before),
+# http_max_field_name_size, http_max_field_value_size. A part with a file name is no field.
+MAX_URI_BYTES = 1 << 20
+MAX_FIELDS = 1_000
+MAX_FIELD_NAME_BYTES = 4_096
+MAX_FIELD_BYTES = 131_072
+POCO_EXCEPTION = 1000
+
 
 class Fault(msgspec.Struct, frozen=True):
     """What goes wrong from now on.
@@ -134,14 +145,30 @@ class Request(NamedTuple):
     accepts: str
     encoding: str
     sql: str
+    line: int
+    """Bytes of the request line."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What may be asked from now on, beside what ClickHouse itself allows.
+
+    `request_line`: bytes of a proxy's buffer for it, 0 without a proxy (nginx has 8,192, HAProxy 16,384). `user` may
+    ask `queries` in an interval of `seconds`, 0 for as many as he likes.
+    """
+
+    request_line: int = 0
+    user: str = "demo"
+    queries: int = 0
+    seconds: int = 3600
 
 
 class Facade:
     """The HTTP interface."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine | OldEngine) -> None:
         self.engine = engine
         self.fault = Fault()
+        self.limits = Limits()
         self._mended = asyncio.Event()
         self.requests: deque[Request] = deque(maxlen=1000)
         self.asked = 0
@@ -169,7 +196,14 @@ class Facade:
         finally:
             self._running -= 1
 
+    def set_limits(self, limits: Limits) -> None:
+        """Refuse more from now on, and count anew."""
+        self.limits = limits
+        self.engine.quota = Quota(limits.user, limits.queries, limits.seconds) if limits.queries else None
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if (refused := self._refused(request)) is not None:
+            return refused
         if (broken := await self._break(request)) is not None:
             return broken
         query_id = request.query.get("query_id") or str(uuid.uuid4())
@@ -188,6 +222,13 @@ class Facade:
             headers["X-ClickHouse-Format"] = named
         return progress.complete(await self._send(request, asked, result, headers))
 
+    def _refused(self, request: web.Request) -> web.Response | None:
+        """The answer to a request line that is too long: of a proxy, or of ClickHouse's server (without a code)."""
+        uri = request.raw_path
+        if 0 < self.limits.request_line < _line(request):
+            return web.Response(status=414, text="<h1>414 Request-URI Too Large</h1>", content_type="text/html")
+        return web.Response(status=400) if len(uri) > MAX_URI_BYTES else None
+
     async def ping(self, request: web.Request) -> web.StreamResponse:
         """`/ping`."""
         return await self._break(request) or web.Response(text="Ok.\n", content_type="text/html")
@@ -195,17 +236,15 @@ class Facade:
     async def _read(self, request: web.Request, body: Path) -> tuple[Asked, str]:
         """What a request asks, and the format of its result; none where it has no result."""
         user = _authenticated(request)
-        parameters = dict(request.query)
+        parameters = _fields_of_url(request)
         encoding = request.headers.get("Content-Encoding", "")
         if request.content_type.startswith("multipart/"):
-            async for part in await request.multipart():
-                assert isinstance(part, BodyPartReader)
-                parameters[part.name or ""] = await part.text()
+            parameters |= await _fields_of_form(request)
         else:
             await _spool(request, encoding, body)
         sql = _statement(parameters.get("query", ""), body)
         accepts = request.headers.get("Accept-Encoding", "")
-        self.requests.append(Request(request.method, user, parameters, accepts, encoding, sql))
+        self.requests.append(Request(request.method, user, parameters, accepts, encoding, sql, _line(request)))
         at_end = FORMAT_AT_END.search(sql)
         default = parameters.get("default_format") or request.headers.get("X-ClickHouse-Format") or "TabSeparated"
         asked = Asked(
@@ -242,7 +281,8 @@ class Facade:
         return web.Response(body=body, headers=headers)
 
     def _exception(self, error: EngineError, headers: dict[str, str]) -> web.Response:
-        text = f"Code: {error.code}. DB::Exception: {error} (version {self.engine.version} (official build))\n"
+        text = str(error) if error.is_foreign else f"Code: {error.code}. DB::Exception: {error}"
+        text += f" (version {self.engine.version} (official build))\n"
         return web.Response(
             text=text,
             status=STATUSES.get(error.code, 500),
@@ -297,6 +337,49 @@ def _authenticated(request: web.Request) -> str:
             "(AUTHENTICATION_FAILED)",
         )
     return user
+
+
+def _line(request: web.Request) -> int:
+    """Bytes of the request line."""
+    return len(f"{request.method} {request.raw_path} HTTP/1.1\r\n")
+
+
+def _fields_of_url(request: web.Request) -> dict[str, str]:
+    """The fields of a URL, as long as ClickHouse accepts them: it counts their bytes before it decodes them."""
+    pairs = [pair.partition("=") for pair in request.raw_path.partition("?")[2].split("&")]
+    _limit_fields((name, len(name), len(value)) for name, _, value in pairs)
+    return dict(request.query)
+
+
+async def _fields_of_form(request: web.Request) -> dict[str, str]:
+    """The fields of a form."""
+    fields: dict[str, str] = {}
+    sizes = []
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader)
+        if part.filename:
+            raise EngineError(48, "External tables are not there in this facade. (NOT_IMPLEMENTED)")
+        value = await part.read()
+        sizes.append((part.name or "", len(part.name or ""), len(value)))
+        fields[part.name or ""] = value.decode()
+    _limit_fields(sizes)
+    return fields
+
+
+def _limit_fields(fields: Iterable[tuple[str, int, int]]) -> None:
+    """Raise what ClickHouse (src/Server/HTTP/HTMLForm.cpp) does for too many fields, or one that is too long."""
+    for number, (_, name_bytes, value_bytes) in enumerate(fields):
+        for is_too_much, text in (
+            (number == MAX_FIELDS, "Too many form fields"),
+            (name_bytes > MAX_FIELD_NAME_BYTES, "Field name too long"),
+            (value_bytes > MAX_FIELD_BYTES, "Field value too long"),
+        ):
+            if is_too_much:
+                raise EngineError(
+                    POCO_EXCEPTION,
+                    f"Poco::Exception. Code: 1000, e.code() = 0, HTML Form Exception: {text}",
+                    is_foreign=True,
+                )
 
 
 async def _spool(request: web.Request, encoding: str, path: Path) -> None:
@@ -391,7 +474,7 @@ class Listener:
         app.router.add_get("/ping", self.facade.ping)
         app.router.add_route("*", "/", self.facade.handle)
         self._runner = web.AppRunner(
-            app, access_log=None, auto_decompress=False, max_line_size=1 << 20, max_field_size=1 << 20
+            app, access_log=None, auto_decompress=False, max_line_size=1 << 22, max_field_size=1 << 20
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, shutdown_timeout=0)
@@ -414,6 +497,11 @@ class Listener:
             await self.open()
         return web.Response(status=204)
 
+    async def set_limits(self, request: web.Request) -> web.Response:
+        """`POST /limits` of the control port."""
+        self.facade.set_limits(msgspec.json.decode(await request.read(), type=Limits))
+        return web.Response(status=204)
+
     async def get_requests(self, request: web.Request) -> web.Response:
         """`GET /requests` of the control port: those since it was asked last."""
         body = msgspec.json.encode([seen._asdict() for seen in self.facade.requests])
@@ -431,12 +519,20 @@ class Listener:
         return web.Response(body=body, content_type="application/json")
 
 
+def _engine(folder: Path) -> Engine | OldEngine:
+    """The engine in a folder, of whichever version of chDB is found."""
+    if "params" in inspect.signature(chdb.query).parameters:
+        return Engine(folder)
+    return OldEngine(folder)
+
+
 async def serve(folder: Path, port: int, control_port: int) -> None:
     """Serve until the standard input ends."""
-    listener = Listener(Facade(Engine(folder)), port)
+    listener = Listener(Facade(_engine(folder)), port)
     await listener.open()
     control = web.Application()
     control.router.add_post("/fault", listener.set_fault)
+    control.router.add_post("/limits", listener.set_limits)
     control.router.add_get("/requests", listener.get_requests)
     control.router.add_get("/counts", listener.get_counts)
     runner = web.AppRunner(control, access_log=None)

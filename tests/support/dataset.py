@@ -48,6 +48,8 @@ class Dataset:
         self.engine = engine
         """With a user that may write. Apps have one that may not, where there are users."""
         self.settings = settings
+        self.notes: list[str] = []
+        """What loads have told the user."""
 
     def make_tables(self) -> None:
         """Make the tables, empty. Apps do it themselves on an embedded engine."""
@@ -60,7 +62,7 @@ class Dataset:
 
     def load_files(self, *names: str | Path, replace: bool = False) -> list[LoadedDay]:
         """Load what is named: files, folders, patterns, URLs."""
-        return ingest(self.engine.client, [str(name) for name in names], replace=replace)
+        return ingest(self.engine.client, [str(name) for name in names], replace=replace, note=self.notes.append)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Look straight into the database."""

@@ -33,6 +33,18 @@ class Facade:
         """Break it, or mend it with `none`."""
         httpx.post(f"{self._control}/fault", json={"kind": kind, **details}, timeout=60).raise_for_status()
 
+    @contextmanager
+    def limited(self, **limits: Any) -> Iterator[None]:
+        """Limit what may be asked, as tests/support/clickhouse_http.py can, while the block lasts."""
+        try:
+            self._set_limits(limits)
+            yield
+        finally:
+            self._set_limits({})
+
+    def _set_limits(self, limits: dict[str, Any]) -> None:
+        httpx.post(f"{self._control}/limits", json=limits, timeout=60).raise_for_status()
+
     def requests(self) -> list[dict[str, Any]]:
         """The requests since this was asked last."""
         requests: list[dict[str, Any]] = httpx.get(f"{self._control}/requests").json()

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from backports import zstd
 
+from tests.support import avro
 from tests.support.oracle import utc_day
 
 Event = Mapping[str, Any]
@@ -52,6 +53,17 @@ def dotted(event: Event) -> dict[str, Any]:
     }
 
 
+def underscored(event: Event) -> dict[str, Any]:
+    """An event as a query in BigQuery names columns, where it allows no dots."""
+    return {name.replace(".", "_"): value for name, value in dotted(event).items()}
+
+
+def clickpy(event: Event) -> dict[str, Any]:
+    """An event as ClickPy's bucket has it: what BigQuery has in `details` is a level higher."""
+    event = json.loads(json.dumps(event))
+    return {name: event[name] for name in ("timestamp", "country_code", "project", "file")} | event["details"]
+
+
 def flat(event: Event) -> dict[str, Any]:
     """An event as the public ClickHouse table has it: the empty string stands for NULL."""
     row = dotted(event)
@@ -83,14 +95,24 @@ def csv_(rows: Sequence[Event]) -> bytes:
 
 
 def parquet(rows: Sequence[Event], schema: pa.Schema | None = None) -> bytes:
+    return table(pa.Table.from_pylist(list(rows), schema=schema))
+
+
+def table(rows: pa.Table) -> bytes:
+    """Parquet of rows that have their types."""
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), buffer)
+    pq.write_table(rows, buffer)
     return buffer.getvalue()
 
 
 def nested_parquet(events: Iterable[Event]) -> bytes:
     """Nested Parquet; `from_pylist` wants instants for timestamps."""
     return parquet([dict(event) | {"timestamp": instant(event["timestamp"])} for event in events], NESTED)
+
+
+def instants(event: Event) -> dict[str, Any]:
+    """An event with its timestamp in microseconds, as Avro has it."""
+    return {**event, "timestamp": int(instant(event["timestamp"]).timestamp() * 1_000_000)}
 
 
 def instant(timestamp: str) -> datetime:
@@ -104,6 +126,12 @@ WRITERS = {
     "dotted.csv": lambda events: csv_([dotted(event) for event in events]),
     "nested.parquet": nested_parquet,
     "dotted.parquet": lambda events: parquet([dotted(event) for event in events]),
+    "underscored.jsonl": lambda events: jsonl(map(underscored, events)),
+    "underscored.csv": lambda events: csv_([underscored(event) for event in events]),
+    "underscored.parquet": lambda events: parquet([underscored(event) for event in events]),
+    "clickpy.jsonl": lambda events: jsonl(map(clickpy, events)),
+    "clickpy.parquet": lambda events: parquet([clickpy(event) for event in events]),
+    "nested.avro": lambda events: avro.written(avro.NESTED, map(instants, events)),
     "flat.jsonl": lambda events: jsonl(map(flat, events)),
     "flat.csv": lambda events: csv_([flat(event) for event in events]),
     "flat.parquet": lambda events: parquet([flat(event) for event in events]),

@@ -17,6 +17,7 @@ from app.settings import Secret, SettingError
 from app.warehouse.engines.background_loop import BackgroundLoop
 from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, QuerySettings
 from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError, translated
+from app.warehouse.engines.parameters import split_lists
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = QUERY_SECONDS + 5
@@ -153,12 +154,10 @@ class ServerReader:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 client = self._client or await self._connected()
+                sql, fields = split_lists(sql, parameters)
                 with translated():
                     found = await client.query(
-                        sql,
-                        parameters=dict(parameters),
-                        settings=allowed_settings(client, settings),
-                        column_oriented=True,
+                        sql, parameters=fields, settings=allowed_settings(client, settings), column_oriented=True
                     )
                     return found.result_set
         except TimeoutError:

@@ -5,12 +5,14 @@ steps, in order: announce the load, sweep what earlier ones left, write its rows
 last step no reader counts a row of it, so a call that is killed leaves nothing but rows that the next call removes.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
+from msgspec import structs
 
 from app.warehouse.engines.errors import (
     ConnectionLostError,
@@ -20,12 +22,21 @@ from app.warehouse.engines.errors import (
     WarehouseError,
     translated,
 )
-from app.warehouse.loading.examine import OLDEST_DAY, explain_refusal, require_usable, row_count
-from app.warehouse.loading.files import File, RawEvents, Received, Shape, find_files, raw_events, reason, shape_of
+from app.warehouse.loading.describe import described
+from app.warehouse.loading.examine import (
+    OLDEST_DAY,
+    UNKNOWN_SIZE,
+    InputSize,
+    explain_refusal,
+    input_size,
+    require_usable,
+    unseen_columns,
+)
+from app.warehouse.loading.files import File, RawEvents, Received, Shape, raw_events, reason
+from app.warehouse.loading.finding import Note, find_files
 from app.warehouse.loading.journal import (
     LoadedDay,
     forget_received,
-    loaded_days,
     publish,
     sweep_unpublished,
     synced,
@@ -37,6 +48,8 @@ from app.warehouse.loading.running import keep_alive, run
 from app.warehouse.loading.statements import Connect, ask, is_embedded, statement
 from app.warehouse.loading.upload import send
 from app.warehouse.loading.writer_lease import Load, writer_lease
+
+logger = logging.getLogger(__name__)
 
 SPILL_BYTES = 1_200_000_000
 """Memory that the GROUP BY of a load may take before ClickHouse goes on on disk."""
@@ -55,29 +68,33 @@ CLUSTER_SETTINGS = {
 
 
 def ingest(
-    connect: Connect, names: Sequence[str], *, replace: bool = False, report: Report = lambda _: None
+    connect: Connect,
+    names: Sequence[str],
+    *,
+    replace: bool = False,
+    report: Report = lambda _: None,
+    note: Note = logger.warning,
 ) -> list[LoadedDay]:
     """Load the download events of files, folders, shell patterns and URLs; return the days published, in order.
 
-    A server is sent the local files, and reads URLs by itself. Raises InputError where the input cannot be loaded
+    A server is sent the local files, and reads URLs by itself. What is passed over or left out is told in notes; today
+    (UTC) is always left out, for it is not over. Raises InputError where the input cannot be loaded
     (DayLoadedError where it needs `replace`), WriterBusyError, and WarehouseError where ClickHouse fails. Nothing is
     published then.
     """
-    files = find_files(names)
+    files = find_files(names, note)
     with connect() as client:
         prepare(client)
         with writer_lease(connect, client, ", ".join(names)) as load:
             report(Progress("looking at the input"))
-            found = _within_reach(client, load, [(file, shape_of(client, file)) for file in files], report)
-            for file, shape in found:
-                require_usable(client, file, shape)
-            total = row_count(client, found)
-            refused = [] if replace else loaded_days(client)
+            looked_at, rows = described(client, files, note)
+            found = require_usable(client, _within_reach(client, load, looked_at, report), note)
+            size = input_size(client, found, rows)
 
             def explain(error: QueryFailedError) -> InputError:
-                return explain_refusal(client, found, refused, error)
+                return explain_refusal(client, found, replace, error)
 
-            return _load(connect, client, load, raw_events(found), refused, explain, report, total)
+            return _load(connect, client, load, raw_events(found), replace, explain, report, note, size)
 
 
 def ingest_events(connect: Connect, events: RawEvents, source: str, report: Report = lambda _: None) -> list[LoadedDay]:
@@ -89,7 +106,7 @@ def ingest_events(connect: Connect, events: RawEvents, source: str, report: Repo
     with connect() as client:
         prepare(client)
         with writer_lease(connect, client, source) as load:
-            return _load(connect, client, load, events, loaded_days(client), explain, report)
+            return _load(connect, client, load, events, False, explain, report, lambda _: None)
 
 
 def _within_reach(
@@ -101,14 +118,14 @@ def _within_reach(
     sweep_unpublished(client, load.number)
     found: list[tuple[File, Shape]] = []
     for number, (file, shape) in enumerate(looked_at, 1):
-        if file.function == "file":
+        if file.is_local:
             report(Progress(f"sending file {number} of {len(looked_at)}"))
             values = {"load": load.number, "file": number}
             try:
-                send(client, file.name, file.format, shape.select, shape.structure, values, _settings(load))
+                send(client, file, shape, values, _settings(load))
             except QueryFailedError as error:
                 raise InputError(f"{file.name}: {reason(error)}") from error
-            file = Received(file.name, file.function, file.format, load.number, number)  # noqa: PLW2901
+            file = Received(**structs.asdict(file), load=load.number, number=number)  # noqa: PLW2901
         found.append((file, shape))
     synced(client, load.cluster, "incoming")
     return found
@@ -119,27 +136,31 @@ def _load(
     client: Client,
     load: Load,
     events: RawEvents,
-    refused: Sequence[date],
+    replace: bool,
     explain: Callable[[QueryFailedError], InputError],
     report: Report,
-    total: int = 0,
+    note: Note,
+    size: InputSize = UNKNOWN_SIZE,
 ) -> list[LoadedDay]:
+    today = datetime.now(UTC).date()
     report(Progress("making room"))
     sweep_unpublished(client, load.number)
     try:
-        whole = _write(connect, client, load, events, refused, report, total)
+        whole = _write(connect, client, load, events, today, replace, report, size.rows)
     except QueryFailedError as error:
         raise explain(error) from error
     except NoSpaceError as error:
         raise NoSpaceError(f"{error}; nothing was published") from error
     report(Progress("checking sums"))
-    if not whole and not total:
-        # Of a file that was sent, and of Parquet, the number is known.
-        total = _event_count(client, load, events)
+    # Of a file that was sent, and of Parquet, the number is known.
+    downloads = size.downloads if whole or size.downloads else _event_count(client, load, events)
     try:
-        days = _checked(client, load.number, total)
+        written = _checked(client, load.number, downloads)
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
+    days = _over(written, today, load.source, note)
+    for column in unseen_columns(client, load.number, events):
+        note(f"no row says anything of {column}: all of these downloads count as null there")
     publish(client, load.number, load.source, days)
     with suppress(WarehouseError):
         # Otherwise the next load does.
@@ -152,17 +173,17 @@ def _write(
     client: Client,
     load: Load,
     events: RawEvents,
-    refused: Sequence[date],
+    today: date,
+    replace: bool,
     report: Report,
     total: int,
 ) -> bool:
     """Write a load's rows. Returns whether ClickHouse has said of each statement that it succeeded."""
-    today = datetime.now(UTC).date()
     parameters = {
         **events.parameters,
         "oldest": OLDEST_DAY,
-        "newest": today,
-        "refused": list(refused),
+        "today": today,
+        "replace": replace,
         **versions(load.number),
     }
     settings = WRITE_SETTINGS | _settings(load)
@@ -202,4 +223,23 @@ def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
     written = sum(day.events for day in days)
     if total and written != total:
         raise WarehouseError(f"{written:,} events were written of {total:,}; nothing was published")
+    return days
+
+
+def _over(written: Sequence[LoadedDay], today: date, source: str, note: Note) -> list[LoadedDay]:
+    """The days that are over. Of today only the number of downloads that were left out is written.
+
+    Raises InputError where there is no other day.
+    """
+    left_out = sum(day.events for day in written if day.date == today)
+    when = f"load {today} once it is over, from {today + timedelta(days=1)} 00:00 UTC on"
+    days = [day for day in written if day.date != today]
+    if not days:
+        raise InputError(
+            f"{source}: all {left_out:,} downloads are of today, and no day is published before it is over; {when}"
+            if left_out
+            else f"{source}: there is no download in it"
+        )
+    if left_out:
+        note(f"left out: {left_out:,} downloads of today, which is not over; {when}")
     return days

@@ -24,6 +24,7 @@ def statement(name: str, raw: str = "", cluster: str = "") -> str:
         _file(name)
         .replace("{{events}}", _file("events"))
         .replace("{{raw_events}}", raw)
+        .replace("{{loaded_days}}", _file("loaded_days"))
         .replace("{{has_lease}}", _file("has_lease"))
         .replace("{{processes}}", f"clusterAllReplicas({cluster}, system.processes)" if cluster else "system.processes")
         .replace("{{local}}", "_local" if cluster else "")

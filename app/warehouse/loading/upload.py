@@ -1,92 +1,37 @@
-"""Local files for a server, which cannot see them: their heads, to be looked at, and their bytes, to be received.
+"""The bytes of local files for a server, which cannot see them.
 
 Nothing is held but a piece of a file at a time. A compressed file is sent as it is.
 """
 
-import gzip
-import sys
-import zlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from clickhouse_connect.driver.binding import finalize_query
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.engines.errors import InputError, translated
+from app.warehouse.engines.errors import translated
+from app.warehouse.loading.files import INPUT_SETTINGS, File, Shape
+from app.warehouse.loading.formats import NOT_COMPRESSED
 from app.warehouse.loading.statements import statement
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-ENCODINGS = {".gz": "gzip", ".zst": "zstd"}
 CHUNK_BYTES = 1 << 20
-HEAD_BYTES = 1 << 20
-FOOTER_BYTES = 1 << 23
-MAGIC = b"PAR1"
-TAIL_BYTES = 8
-"""The length of the footer, then the magic number."""
 
 INSERT = "INSERT INTO "
 
 
-def head(name: str, format_: str) -> bytes:
-    """What of a file says which columns it has: its first lines, or the footer of Parquet.
-
-    Raises InputError for a file that is not whole, or not compressed as its name says.
-    """
-    try:
-        with _opened(Path(name)) as file:
-            return _footer(file) if format_ == "Parquet" else _first_lines(file)
-    except (OSError, EOFError, zlib.error, zstd.ZstdError):
-        raise InputError(f"{name}: cannot be read: it is not whole, or not compressed as its name says") from None
-
-
-def _opened(path: Path) -> BinaryIO:
-    if path.suffix.lower() == ".gz":
-        return cast(BinaryIO, gzip.open(path))
-    if path.suffix.lower() == ".zst":
-        return cast(BinaryIO, zstd.open(path))
-    return path.open("rb")
-
-
-def _first_lines(file: BinaryIO) -> bytes:
-    text = file.read(HEAD_BYTES)
-    return text[: text.rfind(b"\n") + 1] or text if len(text) == HEAD_BYTES else text
-
-
-def _footer(file: BinaryIO) -> bytes:
-    """A Parquet file of the footer alone: metadata, their length in four bytes, the magic number."""
-    end = b""
-    while chunk := file.read(CHUNK_BYTES):
-        end = (end + chunk)[-FOOTER_BYTES:]
-    length = int.from_bytes(end[-TAIL_BYTES : -len(MAGIC)], "little") + TAIL_BYTES
-    is_parquet = end.endswith(MAGIC) and TAIL_BYTES < length <= len(end)
-    return MAGIC + end[-length:] if is_parquet else end[-CHUNK_BYTES:]
-
-
-def send(
-    client: Client,
-    name: str,
-    format_: str,
-    select: str,
-    structure: str,
-    values: dict[str, int],
-    settings: dict[str, Any],
-) -> None:
-    """Send a file; ClickHouse keeps its raw events, as `select` makes them, in `incoming`."""
-    escaped = structure.replace("\\", "\\\\").replace("'", "\\'")
-    sql = finalize_query(statement("receive", f"{select}\nFROM input('{escaped}')"), values)
+def send(client: Client, file: File, shape: Shape, values: dict[str, int], settings: dict[str, Any]) -> None:
+    """Send a file; ClickHouse keeps its raw events in `incoming`."""
+    escaped = shape.structure.replace("\\", "\\\\").replace("'", "\\'")
+    sql = finalize_query(statement("receive", f"SELECT {shape.columns}\nFROM input('{escaped}')"), values)
     with translated():
         client.raw_insert(
             # The driver writes INSERT INTO before this and FORMAT after it.
             sql.split(INSERT, maxsplit=1)[1],
-            insert_block=_chunks(Path(name)),
-            fmt=format_,
-            compression=ENCODINGS.get(Path(name).suffix.lower()),
-            settings=settings,
+            insert_block=_chunks(Path(file.name)),
+            fmt=file.format,
+            compression=None if file.compression == NOT_COMPRESSED else file.compression,
+            settings=INPUT_SETTINGS | settings,
         )
 
 

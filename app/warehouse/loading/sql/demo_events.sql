@@ -16,6 +16,7 @@ WITH
      ('conda', '', 20, 1), ('Homebrew', '', 5, 1), ('OS', '', 3, 1), ('maturin', '', 1, 1), ('Bazel', '', 12, 1),
      ('', '', 80, 5), ('', '2.7', 3, 1)] AS others
 SELECT
+    '' AS source,
     day,
     name AS raw_project,
     if(part % 23 = 7, NULL, countries[1 + toUInt32(length(countries) * pow(country_share, 3))]) AS raw_country,

@@ -1,6 +1,7 @@
 -- What each event counts as. The definitions are pypistats.org's own; docs/architecture.md states them.
 -- `usable` is false for an event that counts nowhere: its Python is malformed, or no package can have its name.
 SELECT
+    source,
     day,
     toDate(assumeNotNull(day)) AS date,
     downloads,

@@ -1,2 +1,2 @@
--- How many raw events of a load were received.
-SELECT count() FROM incoming WHERE load = {load:UInt32}
+-- How many raw events of a load were received, and of how many downloads.
+SELECT count(), sum(downloads) FROM incoming WHERE load = {load:UInt32}

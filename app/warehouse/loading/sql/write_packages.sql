@@ -1,9 +1,10 @@
 -- One pass over the events writes every series of every package: each event becomes a row for each category that it
 -- counts in, and those are summed. The placeholder is events.sql over the input.
+-- Of today only the number of downloads is written, as left out: no day is published before it is over.
 -- A day that may not be loaded stops the pass at once, and so does a newer load: its writer has taken the place.
 INSERT INTO downloads_daily (project, dimension, category, date, version, downloads)
 SELECT
-    project,
+    package AS project,
     dimension,
     category,
     date,
@@ -11,13 +12,18 @@ SELECT
     sum(downloads)
 FROM
 (
-    SELECT *
+    SELECT
+        *,
+        date = {today:Date32} AS is_today,
+        usable AND NOT is_today AS counted,
+        if(counted, project, '') AS package
     FROM
     (
         {{events}}
     )
     WHERE throwIf(
-        isNull(day) OR day < {oldest:Date32} OR day > {newest:Date32} OR has({refused:Array(Date32)}, assumeNotNull(day)),
+        isNull(day) OR day < {oldest:Date32} OR day > {today:Date32}
+            OR (NOT {replace:Bool} AND day < {today:Date32} AND date IN ({{loaded_days}})),
         'a day that may not be loaded'
     ) = 0
         AND {{has_lease}}
@@ -29,7 +35,7 @@ ARRAY JOIN
         'Array(Enum8(\'dropped\' = 0, \'overall\' = 1, \'python_major\' = 2, \'python_minor\' = 3, \'system\' = 4, \'installer\' = 5, \'version\' = 6, \'country\' = 7, \'file_type\' = 8))'
     ) AS dimension,
     [
-        toLowCardinality(if(has_project, 'python', 'name')),
+        toLowCardinality(multiIf(is_today, 'today', has_project, 'python', 'name')),
         toLowCardinality('with_mirrors'),
         toLowCardinality('without_mirrors'),
         toLowCardinality(toString(python_major)),
@@ -41,16 +47,16 @@ ARRAY JOIN
         toLowCardinality(toString(file_type))
     ] AS category,
     [
-        NOT usable,
-        usable,
-        usable AND without_mirrors,
-        usable AND without_mirrors,
-        usable AND without_mirrors,
-        usable AND without_mirrors,
-        usable,
-        usable AND without_mirrors,
-        usable AND without_mirrors,
-        usable AND without_mirrors
+        NOT counted,
+        counted,
+        counted AND without_mirrors,
+        counted AND without_mirrors,
+        counted AND without_mirrors,
+        counted AND without_mirrors,
+        counted,
+        counted AND without_mirrors,
+        counted AND without_mirrors,
+        counted AND without_mirrors
     ] AS counts
-WHERE counts
-GROUP BY project, dimension, category, date
+WHERE counts AND downloads > 0
+GROUP BY package, dimension, category, date

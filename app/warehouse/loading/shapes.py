@@ -1,0 +1,216 @@
+"""How downloads are written down, and what ClickHouse is told to read them.
+
+FIELDS is what counts of a download, and under which names exports have it: those of BigQuery's `file_downloads`
+(records, or dotted names), the same with underscores (BigQuery allows no dots in names of columns), and those of
+ClickHouse's `pypi.pypi` and ClickPy's bucket, where the empty string stands for NULL. A row may stand for several
+downloads: one of WEIGHTS is their number. SQL is put together here from constants only.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import msgspec
+
+from app.warehouse.engines.errors import InputError
+from app.warehouse.loading.files import Shape
+
+TEXT = "LowCardinality(Nullable(String))"
+ANY_TEXT = "Nullable(String)"
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A raw event's column, the dimension that it counts in, and its names in exports: BigQuery's, that of ClickHouse's
+    table, and others."""
+
+    raw: str
+    dimension: str
+    bigquery: str
+    clickhouse: str
+    others: tuple[str, ...] = ()
+    kind: str = TEXT
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names; of several in a file the first counts."""
+        return tuple(dict.fromkeys((self.bigquery, *self.others, self.clickhouse)))
+
+
+FIELDS = (
+    Field("raw_project", "", "project", "project", ("file.project", "file_project"), ANY_TEXT),
+    Field("raw_country", "country", "country_code", "country_code"),
+    Field("raw_version", "version", "file.version", "version", ("file_version",)),
+    Field("raw_file_type", "file_type", "file.type", "type", ("file_type",)),
+    Field(
+        "raw_installer",
+        "installer",
+        "details.installer.name",
+        "installer",
+        ("details_installer_name", "installer.name", "installer_name"),
+    ),
+    Field("raw_python", "python_minor", "details.python", "python_minor", ("details_python", "python")),
+    Field(
+        "raw_system", "system", "details.system.name", "system", ("details_system_name", "system.name", "system_name")
+    ),
+)
+TIMES = ("timestamp", "date")
+WEIGHTS = ("downloads", "count", "num_downloads", "download_count")
+
+# Which columns only ClickHouse's tables have at the top.
+CLICKHOUSE_ONLY = ("installer", "installer.name", "python", "python_minor", "system", "system.name")
+
+JSON_KEYS = (*TIMES, "project", *WEIGHTS)
+"""Keys that decide how a file of JSON is read; every row has them, if any has."""
+
+# Only forms that can be read in one way: the year comes first, or it is a number of seconds (or of a part of one).
+TIMESTAMP_TEXT = (
+    "toDate32(parseDateTime64BestEffortOrNull(if((substring({0}, 5, 1) = '-' AND substring({0}, 8, 1) = '-')"
+    " OR match({0}, '^[0-9]{{8,16}}([.][0-9]+)?$'), {0}, NULL), 6, 'UTC'))"
+)
+# ClickHouse reads 30 February as 2 March.
+DATE_TEXT = "if(toString(toDate32OrNull({0})) = {0}, toDate32OrNull({0}), NULL)"
+
+ONE = "toUInt64(1)"
+
+ACCEPTED_TIMES = {
+    "timestamp": "2026-11-20 10:00:00 UTC, 2026-11-20T10:00:00Z and 2026-11-20T10:00:00+01:00",
+    "date": "2026-11-20",
+}
+
+
+def shape_of(name: str, format_: str, columns: Mapping[str, str], parts: Collection[str]) -> Shape:
+    """How to read a file with columns of these types; `parts` are the dotted names of what is in records.
+
+    Raises InputError for a file that has a column missing.
+    """
+    names = {*columns, *parts}
+    time = _time(name, names)
+    found = {field: next((n for n in field.names if n in names), "") for field in FIELDS}
+    _require(name, [f.bigquery if time == "timestamp" else f.clickhouse for f, column in found.items() if not column])
+    kind = _time_kind(name, time, columns[time])
+    weight = next((n for n in WEIGHTS if n in columns), "")
+    kinds = {time: kind, **{column: field.kind for field, column in found.items()}}
+    if weight:
+        kinds[weight] = columns[weight]
+    records = {n: kinds.pop(n) for n in list(kinds) if n not in columns}
+    if format_ == "Avro":
+        # Its reader takes records whole, and as they are.
+        kinds |= {root: columns[root] for n in records if (root := n.partition(".")[0])}
+        records = {}
+    is_clickhouse = time == "date" and not any(n.startswith("details") for n in found.values())
+    values = {
+        field: _text(field, _column(n, is_top=n in columns), "1" if is_clickhouse or n in CLICKHOUSE_ONLY else "0")
+        for field, n in found.items()
+    }
+    return _shape(time, kinds, records, _day(time, kind), values, _number(f"`{weight}`", weight) if weight else ONE)
+
+
+def json_shape(name: str, keys: Collection[str]) -> Shape:
+    """How to read JSON whose first rows have these of JSON_KEYS. All other keys may be absent from any row."""
+    time = _time(name, keys)
+    _require(name, [] if "project" in keys else ["project"])
+    kinds = dict.fromkeys((*TIMES, *WEIGHTS), ANY_TEXT) | {n: field.kind for field in FIELDS for n in field.names}
+    records = {n: kind for n, kind in kinds.items() if n.startswith(("file.", "details."))}
+    weights = f"coalesce({', '.join(f'`{n}`' for n in WEIGHTS)})"
+    weight = next((n for n in WEIGHTS if n in keys), "")
+    day = f"if(isNull(timestamp), {_day('date', ANY_TEXT)}, {_day('timestamp', ANY_TEXT)})"
+    top = ", ".join(f"`{n}`" for n in CLICKHOUSE_ONLY)
+    values = {
+        field: _text(
+            field,
+            f"coalesce({', '.join(_json_columns(field, records))})",
+            f"isNull(timestamp) OR isNotNull(coalesce({top}))",
+        )
+        for field in FIELDS
+    }
+    return _shape(time, kinds, records, day, values, _number(weights, weight) if weight else _no_number(weights))
+
+
+def _shape(
+    time: str, columns: dict[str, str], records: dict[str, str], day: str, values: dict[Field, str], number: str
+) -> Shape:
+    """What ClickHouse is told of columns and of what is in records, and what makes raw events of them."""
+    structure = [f"`{name}` {kind}" for name, kind in columns.items()] + _tuples(records)
+    select = [f"{day} AS day", *(f"{value} AS {field.raw}" for field, value in values.items())]
+    return Shape(time, ", ".join(structure), ",\n    ".join([*select, f"{number} AS downloads"]), number != ONE)
+
+
+def _tuples(columns: dict[str, str]) -> list[str]:
+    """Declarations of the records that these dotted names are parts of."""
+    tree: dict[str, dict[str, str]] = {}
+    for name, kind in columns.items():
+        root, _, rest = name.partition(".")
+        tree.setdefault(root, {})[rest] = kind
+    return [f"{root} {p['']}" if "" in p else f"{root} Tuple({', '.join(_tuples(p))})" for root, p in tree.items()]
+
+
+def _column(name: str, *, is_top: bool) -> str:
+    if is_top:
+        return f"`{name}`"
+    root, *path = name.split(".")
+    for part in path:
+        root = f"tupleElement({root}, '{part}')"
+    return root
+
+
+def _json_columns(field: Field, records: Collection[str]) -> Iterator[str]:
+    """Each place in which JSON may have a value."""
+    for name in field.names:
+        if name in records:
+            yield _column(name, is_top=False)
+        column = _column(name, is_top=True)
+        # ClickPy's records have the names of ClickHouse's columns. An object is read as its text.
+        is_object = f"startsWith({column}, '{{')"
+        part = f"JSONExtract(assumeNotNull({column}), 'name', '{ANY_TEXT}')"
+        yield f"if({is_object}, {part}, {column})" if name in {"installer", "system"} else column
+
+
+def _text(field: Field, value: str, is_clickhouse: str) -> str:
+    """A text, or NULL; `is_clickhouse` is where the empty string stands for NULL."""
+    if field.kind != TEXT or is_clickhouse == "0":
+        return value
+    nothing = f"nullIf({value}, '')"
+    return nothing if is_clickhouse == "1" else f"if({is_clickhouse}, {nothing}, {value})"
+
+
+def _number(value: str, name: str) -> str:
+    """How many downloads a row stands for. ClickHouse stops at a row that does not say it."""
+    number = f"toUInt64OrNull(replaceRegexpOne(toString({value}), '[.]0+$', ''))"
+    message = f"column {name} is empty, negative or not a whole number"
+    return f"if(throwIf(isNull({number}), '{message}') = 0, assumeNotNull({number}), 0)"
+
+
+def _no_number(value: str) -> str:
+    """One download a row, unless a row that is not among the first has a number."""
+    message = f"a column {' or '.join(WEIGHTS)} is in some rows, and not in the first"
+    return f"if(throwIf(isNotNull({value}), '{message}') = 0, {ONE}, 0)"
+
+
+def _day(time: str, kind: str) -> str:
+    if kind != ANY_TEXT:
+        return f"toDate32({time})"
+    return (TIMESTAMP_TEXT if time == "timestamp" else DATE_TEXT).format(time)
+
+
+def _time(name: str, names: Collection[str]) -> str:
+    for time in TIMES:
+        if time in names:
+            return time
+    raise InputError(
+        f"{name}: there is neither a column timestamp, as in BigQuery's file_downloads, "
+        "nor a column date, as in ClickHouse's pypi.pypi"
+    )
+
+
+def _time_kind(name: str, time: str, kind: str) -> str:
+    if "String" in kind:
+        return ANY_TEXT
+    if time == "date":
+        return "Nullable(Date32)"
+    if "DateTime" not in kind:
+        raise InputError(f"{name}: column timestamp is {kind}; accepted are timestamps and text")
+    return "Nullable(DateTime64(6, 'UTC'))"
+
+
+def _require(name: str, missing: Sequence[str]) -> None:
+    if missing:
+        are = "column {} is" if len(missing) == 1 else "columns {} are"
+        raise InputError(f"{name}: {are.format(', '.join(missing))} missing")
