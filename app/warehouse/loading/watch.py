@@ -1,8 +1,8 @@
 """A folder that is watched: the running server loads what is moved or copied into it, once it is complete.
 
 The embedded engine serves one process, so no other process can load while it runs. Each entry, a file or a folder of
-files, is one ingest call. It goes to `done/` then, or to `failed/` with the reason beside it. What has no data file's name
-stays where it is.
+files, is one ingest call. It goes to `done/` then, or to `failed/` with the reason beside it. What has no name of a
+data file stays where it is.
 """
 
 import asyncio
