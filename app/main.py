@@ -146,7 +146,7 @@ def create_app(
         # Discovery asks the network in the background: statistics do not wait for it.
         background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.versions.run())]
         if watch:
-            watcher = Watcher(watch, engine.client, answers.versions.poll_soon)
+            watcher = Watcher(watch, engine.client, answers.versions.poll_soon, settings.watch_quiet_seconds)
             background.append(asyncio.create_task(watcher.run()))
         try:
             with ExitStack() as stack:

@@ -110,6 +110,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="path in that repository with one folder per official package")
     ] = "sdk/python/packages"
 
+    watch_quiet_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="seconds for which a file in the folder of `serve --watch` must not have changed before it is "
+            "loaded; a single file whose format shows its end (Parquet, gzip, zstd) is loaded at once"
+        ),
+    ] = 60
+
     rate_limit: Annotated[
         str,
         Meta(

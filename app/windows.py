@@ -1,6 +1,7 @@
 """Windows: every range of dates that a query covers is computed here, from the newest loaded day."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
@@ -106,9 +107,9 @@ def loaded_window(loaded: tuple[date, ...], window: Window) -> Window | None:
     return Window(there[0], there[-1]) if there else None
 
 
-def buckets(window: Window, granularity: Granularity) -> list[date]:
-    """The first day of each day, week (Monday) or month in a window: the dates that the rows of a series have."""
-    return list(dict.fromkeys(_first_of(day, granularity) for day in window.days))
+def buckets(days: Iterable[date], granularity: Granularity) -> list[date]:
+    """The first day of each day, week (Monday) or month that days are in: the dates that the rows of a series have."""
+    return list(dict.fromkeys(_first_of(day, granularity) for day in days))
 
 
 def _first_of(day: date, granularity: Granularity) -> date:
@@ -125,6 +126,12 @@ def days_not_loaded(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:
     first = max(window.start, loaded[0])
     there = set(loaded)
     return tuple(day for day in Window(first, window.end).days if day not in there)
+
+
+def listed_days(days: Sequence[date], most: int = 3) -> str:
+    """The first of some days, and how many more there are."""
+    listed = ", ".join(map(str, days[:most]))
+    return listed + (f" and {len(days) - most:,} more" if days[most:] else "")
 
 
 def days_behind(newest: date, now: datetime) -> int:

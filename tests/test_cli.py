@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -29,18 +30,25 @@ def cells(line: str) -> list[str]:
 
 
 def test_ingest_shows_progress_lines_and_a_table(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "a.jsonl", [event(), event(python="3"), event("2026-03-09 00:00:00 UTC", "flask")])
+    today = datetime.now(UTC).date()
+    events = [event(), event(python="3"), event("2026-03-09 00:00:00 UTC", "flask"), *[event(project="-")] * 2]
+    write_jsonl(tmp_path / "a.jsonl", [*events, *[event(f"{today} 00:00:00 UTC")] * 4])
     result = run("ingest", "a.jsonl", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
     assert result.returncode == 0, result.stderr
     rows = [cells(line) for line in result.stdout.splitlines() if re.search("[│┃]", line)]
     assert rows == [
-        ["day", "events", "left out", "packages", "rows written"],
-        ["2026-03-09", "1", "0", "1", "17"],
-        ["2026-03-10", "2", "1", "1", "18"],
-        ["2 days", "3", "1", "", "35"],
+        [
+            *("day", "downloads read", "left out: today", "malformed Python", "impossible name"),
+            *("packages", "rows written"),
+        ],
+        ["2026-03-09", "1", "0", "0", "0", "1", "17"],
+        ["2026-03-10", "4", "0", "1", "2", "1", "19"],
+        [str(today), "4", "4", "0", "0", "0", "0"],
+        ["2 days", "9", "4", "1", "2", "", "36"],
     ]
     assert result.stderr.splitlines()[0] == "looking at the input"
-    assert result.stderr.splitlines()[-1] == "checking sums"
+    assert result.stderr.splitlines()[-2] == "checking sums"
+    assert result.stderr.splitlines()[-1].startswith("note: left out: 4 downloads of today, which is not over")
 
 
 def test_a_loaded_day_is_refused_without_replace(loaded: Path) -> None:
@@ -55,6 +63,64 @@ def test_input_that_cannot_be_loaded_exits_with_1(tmp_path: Path) -> None:
     result = run("ingest", "nothing*.parquet", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
     assert (result.returncode, result.stdout) == (1, "")
     assert "error: nothing*.parquet: no such file" in result.stderr
+
+
+def test_a_dry_run_looks_at_everything_and_loads_nothing(loaded: Path) -> None:
+    today = datetime.now(UTC).date()
+    write_jsonl(
+        loaded / "more.jsonl",
+        [event("2026-03-11 10:00:00 UTC", name) for name in ("numpy", "flask", "-")]
+        + [event("2026-03-12 10:00:00 UTC", python="3"), event("2026-03-12 10:00:00 UTC")]
+        + [event(f"{today} 00:00:00 UTC")] * 3,
+    )
+    (loaded / "empty.jsonl").write_bytes(b"")
+    before = run("check", cwd=loaded, CLICKHOUSE_URL="chdb://data").stdout
+
+    result = run("ingest", "--dry-run", "more.jsonl", "empty.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data")
+
+    assert result.returncode == 0, result.stderr
+    rows = [cells(line) for line in result.stdout.splitlines() if re.search("[│┃]", line)]
+    assert rows == [
+        ["day", "downloads read", "left out: today", "malformed Python", "impossible name", "packages"],
+        ["2026-03-11", "3", "0", "0", "1", "2"],
+        ["2026-03-12", "2", "0", "1", "0", "1"],
+        [str(today), "3", "3", "0", "0", "0"],
+        ["2 days", "8", "3", "1", "1", ""],
+    ]
+    assert result.stdout.splitlines()[-1] == "nothing was loaded: this was a dry run"
+    assert "passed over, without a row: " in result.stderr
+    assert "left out: 3 downloads of today" in result.stderr
+    assert run("check", cwd=loaded, CLICKHOUSE_URL="chdb://data").stdout == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "no such file"),
+        ('{"project": "a"}', "neither a column timestamp"),
+        ('{"timestamp": "11/10/2026", "project": "a"}', "column timestamp is empty, unreadable"),
+        ('{"timestamp": "2036-03-11 10:00:00 UTC", "project": "a"}', "has a date in the future"),
+        ('{"timestamp": "2026-03-11 10:00:00 UTC", "project": "-"}', "no usable row"),
+        ('{"timestamp": "2026-03-10 10:00:00 UTC", "project": "a"}', "already loaded: 2026-03-10; --replace"),
+    ],
+)
+def test_a_dry_run_has_the_errors_of_a_load(loaded: Path, text: str | None, said: str) -> None:
+    if text:
+        (loaded / "a.jsonl").write_text(text + "\n")
+    dry, real = (
+        run("ingest", *options, "a.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data") for options in (["--dry-run"], [])
+    )
+
+    assert (dry.returncode, real.returncode) == (1, 1)
+    assert said in dry.stderr
+    assert dry.stderr.splitlines()[-1] == real.stderr.splitlines()[-1]
+
+
+def test_a_dry_run_may_replace(loaded: Path) -> None:
+    arguments = ("ingest", "--dry-run", "--replace", "events.jsonl")
+    assert run(*arguments, cwd=loaded, CLICKHOUSE_URL="chdb://data").returncode == 0
+    result = run("ingest", "--dry-run", "--demo", cwd=loaded, CLICKHOUSE_URL="chdb://data")
+    assert result.returncode == 2
 
 
 def test_a_server_that_is_away_is_one_line(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_disk_that_fills_up_under_a_server(disk: Path, tmp_path: Path) -> None
     at = {"CLICKHOUSE_URL": f"chdb://{disk}/data"}
     assert run("ingest", str(first_file), cwd=tmp_path, **at).returncode == 0
     spool, log = tmp_path / "spool", tmp_path / "serve.log"
-    with served("--watch", str(spool), cwd=tmp_path, **at) as base:
+    with served("--watch", str(spool), cwd=tmp_path, WATCH_QUIET_SECONDS="1", **at) as base:
         filler = fill(disk, 2 * MEGABYTE)
         second_file.rename(spool / "second.jsonl")
         wait_until(lambda: "second.jsonl could not be loaded now" in log.read_text())

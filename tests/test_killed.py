@@ -161,7 +161,10 @@ def test_a_server_killed_under_load(files: dict[str, str], tmp_path: Path) -> No
     for number in range(4):
         name = "one" if number % 2 else "other"
         spool.mkdir(exist_ok=True)
-        with started("--watch", str(spool), cwd=tmp_path, **at) as server, asked(server.port, paths) as load:
+        with (
+            started("--watch", str(spool), cwd=tmp_path, WATCH_QUIET_SECONDS="1", **at) as server,
+            asked(server.port, paths) as load,
+        ):
             # What could not be loaded the last time is still there, and is loaded now, unless it is killed again.
             shutil.copy(files[name], tmp_path / "moving")
             (tmp_path / "moving").rename(spool / f"{number}-{name}.jsonl")

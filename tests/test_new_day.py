@@ -125,7 +125,7 @@ def test_by_watching(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "two.jsonl", events_of("2026-03-11"))
     loaded = run("ingest", "one.jsonl", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
     assert loaded.returncode == 0, loaded.stderr
-    with started("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data") as server:
+    with started("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data", WATCH_QUIET_SECONDS="1") as server:
         wait_until((tmp_path / "drop" / "done").is_dir)
         readers = read_through(server, 1, lambda: (tmp_path / "two.jsonl").rename(tmp_path / "drop" / "two.jsonl"))
 

@@ -55,7 +55,7 @@ def test_commands() -> None:
     for target in re.findall(r"(?:`|\$ )make (\w+)", pages):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     assert set(re.findall(r"pypistats-server (\w+)", README)) == set(main.commands)
-    for command, option in re.findall(r"pypistats-server (\w+) --(\w+)", pages):
+    for command, option in re.findall(r"pypistats-server (\w+) --([\w-]+)", pages):
         assert f"--{option}" in {o for parameter in main.commands[command].params for o in parameter.opts}
 
 

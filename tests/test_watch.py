@@ -1,15 +1,23 @@
 """`serve --watch`: what is moved into the folder is loaded while the server answers."""
 
+import asyncio
+import gzip
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
+from app.warehouse.loading.formats import zstd
+from app.warehouse.loading.watch import Watcher
+from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
+from tests.support.files import jsonl, nested_parquet
 from tests.support.server import served
 
 SECONDS = 30
+QUIET_SECONDS = 60
 
 
 def wait_for(happened: Callable[[], bool]) -> None:
@@ -23,7 +31,7 @@ def wait_for(happened: Callable[[], bool]) -> None:
 def test_files_and_folders_are_loaded_and_moved(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     with (
-        served("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data") as base,
+        served("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data", WATCH_QUIET_SECONDS="1") as base,
         httpx.Client(base_url=base) as client,
     ):
         assert client.get("/api/packages/numpy/recent").status_code == 503
@@ -46,7 +54,7 @@ def test_files_and_folders_are_loaded_and_moved(tmp_path: Path) -> None:
 
 def test_what_cannot_be_loaded_is_moved_with_the_reason(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
-    with served("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data"):
+    with served("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data", WATCH_QUIET_SECONDS="1"):
         wait_for((drop / "failed").is_dir)
         (tmp_path / "bad.parquet").write_bytes(b"not Parquet")
         for expected in ("bad.parquet", "bad.parquet.2"):
@@ -57,21 +65,152 @@ def test_what_cannot_be_loaded_is_moved_with_the_reason(tmp_path: Path) -> None:
             assert (drop / "failed" / expected).exists()
         (drop / ".hidden.jsonl").write_text("{}")
         (drop / "notes.txt").write_text("not data")
-        wait_for((drop / "failed" / "notes.txt").exists)
+        (drop / "z.jsonl").write_text("not data")
+        wait_for((drop / "failed" / "z.jsonl").exists)
         assert (drop / ".hidden.jsonl").exists()
+        assert (drop / "notes.txt").exists()
 
 
-def test_a_file_that_still_grows_is_left_alone(tmp_path: Path) -> None:
+class Folder:
+    """A watched folder, a clock that a test sets, and a real engine that loads."""
+
+    def __init__(self, dataset: Dataset, folder: Path) -> None:
+        self.path = folder
+        self.now = 1000.0
+        self.published = 0
+        self._watcher = Watcher(folder, dataset.engine.client, self._count, QUIET_SECONDS, lambda: self.now)
+        self.poll()
+
+    def _count(self) -> None:
+        self.published += 1
+
+    def poll(self, after: float = 1.0) -> set[str]:
+        """What is in the folder, `done` and `failed` when the watcher has looked once more, so many seconds later."""
+        self.now += after
+        asyncio.run(self._watcher.poll())
+        found = {str(path.relative_to(self.path)) for path in self.path.rglob("*") if path.is_file()}
+        return {name for name in found if not name.endswith(".reason.txt")}
+
+
+@pytest.fixture
+def folder(dataset: Dataset, tmp_path: Path) -> Folder:
+    dataset.make_tables()
+    return Folder(dataset, tmp_path / "drop")
+
+
+def downloads(dataset: Dataset) -> int:
+    """All downloads that are published, as a reader counts them."""
+    with dataset.client() as client:
+        answer = client.get("/api/packages/numpy/recent")
+        return int(answer.json()["data"]["last_month"]) if answer.status_code == 200 else 0
+
+
+WHOLE = jsonl([event("2026-03-10 10:00:00 UTC")] * 100)
+PARQUET = nested_parquet([event("2026-03-10 10:00:00 UTC")] * 100)
+ENDED = {
+    "day.parquet": PARQUET,
+    "day.jsonl.gz": gzip.compress(WHOLE),
+    "day.jsonl.zst": zstd.compress(WHOLE),
+    "day.parquet.gz": gzip.compress(PARQUET),
+}
+
+
+def test_a_copy_that_stalls_is_not_taken_half(dataset: Dataset, folder: Folder) -> None:
+    lines = WHOLE.splitlines(keepends=True)
+    file = folder.path / "day.jsonl"
+    file.write_bytes(b"".join(lines[:30]))
+    assert folder.poll() == {"day.jsonl"}
+    for _ in range(12):
+        assert folder.poll() == {"day.jsonl"}
+    with file.open("ab") as rest:
+        rest.write(b"".join(lines[30:]))
+
+    # The quiet time begins anew.
+    assert folder.poll(QUIET_SECONDS - 13) == {"day.jsonl"}
+    assert folder.poll(QUIET_SECONDS - 1) == {"day.jsonl"}
+    assert folder.poll() == {"done/day.jsonl"}
+    assert (downloads(dataset), folder.published) == (100, 1)
+
+
+@pytest.mark.parametrize("name", ENDED)
+def test_what_shows_its_end_is_taken_at_once(dataset: Dataset, folder: Folder, name: str) -> None:
+    (folder.path.parent / name).write_bytes(ENDED[name])
+    (folder.path.parent / name).rename(folder.path / name)
+
+    assert folder.poll() == {name}
+    assert folder.poll() == {f"done/{name}"}
+    assert downloads(dataset) == 100
+
+
+@pytest.mark.parametrize("name", ENDED)
+@pytest.mark.parametrize("missing", [1, 9, 60])
+def test_what_lacks_its_end_is_never_taken(
+    dataset: Dataset, folder: Folder, name: str, missing: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And said once, when it has not changed for the quiet time."""
+    (folder.path / name).write_bytes(ENDED[name][:-missing])
+    for _ in range(3):
+        assert folder.poll() == {name}
+    assert caplog.messages == []
+    for _ in range(3):
+        assert folder.poll(QUIET_SECONDS) == {name}
+    assert caplog.messages == [f"{name} is not loaded: its end is missing; it is left until it changes"]
+
+    (folder.path / name).write_bytes(ENDED[name])
+    assert folder.poll() == {name}
+    assert folder.poll() == {f"done/{name}"}
+    assert downloads(dataset) == 100
+
+
+def test_a_folder_is_taken_after_the_quiet_time(dataset: Dataset, folder: Folder) -> None:
+    """Its files may be complete, and others still be copied."""
+    (folder.path / "day").mkdir()
+    (folder.path / "day" / "a.parquet").write_bytes(PARQUET)
+    for _ in range(3):
+        assert folder.poll() == {"day/a.parquet"}
+    (folder.path / "day" / "b.jsonl.gz").write_bytes(gzip.compress(WHOLE)[:-1])
+    folder.poll()
+    assert folder.poll(QUIET_SECONDS) == {"day/a.parquet", "day/b.jsonl.gz"}
+    (folder.path / "day" / "b.jsonl.gz").write_bytes(gzip.compress(WHOLE))
+    (folder.path / "day" / "empty.parquet").write_bytes(b"")
+    (folder.path / "day" / "_SUCCESS").write_bytes(b"")
+    folder.poll()
+    assert folder.poll(QUIET_SECONDS) == {
+        *("done/day/a.parquet", "done/day/b.jsonl.gz", "done/day/empty.parquet", "done/day/_SUCCESS")
+    }
+    assert downloads(dataset) == 200
+
+
+def test_unknown_names_are_left_where_they_are(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    names = {"x.parquet_.gstmp", "notes.txt", "day.jsonl.part", "_SUCCESS", "photos/one.jpg"}
+    (folder.path / "photos").mkdir()
+    for name in names:
+        (folder.path / name).write_bytes(b"PAR1")
+    for _ in range(3):
+        assert folder.poll(QUIET_SECONDS) == names
+    assert sorted(caplog.messages) == [
+        f"{name} is left where it is: its name says no format that can be loaded"
+        for name in ("_SUCCESS", "day.jsonl.part", "notes.txt", "photos", "x.parquet_.gstmp")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("x.parquet", b"not Parquet"), ("x.csv.gz", b"not gzip"), ("x.jsonl", b"")]
+)
+def test_what_is_something_else_fails_after_the_quiet_time(folder: Folder, name: str, content: bytes) -> None:
+    (folder.path / name).write_bytes(content)
+    assert folder.poll() == folder.poll() == {name}
+    assert folder.poll(QUIET_SECONDS) == {f"failed/{name}"}
+    assert name in (folder.path / "failed" / f"{name}.reason.txt").read_text()
+
+
+def test_what_shows_its_end_does_not_wait_for_the_quiet_time_of_a_server(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
-    with served("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data") as base:
+    settings = {"CLICKHOUSE_URL": "chdb://data", "WATCH_QUIET_SECONDS": "86400"}
+    with served("--watch", "drop", cwd=tmp_path, **settings):
         wait_for((drop / "failed").is_dir)
-        whole = write_jsonl(tmp_path / "whole.jsonl", [event("2026-03-09 10:00:00 UTC")] * 40).read_bytes()
-        step = len(whole) // 40
-        with (drop / "slow.jsonl").open("wb") as file:
-            for start in range(0, len(whole), step):
-                file.write(whole[start : start + step])
-                file.flush()
-                time.sleep(0.1)
-        wait_for((drop / "done" / "slow.jsonl").exists)
-        wait_for(lambda: "data" in httpx.get(f"{base}/api/packages/numpy/recent").json())
-        assert httpx.get(f"{base}/api/packages/numpy/recent?period=day").json()["data"] == {"last_day": 40}
+        (drop / "day.jsonl").write_bytes(WHOLE)
+        (tmp_path / "day.parquet").write_bytes(PARQUET)
+        (tmp_path / "day.parquet").rename(drop / "day.parquet")
+        wait_for((drop / "done" / "day.parquet").exists)
+        assert (drop / "day.jsonl").exists()

@@ -13,10 +13,10 @@ from app.charts.data import Chart, ChartType, Dataset
 
 
 class ChartDataset(msgspec.Struct, rename="camel"):
-    """One category, with one value for each label."""
+    """One category, with one value for each label. Chart.js leaves a gap where it is null: the date is not loaded."""
 
     label: str
-    data: list[int]
+    data: list[int | None]
     background_color: str
     border_color: str
     border_width: int | UnsetType = UNSET
@@ -28,13 +28,15 @@ class ChartDataset(msgspec.Struct, rename="camel"):
 
 
 class ChartData(msgspec.Struct, rename="camel"):
-    """The `data` of a Chart.js chart, and facts about the chart. Labels are dates, `YYYY-MM-DD`."""
+    """The `data` of a Chart.js chart, and facts about the chart. Labels are dates, `YYYY-MM-DD`. `missing_days` are the
+    days between the first and the last that are not loaded."""
 
     package: str
     type: str
     chart_type: ChartType
     title: str
     labels: list[date]
+    missing_days: list[date]
     datasets: list[ChartDataset]
 
 
@@ -47,6 +49,7 @@ def chart_data(chart: Chart, theme: Theme) -> ChartData:
         chart_type=chart.chart_type,
         title=chart.title,
         labels=chart.dates,
+        missing_days=chart.missing_days,
         datasets=[
             _dataset(chart, position, dataset, color)
             for position, (dataset, color) in enumerate(zip(chart.datasets, colors, strict=True))
@@ -57,8 +60,7 @@ def chart_data(chart: Chart, theme: Theme) -> ChartData:
 def _dataset(chart: Chart, position: int, dataset: Dataset, color: str) -> ChartDataset:
     plain = ChartDataset(dataset.label, dataset.data, color, color)
     if chart.chart_type == "line":
-        # A line through a single point has no length, so the point is drawn.
-        radius = 0 if len(chart.dates) > 1 else 4
+        radius = 4 if chart.has_lone_value else 0
         return msgspec.structs.replace(plain, border_width=2, point_radius=radius, fill=False)
     if chart.is_nested:
         return msgspec.structs.replace(plain, stack=dataset.label, grouped=False, order=-position)

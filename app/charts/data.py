@@ -11,8 +11,8 @@ from packaging.version import InvalidVersion, Version
 from app.charts.colors import Theme
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import NULL_CATEGORY
-from app.stats.questions import SeriesQuestion, SeriesRow
-from app.windows import Granularity
+from app.stats.questions import SeriesDates, SeriesQuestion, SeriesRow
+from app.windows import Granularity, listed_days
 
 ChartType = Literal["line", "bar"]
 PictureFormat = Literal["png", "svg"]
@@ -39,26 +39,42 @@ VERSION_DIMENSIONS = {"python_major", "python_minor", "version"}
 
 
 class Dataset(msgspec.Struct, frozen=True):
-    """The downloads of a category, one value for each of the chart's dates."""
+    """The downloads of a category, one value for each of the chart's dates: None for one of which no day is loaded."""
 
     label: str
-    data: list[int]
+    data: list[int | None]
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """A chart's data. `type` is the dimension; `dates` are consecutive days, or first days of weeks or months."""
+    """A chart's data. `type` is the dimension; `dates` are consecutive days, or first days of weeks or months;
+    `missing_days` are the days between the first and the last that are not loaded."""
 
     package: str
     type: str
     chart_type: ChartType
     granularity: Granularity
     dates: list[date]
+    missing_days: list[date]
     datasets: list[Dataset]
 
     @property
     def title(self) -> str:
         package = "all packages" if self.package == ALL_PACKAGES else self.package
         return f"{package}: downloads {SUBJECTS[self.type]}"
+
+    @property
+    def gaps(self) -> str:
+        """Which days are not loaded, in words; empty if all are."""
+        return f"not loaded: {listed_days(self.missing_days)}" if self.missing_days else ""
+
+    @property
+    def has_lone_value(self) -> bool:
+        """Whether a date has a value and its neighbors have none: a line through a single point has no length."""
+        known = [value is not None for value in self.datasets[0].data] if self.datasets else []
+        return any(
+            here and not before and not after
+            for before, here, after in zip([False, *known], known, [*known[1:], False], strict=False)
+        )
 
     @property
     def is_nested(self) -> bool:
@@ -75,15 +91,29 @@ class ChartStyle(msgspec.Struct, frozen=True):
     height: int
 
 
-def chart_of(question: SeriesQuestion, chart_type: ChartType, rows: Sequence[SeriesRow], dates: list[date]) -> Chart:
-    """The chart of a series. `dates` are the x axis: all dates of the window that were loaded."""
+def chart_of(question: SeriesQuestion, chart_type: ChartType, rows: Sequence[SeriesRow], axis: SeriesDates) -> Chart:
+    """The chart of a series. `axis` is the x axis. A date without downloads is 0; one that is not loaded is None."""
     downloads: dict[str, dict[date, int]] = defaultdict(dict)
     for row in rows:
         downloads[row.category][row.date] = row.downloads
-    series = {category: [of_date.get(day, 0) for day in dates] for category, of_date in downloads.items()}
+    series = {category: [of_date.get(day, 0) for day in axis.dates] for category, of_date in downloads.items()}
     drawn = _largest(series)
-    datasets = [Dataset(category, drawn[category]) for category in _ordered(question.dimension, drawn)]
-    return Chart(question.package, question.dimension, chart_type, question.granularity, dates, datasets)
+    datasets = [
+        Dataset(
+            category,
+            [None if day in axis.unknown else value for day, value in zip(axis.dates, drawn[category], strict=True)],
+        )
+        for category in _ordered(question.dimension, drawn)
+    ]
+    return Chart(
+        question.package,
+        question.dimension,
+        chart_type,
+        question.granularity,
+        axis.dates,
+        axis.missing_days,
+        datasets,
+    )
 
 
 def _largest(series: dict[str, list[int]]) -> dict[str, list[int]]:

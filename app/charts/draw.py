@@ -1,6 +1,7 @@
 """Draws a chart with matplotlib. Only worker processes import this module: the import takes time and memory."""
 
 import io
+import math
 import re
 from datetime import date, timedelta
 from typing import Any
@@ -104,19 +105,22 @@ def _draw_heading(figure: Figure, chart: Chart, style: ChartStyle, palette: Pale
     at = PADDING / style.width
     title = _truncated(chart.title, room)
     figure.text(at, 1 - above / style.height, title, color=palette.text, size=size, weight="bold", va="top")
-    if is_compact:
-        return 48
-    figure.text(at, 1 - 45 / style.height, _subtitle(chart), color=palette.faint_text, size=9.5, va="top")
-    return 76
+    below, small = (32, 7.5) if is_compact else (45, 9.5)
+    text = chart.gaps if is_compact else _subtitle(chart)
+    text = _truncated(text, int((style.width - 2 * PADDING) / (small * 0.75)))
+    figure.text(at, 1 - below / style.height, text, color=palette.faint_text, size=small, va="top")
+    return 48 if is_compact else 76
 
 
 def _subtitle(chart: Chart) -> str:
+    """The subtitle: granularity, dates, and the days that are not loaded."""
     each = f"per {chart.granularity}"
     if not chart.dates:
         return each
     written = "%Y-%m" if chart.granularity == "month" else "%Y-%m-%d"
     first, last = (day.strftime(written) for day in (chart.dates[0], chart.dates[-1]))
-    return f"{each}, {first}" if first == last else f"{each}, {first} to {last}"
+    span = f"{each}, {first}" if first == last else f"{each}, {first} to {last}"
+    return f"{span}; {chart.gaps}" if chart.gaps else span
 
 
 def _draw_legend(figure: Figure, chart: Chart, style: ChartStyle, palette: Palette, colors: list[str]) -> float:
@@ -169,7 +173,7 @@ def _legend_rows(labels: list[str], room: int) -> int:
 
 
 def _draw_value_axis(axes: Axes, chart: Chart, style: ChartStyle, palette: Palette) -> None:
-    values = [dataset.data for dataset in chart.datasets]
+    values = [[value or 0 for value in dataset.data] for dataset in chart.datasets]
     is_stacked = chart.chart_type == "bar" and not chart.is_nested
     highest = max(sum(column) if is_stacked else max(column) for column in zip(*values, strict=True))
     axes.set_ylim(0, highest * 1.05 or 1)
@@ -231,12 +235,13 @@ def _days_of_value(chart: Chart) -> float:
 
 def _draw_lines(axes: Axes, chart: Chart, colors: list[str]) -> None:
     dates = [date2num(day) for day in chart.dates]
-    marker = "o" if len(dates) <= MAX_MARKERS else ""
+    marker = "o" if len(dates) <= MAX_MARKERS or chart.has_lone_value else ""
     for dataset, color in zip(chart.datasets, colors, strict=True):
         # Clipping would cut off half the width of a line along zero.
         axes.plot(
             dates,
-            dataset.data,
+            # The line is broken at a date that is not loaded.
+            [math.nan if value is None else value for value in dataset.data],
             color=color,
             linewidth=1.8 if len(dates) < THIN_LINE_POINTS else 1.1,
             marker=marker,
@@ -252,7 +257,7 @@ def _draw_bars(axes: Axes, chart: Chart, colors: list[str]) -> None:
     centres = [date2num(day) for day in chart.dates]
     floor = [0] * len(centres)
     for dataset, color in zip(chart.datasets, colors, strict=True):
-        tops = [low + value for low, value in zip(floor, dataset.data, strict=True)]
+        tops = [low + (value or 0) for low, value in zip(floor, dataset.data, strict=True)]
         boxes = [
             ((x - half, low), (x - half, top), (x + half, top), (x + half, low))
             for x, low, top in zip(centres, floor, tops, strict=True)

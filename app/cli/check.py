@@ -14,7 +14,7 @@ from app.warehouse.loading.journal import why_unsafe
 from app.warehouse.loading.migrations import Schema
 from app.warehouse.reading.layout import Published
 from app.warehouse.reading.warehouse import Warehouse
-from app.windows import days_behind, days_not_loaded
+from app.windows import days_behind, days_not_loaded, listed_days
 
 MAX_SHOWN = 10
 
@@ -79,5 +79,4 @@ def _check_days(published: Published, settings: Settings, now: datetime) -> list
     behind = days_behind(days[-1], now)
     newest = CheckResult("newest day", f"{days[-1]}, {behind} behind" if behind else f"{days[-1]}, up to date")
     gaps = days_not_loaded(days, settings.window_days)
-    shown = ", ".join(map(str, gaps[:MAX_SHOWN])) + (f" and {len(gaps) - MAX_SHOWN} more" if gaps[MAX_SHOWN:] else "")
-    return [newest, CheckResult("days missing in the window", shown or "none", good=not gaps)]
+    return [newest, CheckResult("days missing in the window", listed_days(gaps, MAX_SHOWN) or "none", good=not gaps)]

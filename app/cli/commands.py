@@ -29,8 +29,9 @@ from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import InputError, WarehouseError
 from app.warehouse.loading.demo import DEMO_URL, load_demo
+from app.warehouse.loading.dry_run import dry_run as look_at_events
 from app.warehouse.loading.ingest import ingest as load_events
-from app.warehouse.loading.journal import SUPERSEDED_FOR, sweep_superseded, why_unsafe
+from app.warehouse.loading.journal import SUPERSEDED_FOR, LoadedDay, sweep_superseded, why_unsafe
 from app.warehouse.loading.migrations import create_database
 from app.warehouse.loading.migrations import migrate as apply_migrations
 from app.warehouse.loading.progress import cancel
@@ -56,7 +57,8 @@ def main() -> None:
 @click.argument("files", nargs=-1, metavar="FILE…")
 @click.option("--replace", is_flag=True, help="Load days that are loaded already anew.")
 @click.option("--demo", is_flag=True, help="Load synthetic downloads instead: what is missing of the last 180 days.")
-def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Look at all of the input and say what would be loaded; load nothing.")
+def ingest(files: tuple[str, ...], replace: bool, demo: bool, dry_run: bool) -> None:
     """Load download events. Each day found in the FILEs becomes exactly what they say, all days at one instant.
 
     A FILE is Parquet, JSON Lines or CSV (plain, .gz or .zst), a folder of such files, a shell pattern, or a URL
@@ -65,21 +67,41 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool) -> None:
     """
     if bool(files) == demo:
         raise click.UsageError("give it one FILE or more" if not demo else "--demo takes no FILE")
+    if demo and dry_run:
+        raise click.UsageError("--dry-run looks at FILEs, and --demo takes none")
     with _plain_errors(), _engine(_settings()) as engine:
+        if dry_run:
+            _dry_run(engine, files, replace=replace)
+            return
         today = datetime.now(UTC).date()
+        unfinished: list[LoadedDay] = []
         with progress_shown() as report:
             days = _interruptible(
                 engine,
                 lambda: (
                     load_demo(engine.client, today, report)
                     if demo
-                    else load_events(engine.client, files, replace=replace, report=report, note=note)
+                    else load_events(
+                        engine.client, files, replace=replace, report=report, note=note, unfinished=unfinished.append
+                    )
                 ),
             )
         with engine.client() as client:
             # Nothing else reads an embedded engine: its folder belongs to this process.
             sweep_superseded(client, timedelta(0) if isinstance(engine, EmbeddedEngine) else SUPERSEDED_FOR)
-        output.print(loaded_table(days) if days else "no day was missing")
+        output.print(loaded_table(days, *unfinished) if days else "no day was missing")
+
+
+def _dry_run(engine: Engine, files: tuple[str, ...], *, replace: bool) -> None:
+    """Print what a load would do. Raises InputError where it would be refused."""
+    with progress_shown() as report:
+        found = _interruptible(
+            engine, lambda: look_at_events(engine.client, files, replace=replace, report=report, note=note)
+        )
+    output.print(loaded_table(found.days, found.today, is_dry_run=True))
+    if found.refusal:
+        raise found.refusal
+    output.print("nothing was loaded: this was a dry run")
 
 
 @main.command()

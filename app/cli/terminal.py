@@ -1,12 +1,13 @@
 """What `ingest` shows on a terminal, or in a log: how far it is, and what it has loaded."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
@@ -26,8 +27,9 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def progress_shown() -> Iterator[Report]:
-    """A progress bar on a terminal, a line every few seconds elsewhere."""
+def progress_shown(clock: Callable[[], float] = time.monotonic) -> Iterator[Report]:
+    """A progress bar on a terminal, with the time left where the size of the input is known; a line every few seconds
+    elsewhere."""
     if not errors.is_terminal:
         yield _plain_report()
         return
@@ -37,9 +39,11 @@ def progress_shown() -> Iterator[Report]:
         TaskProgressColumn(),
         TextColumn("{task.fields[figures]}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[left]}"),
     ]
-    with ProgressBar(*columns, console=errors, transient=True) as bar:
-        task = bar.add_task("starting", total=None, figures="")
+    with ProgressBar(*columns, console=errors, transient=True, get_time=clock) as bar:
+        task = bar.add_task("starting", total=None, figures="", left="")
 
         def report(progress: Progress) -> None:
             elapsed = bar.tasks[0].elapsed or 0
@@ -49,6 +53,8 @@ def progress_shown() -> Iterator[Report]:
                 total=progress.total or None,
                 completed=progress.rows_read,
                 figures=_figures(progress, elapsed),
+                left="left" if progress.total else "",
+                refresh=True,
             )
 
         yield report
@@ -71,25 +77,29 @@ def _plain_report() -> Report:
 
 def _figures(progress: Progress, elapsed: float) -> str:
     """Rows, rows a second, and what is written once writing has begun."""
-    if not progress.rows_read:
-        return ""
-    figures = f"{progress.rows_read:,} rows, {progress.rows_read / max(elapsed, 0.1):,.0f} rows/s"
+    figures = []
+    if progress.rows_read:
+        figures += [f"{progress.rows_read:,} rows", f"{progress.rows_read / max(elapsed, 0.1):,.0f} rows/s"]
     if progress.rows_written:
-        figures += f", {progress.days_written} days, {progress.rows_written:,} rows written"
-    return figures
+        figures += [f"{progress.days_written} days", f"{progress.rows_written:,} rows written"]
+    return ", ".join(figures)
 
 
-def loaded_table(days: list[LoadedDay]) -> Table:
+def loaded_table(days: Sequence[LoadedDay], today: LoadedDay | None = None, *, is_dry_run: bool = False) -> Table:
+    """What was loaded, a row a day, and what was left out of it and of today; of a dry run, what would be."""
     table = Table("day", show_footer=True)
     columns: list[tuple[str, Callable[[LoadedDay], int], bool]] = [
-        ("events", lambda day: day.events, True),
-        ("left out", lambda day: day.dropped, True),
+        ("downloads read", lambda day: day.events, True),
+        ("left out: today", lambda day: day.dropped if day is today else 0, True),
+        ("malformed Python", lambda day: day.malformed_python, True),
+        ("impossible name", lambda day: 0 if day is today else day.dropped - day.malformed_python, True),
         ("packages", lambda day: day.packages, False),
-        ("rows written", lambda day: day.rows, True),
+        *([] if is_dry_run else [("rows written", lambda day: day.rows, True)]),
     ]
-    table.columns[0].footer = f"{len(days)} day{'s'[: len(days) > 1]}"
+    table.columns[0].footer = f"{len(days)} day{'s'[: len(days) != 1]}"
+    rows = [*days, today] if today else days
     for name, value, has_sum in columns:
-        table.add_column(name, justify="right", footer=f"{sum(map(value, days)):,}" if has_sum else "")
-    for day in days:
+        table.add_column(name, justify="right", footer=f"{sum(map(value, rows)):,}" if has_sum else "")
+    for day in rows:
         table.add_row(str(day.date), *(f"{value(day):,}" for _, value, _ in columns))
     return table

@@ -12,7 +12,7 @@ from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
 from app.pages.parameters import HomeQuery
-from app.pages.rendering import render_page
+from app.pages.rendering import missing_days, render_page
 from app.pages.routes import lasting_error_page, page
 from app.stats.changes import change_of, changes
 from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, popularity, search, top
@@ -48,6 +48,7 @@ async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
     facts: dict[str, Any] = {
         "newest": snapshot.newest_day,
         "days": len(snapshot.published.days),
+        "missing_days": missing_days(snapshot),
         "is_demo": snapshot.published.demo,
         "q": q,
     }

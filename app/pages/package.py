@@ -14,7 +14,7 @@ from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 from app.pages.figures import figures_of
 from app.pages.parameters import PackagePageQuery, Range
-from app.pages.rendering import render_page
+from app.pages.rendering import missing_days, render_page
 from app.pages.routes import lasting_error_page, page
 from app.pages.sparkline import sparkline
 from app.stats.changes import change_of, changes
@@ -75,6 +75,7 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> Res
         package=package,
         is_everything=package == ALL_PACKAGES,
         newest=newest,
+        missing_days=missing_days(snapshot),
         first=snapshot.published.days[0],
         is_demo=snapshot.published.demo,
         changes=changed,
@@ -89,7 +90,7 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> Res
         figures=figures_of(package, span, {"chart": form.chart}),
         span=span,
         compared=compared,
-        missing=[*unusable, *unknown],
+        not_found=[*unusable, *unknown],
         trend_weeks=TREND_WEEKS,
     )
 

@@ -12,6 +12,8 @@ from app.charts.badge import compact_number
 from app.pages import formatting
 from app.pages.security import security_headers
 from app.pages.static_files import static_url
+from app.warehouse.reading.snapshot import Snapshot
+from app.windows import days_not_loaded, listed_days
 
 HTML = "text/html"
 
@@ -38,6 +40,11 @@ def _environment() -> Environment:
         "signed_points": formatting.signed_points,
     }
     return environment
+
+
+def missing_days(snapshot: Snapshot) -> str:
+    """The days of the default window that are not loaded, in words; empty if all are."""
+    return listed_days(days_not_loaded(snapshot.published.days, snapshot.window_days))
 
 
 def render_template(template: str, **values: Any) -> bytes:

@@ -44,13 +44,14 @@ class Shift(msgspec.Struct, frozen=True):
 class Changes(msgspec.Struct, frozen=True):
     """Without mirrors, but for installers. The last day is compared with the same day of the week before.
 
-    `daily` is every day of the last month and of the one before it; `shifts` are by dimension, largest share first.
+    `daily` is every day of the last month and of the one before it, None where a day is not loaded; `shifts` are by
+    dimension, largest share first.
     """
 
     day: Comparison
     week: Comparison
     month: Comparison
-    daily: Sequence[tuple[date, int]]
+    daily: Sequence[tuple[date, int | None]]
     shifts: Mapping[str, Sequence[Shift]]
 
     @property
@@ -71,11 +72,12 @@ async def changes(snapshot: Snapshot, package: str) -> Changes:
     windows = recent_windows(newest)
     daily = await _daily(snapshot, package, Window(preceding_window(windows.month).start, newest))
     same_weekday = week_before(newest)
+    loaded = set(snapshot.published.days)
     return Changes(
         day=_comparison(snapshot, daily, windows.day, Window(same_weekday, same_weekday)),
         week=_comparison(snapshot, daily, windows.week, preceding_window(windows.week)),
         month=_comparison(snapshot, daily, windows.month, preceding_window(windows.month)),
-        daily=list(daily.items()),
+        daily=[(day, count if day in loaded else None) for day, count in daily.items()],
         shifts=await _shifts(snapshot, package, windows.week),
     )
 

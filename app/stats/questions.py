@@ -47,6 +47,17 @@ class SeriesRow(msgspec.Struct, frozen=True, gc=False):
     downloads: int
 
 
+class SeriesDates(msgspec.Struct, frozen=True):
+    """The dates that rows of a series can have, consecutive, from the first loaded day of its window to the last.
+
+    `unknown` are the dates of which no day is loaded; `missing_days` are all days between that are not loaded.
+    """
+
+    dates: list[date]
+    unknown: frozenset[date]
+    missing_days: list[date]
+
+
 class RecentQuestion(msgspec.Struct, frozen=True):
     """Downloads of packages in the last day, week and month, with or without mirrors."""
 
@@ -124,10 +135,16 @@ async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow
     return list(map(SeriesRow, *found))
 
 
-def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> list[date]:
-    """The dates that rows of a series can have, from the first loaded day of its window to the last, without gaps."""
-    loaded = loaded_window(snapshot.published.days, snapshot.window(question.start, question.end))
-    return buckets(loaded, question.granularity) if loaded else []
+def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> SeriesDates:
+    """The dates of a series."""
+    window = loaded_window(snapshot.published.days, snapshot.window(question.start, question.end))
+    if window is None:
+        return SeriesDates([], frozenset(), [])
+    published = set(snapshot.published.days)
+    loaded = buckets((day for day in window.days if day in published), question.granularity)
+    dates = buckets(window.days, question.granularity)
+    missing = [day for day in window.days if day not in published]
+    return SeriesDates(dates, frozenset(dates).difference(loaded), missing)
 
 
 async def total(snapshot: Snapshot, package: str) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.charts.chartjs import chart_data
 from app.charts.data import chart_of
 from app.stats.dimensions import DIMENSIONS, Dimension
-from app.stats.questions import SeriesQuestion, SeriesRow
+from app.stats.questions import SeriesDates, SeriesQuestion, SeriesRow
 
 FIRST = date(2026, 3, 1)
 DAYS = [FIRST + timedelta(days=number) for number in range(20)]
@@ -24,7 +24,7 @@ def test_datasets_add_up_to_the_series(counts: dict[tuple[str, date], int], dime
     question = SeriesQuestion("some", dimension.name, None, None, None, "day")
     rows = [SeriesRow(category, day, count) for (category, day), count in sorted(counts.items())]
 
-    chart = chart_data(chart_of(question, "line", rows, DAYS), "light")
+    chart = chart_data(chart_of(question, "line", rows, SeriesDates(DAYS, frozenset(), [])), "light")
 
     assert chart.labels == DAYS
     assert all(len(dataset.data) == len(DAYS) for dataset in chart.datasets)

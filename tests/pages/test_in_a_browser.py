@@ -1,7 +1,7 @@
 """Pages in headless Chromium: searching, keyboard use, accessibility, phones, embedding, and no JavaScript."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from tests.discovery.stub import Stub
 from tests.pages.browser import folder_served, serving, visiting
 from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, urls_of
+from tests.support.events import event
 
 PAGES = [
     "/",
@@ -270,3 +271,21 @@ def test_without_javascript_a_search_finds(site: str, browser: Browser) -> None:
         assert page.url == f"{site}/packages/numpy-financial"
         page.get_by_role("link", name="Metadata and README").first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("About numpy-financial")
+
+
+@pytest.mark.parametrize("path", ["/packages/numpy", "/packages/numpy?compare=pandas", "/embed/numpy/overall"])
+def test_a_chart_breaks_at_a_missing_day_and_names_it(
+    chromium: str, make_dataset: Callable[[], Dataset], browser: Browser, path: str
+) -> None:
+    dataset = make_dataset()
+    days = ("2026-03-06", "2026-03-07", "2026-03-09", "2026-03-10")
+    dataset.load(event(f"{day} 12:00:00 UTC", name) for day in days for name in ("numpy", "pandas"))
+    with serving(dataset.app()) as base, visiting(browser, base) as visit:
+        page = visit.open(path)
+        chart = page.locator("[data-chart]").first
+        expect(chart.get_by_text("Not loaded: 2026-03-08.", exact=True)).to_be_visible()
+        assert chart.locator("canvas").evaluate("canvas => Chart.getChart(canvas).data.datasets[0].data") == [
+            *(1, 1, None, 1, 1)
+        ]
+        assert chart.locator("canvas").evaluate("canvas => Chart.getChart(canvas).options.spanGaps") is False
+        assert "Not loaded: 2026-03-08." in (chart.locator("canvas").get_attribute("aria-label") or "")

@@ -42,6 +42,7 @@ export class Figure {
     canvas.setAttribute("aria-label", description(payload));
     box.append(canvas);
     this.plot.replaceChildren(box, this.legend(payload));
+    if (payload.missingDays.length > 0) this.plot.append(message(gaps(payload), "quiet"));
     for (const dataset of payload.datasets) dataset.hidden = this.hiddenLabels.has(dataset.label);
     this.chart = new globalThis.Chart(canvas, { type: payload.chartType, data: payload, options: options() });
   }
@@ -110,21 +111,24 @@ async function fetchChart(url) {
 /** One chart of several packages, each with a single series. */
 function merged(payloads) {
   const labels = [...new Set(payloads.flatMap((payload) => payload.labels))].sort();
+  const missingDays = [...new Set(payloads.flatMap((payload) => payload.missingDays))].sort();
   return {
     chartType: payloads[0].chartType,
     title: payloads.map((payload) => payload.package).join(", "),
     labels,
+    missingDays,
     datasets: payloads.map((payload, position) => {
-      const counts = new Map(payload.labels.map((label, index) => [label, payload.datasets[0]?.data[index] ?? 0]));
+      const data = payload.datasets[0]?.data;
+      const counts = new Map(payload.labels.map((label, index) => [label, data ? data[index] : 0]));
       const color = colorOf(`--series-${position + 1}`);
       return {
         label: payload.package,
-        data: labels.map((label) => counts.get(label) ?? 0),
+        data: labels.map((label) => counts.get(label) ?? null),
         borderColor: color,
         backgroundColor: color,
         borderDash: payloads[0].chartType === "line" ? LINE_DASHES[position % LINE_DASHES.length] : undefined,
         borderWidth: payloads[0].chartType === "line" ? 2 : 0,
-        pointRadius: 0,
+        pointRadius: Math.max(...payloads.map((each) => each.datasets[0]?.pointRadius ?? 0)),
       };
     }),
   };
@@ -136,6 +140,8 @@ function options() {
     responsive: true,
     maintainAspectRatio: false,
     animation: false,
+    // A date that is not loaded is null: the line is broken there.
+    spanGaps: false,
     interaction: { mode: "index", intersect: false },
     elements: { point: { radius: 0, hoverRadius: 4, hitRadius: 8 }, line: { tension: 0 } },
     scales: {
@@ -195,12 +201,20 @@ const labelOf = (label) => LABELS[label] ?? label;
 function description(payload) {
   const last = payload.labels.length - 1;
   const values = payload.datasets.map((dataset) => `${labelOf(dataset.label)} ${grouped(dataset.data[last])}`);
-  return `${payload.title}, ${longDay(payload.labels[0])} to ${longDay(payload.labels[last])}. At the end: ${values.join(", ")}.`;
+  return `${payload.title}, ${longDay(payload.labels[0])} to ${longDay(payload.labels[last])}. At the end: ${values.join(", ")}.${payload.missingDays.length > 0 ? ` ${gaps(payload)}` : ""}`;
 }
 
-function message(text) {
+const LISTED_DAYS = 3;
+
+/** Which days are not loaded, in words. */
+function gaps({ missingDays }) {
+  const more = missingDays.length - LISTED_DAYS;
+  return `Not loaded: ${missingDays.slice(0, LISTED_DAYS).join(", ")}${more > 0 ? ` and ${grouped(more)} more` : ""}.`;
+}
+
+function message(text, className = "message") {
   const paragraph = document.createElement("p");
-  paragraph.className = "message";
+  paragraph.className = className;
   paragraph.textContent = text;
   return paragraph;
 }

@@ -3,11 +3,13 @@
 from datetime import date, timedelta
 from importlib.resources import files
 
+from msgspec import structs
+
 from app.warehouse.loading.files import RawEvents
 from app.warehouse.loading.ingest import ingest_events
 from app.warehouse.loading.journal import LoadedDay, loaded_days
 from app.warehouse.loading.migrations import prepare
-from app.warehouse.loading.progress import Report
+from app.warehouse.loading.progress import LOADING, WRITING, Progress, Report
 from app.warehouse.loading.statements import Connect, statement
 from app.warehouse.reading.rollup import DEMO_SOURCE
 
@@ -31,8 +33,16 @@ def load_demo(connect: Connect, today: date, report: Report = lambda _: None) ->
         return []
     # Young packages are young as seen from the end of the first 180 days that were loaded here.
     seen_from = min(there, default=wanted[0]) + timedelta(days=DEMO_DAYS - 1)
-    parameters = {"packages": _packages(), "days": missing, "last": seen_from}
-    return ingest_events(connect, RawEvents(statement("demo_events"), parameters), DEMO_SOURCE, report)
+    packages = _packages()
+    parameters = {"packages": packages, "days": missing, "last": seen_from}
+    step = f"making synthetic downloads of {len(packages)} packages on {len(missing)} day{'s'[: len(missing) > 1]}"
+
+    def report_packages(progress: Progress) -> None:
+        # Rows that are read here are packages, and all at once: they say nothing of how far it is.
+        is_making = progress.step in {LOADING, WRITING}
+        report(structs.replace(progress, step=step if is_making else progress.step, rows_read=0))
+
+    return ingest_events(connect, RawEvents(statement("demo_events"), parameters), DEMO_SOURCE, report_packages)
 
 
 def _packages() -> list[tuple[str, int, int]]:

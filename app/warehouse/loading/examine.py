@@ -119,6 +119,11 @@ def unseen_columns(client: Client, load: int, events: RawEvents) -> list[str]:
 
 def explain_refusal(client: Client, files: Files, replace: bool, error: QueryFailedError) -> InputError:
     """What it was in the input that stopped a load, and in which file."""
+    return find_refusal(client, files, replace) or InputError(reason(error))
+
+
+def find_refusal(client: Client, files: Files, replace: bool) -> InputError | None:
+    """What in the input stops a load, and in which file; None if nothing does. All of it is read."""
     today = datetime.now(UTC).date()
     parameters = {"oldest": OLDEST_DAY, "replace": replace, "today": today}
     try:
@@ -142,7 +147,7 @@ def explain_refusal(client: Client, files: Files, replace: bool, error: QueryFai
                 return DayLoadedError(
                     f"{file.name}: already loaded: {days}; --replace loads the days of this call anew"
                 )
-    return InputError(reason(error))
+    return None
 
 
 def _unreadable(client: Client, files: Files, error: QueryFailedError) -> InputError:

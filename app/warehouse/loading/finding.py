@@ -54,6 +54,15 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(unique[:LISTED]) + more
 
 
+def is_data(path: Path) -> bool:
+    """Whether the name of a file says that it can be loaded."""
+    try:
+        format_of(str(path), path.name)
+    except InputError:
+        return False
+    return not NO_DATA.fullmatch(path.name)
+
+
 def _find(name: str, passed_over: list[str]) -> Iterator[tuple[object, File]]:
     """Each file that a name stands for, and what two names of one file have in common."""
     if "://" in name:

@@ -75,13 +75,14 @@ def ingest(
     replace: bool = False,
     report: Report = lambda _: None,
     note: Note = logger.warning,
+    unfinished: Callable[[LoadedDay], None] = lambda _: None,
 ) -> list[LoadedDay]:
     """Load the download events of files, folders, shell patterns and URLs; return the days published, in order.
 
     A server is sent the local files, and reads URLs by itself. What is passed over or left out is told in notes; today
-    (UTC) is always left out, for it is not over. Raises InputError where the input cannot be loaded
-    (DayLoadedError where it needs `replace`), WriterBusyError, and WarehouseError where ClickHouse fails. Nothing is
-    published then.
+    (UTC) is always left out, for it is not over, and `unfinished` is called with what was. Raises InputError where the
+    input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and WarehouseError where
+    ClickHouse fails. Nothing is published then.
     """
     files = find_files(names, note)
     with connect() as client:
@@ -95,7 +96,7 @@ def ingest(
             def explain(error: QueryFailedError) -> InputError:
                 return explain_refusal(client, found, replace, error)
 
-            return _load(connect, client, load, raw_events(found), replace, explain, report, note, size)
+            return _load(connect, client, load, raw_events(found), replace, explain, report, note, unfinished, size)
 
 
 def ingest_events(connect: Connect, events: RawEvents, source: str, report: Report = lambda _: None) -> list[LoadedDay]:
@@ -107,7 +108,7 @@ def ingest_events(connect: Connect, events: RawEvents, source: str, report: Repo
     with connect() as client:
         prepare(client)
         with writer_lease(connect, client, source) as load:
-            return _load(connect, client, load, events, False, explain, report, lambda _: None)
+            return _load(connect, client, load, events, False, explain, report, lambda _: None, lambda _: None)
 
 
 def _within_reach(
@@ -141,6 +142,7 @@ def _load(
     explain: Callable[[QueryFailedError], InputError],
     report: Report,
     note: Note,
+    unfinished: Callable[[LoadedDay], None],
     size: InputSize = UNKNOWN_SIZE,
 ) -> list[LoadedDay]:
     today = datetime.now(UTC).date()
@@ -159,7 +161,7 @@ def _load(
         written = _checked(client, load.number, downloads)
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
-    days = _over(written, today, load.source, note)
+    days = finished_days(written, today, load.source, note, unfinished)
     for column in unseen_columns(client, load.number, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
     publish(client, load.number, load.source, days)
@@ -216,12 +218,12 @@ def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
     """The days that a load has written. Raises WarehouseError where their sums do not add up to the events."""
     overall = {day: sums for day, *sums in ask(client, "written_overall", versions(load))}
     days = []
-    for day, with_mirrors, dropped, events, packages, rows, without_mirrors, agree in ask(
+    for day, with_mirrors, dropped, python, events, packages, rows, without_mirrors, agree in ask(
         client, "written", versions(load)
     ):
         if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")
-        days.append(LoadedDay(day, events, dropped, packages, rows))
+        days.append(LoadedDay(day, events, dropped, packages, rows, python))
     if not days:
         # What had been sent may have been removed by a writer that has taken the place.
         raise WarehouseError("nothing was written of the input, and nothing was published")
@@ -231,7 +233,9 @@ def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
     return days
 
 
-def _over(written: Sequence[LoadedDay], today: date, source: str, note: Note) -> list[LoadedDay]:
+def finished_days(
+    written: Sequence[LoadedDay], today: date, source: str, note: Note, unfinished: Callable[[LoadedDay], None]
+) -> list[LoadedDay]:
     """The days that are over. Of today only the number of downloads that were left out is written.
 
     Raises InputError where there is no other day.
@@ -247,4 +251,5 @@ def _over(written: Sequence[LoadedDay], today: date, source: str, note: Note) ->
         )
     if left_out:
         note(f"left out: {left_out:,} downloads of today, which is not over; {when}")
+        unfinished(LoadedDay(today, left_out, left_out, 0, 0))
     return days

@@ -35,13 +35,17 @@ RETRY_SECONDS = 2.0
 
 
 class LoadedDay(msgspec.Struct, frozen=True):
-    """What a call has published for a day. `events` counts those left out (`dropped`) too."""
+    """What a call has published for a day. `events` counts those left out (`dropped`) too.
+
+    They are left out for a malformed Python, or for an impossible name; those of today because it is not over.
+    """
 
     date: date
     events: int
     dropped: int
     packages: int
     rows: int
+    malformed_python: int = 0
 
 
 def loaded_days(client: Client) -> list[date]:

@@ -14,6 +14,9 @@ from app.warehouse.loading.statements import Connect, ask
 
 REPORT_SECONDS = 0.5
 
+LOADING, WRITING = "loading", "writing"
+"""The steps of which ClickHouse says how far they are."""
+
 
 class Progress(msgspec.Struct, frozen=True):
     """How far a call is: rows of input read, of `total` (0 where that is not known), and what is written so far."""
@@ -42,7 +45,7 @@ def reported(connect: Connect, load: int, report: Report, total: int) -> Iterato
                     for read, written, days in ask(poller, "progress", parameters):
                         # What is read once writing has begun is no input, but what the GROUP BY has put on disk.
                         rows_read = rows_read if written else read
-                        report(Progress("writing" if written else "loading", rows_read, written, days, total))
+                        report(Progress(WRITING if written else LOADING, rows_read, written, days, total))
             done.wait(REPORT_SECONDS)
 
     with background_thread("progress", poll):

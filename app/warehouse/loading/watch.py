@@ -1,17 +1,23 @@
-"""A folder that is watched: what is moved into it is loaded by the running server.
+"""A folder that is watched: the running server loads what is moved or copied into it, once it is complete.
 
-The embedded engine serves one process, so nobody else can load while it runs. Each entry, a file or a folder of files,
-is one ingest call. It goes to `done/` then, or to `failed/` with the reason beside it.
+The embedded engine serves one process, so no other process can load while it runs. Each entry, a file or a folder of
+files, is one ingest call. It goes to `done/` then, or to `failed/` with the reason beside it. What has no name of a
+data file stays where it is.
 """
 
 import asyncio
 import logging
 import shutil
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from app.warehouse.engines.errors import InputError, WarehouseError
+from app.warehouse.loading.completeness import Completeness, completeness
+from app.warehouse.loading.finding import is_data
 from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.journal import SUPERSEDED_FOR, sweep_superseded
 from app.warehouse.loading.progress import cancel
@@ -27,22 +33,55 @@ logger = logging.getLogger(__name__)
 Look = tuple[tuple[str, int, int], ...]
 
 
-class Watcher:
-    """Loads what appears in a folder, one entry at a time, oldest name first. `published` is called after each."""
+class Seen(msgspec.Struct):
+    """An entry as it was last seen, since when it has been so, whether it was complete then (None: not yet looked at),
+    and whether a log line has said why it is not loaded."""
 
-    def __init__(self, folder: Path, connect: Connect, published: Callable[[], None]) -> None:
+    look: Look
+    since: float
+    completeness: Completeness | None = None
+    is_logged: bool = False
+
+
+class Watcher:
+    """Loads what appears in a folder, one entry at a time, oldest name first. `published` is called after each.
+
+    An entry that does not show its end is loaded when it has not changed for `quiet_seconds` of the `clock`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        connect: Connect,
+        published: Callable[[], None],
+        quiet_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
         self._connect = connect
         self._published = published
-        self._seen: dict[Path, Look] = {}
+        self._quiet_seconds = quiet_seconds
+        self._clock = clock
+        self._seen: dict[Path, Seen] = {}
+        self._stopped = threading.Event()
 
     async def run(self) -> None:
         """Watch until cancelled. A load that runs then is stopped; its entry stays, to be loaded at the next start."""
+        try:
+            await self._watch()
+        finally:
+            self._stopped.set()
+
+    async def poll(self) -> None:
+        """Load the entries that are complete. Raises OSError where the folder cannot be used."""
+        for entry in await asyncio.to_thread(self._complete):
+            await self._stoppable(entry)
+
+    async def _watch(self) -> None:
         swept_at = -float("inf")
         while True:
             try:
-                for entry in await asyncio.to_thread(self._settled):
-                    await self._stoppable(entry)
+                await self.poll()
                 if time.monotonic() - swept_at > SWEEP_SECONDS:
                     await asyncio.to_thread(self._sweep)
                     swept_at = time.monotonic()
@@ -63,8 +102,8 @@ class Watcher:
                 await asyncio.wait([loading], timeout=CANCEL_SECONDS)
             raise
 
-    def _settled(self) -> list[Path]:
-        """The entries that have not changed since the last look: what is copied here slowly is not taken half."""
+    def _complete(self) -> list[Path]:
+        """The entries that are complete."""
         for folder in (self._folder / "done", self._folder / "failed"):
             folder.mkdir(parents=True, exist_ok=True)
         entries = sorted(
@@ -72,10 +111,45 @@ class Watcher:
             for entry in self._folder.iterdir()
             if entry.name not in {"done", "failed"} and not entry.name.startswith(".")
         )
-        looks = {entry: _look(entry) for entry in entries}
-        settled = [entry for entry, look in looks.items() if look and self._seen.get(entry) == look]
-        self._seen = looks
-        return settled
+        now = self._clock()
+        before, self._seen = self._seen, {}
+        for entry in entries:
+            seen = before.get(entry)
+            look = _look(entry)
+            self._seen[entry] = seen if seen and seen.look == look else Seen(look, now)
+        # What has just appeared or changed may change further.
+        unchanged = {entry: seen for entry, seen in self._seen.items() if before.get(entry) is seen}
+        return [entry for entry, seen in unchanged.items() if self._is_complete(entry, seen, now)]
+
+    def _is_complete(self, entry: Path, seen: Seen, now: float) -> bool:
+        files = [Path(name) for name, *_ in seen.look if is_data(Path(name))]
+        if not files:
+            self._log(seen, f"{entry.name} is left where it is: its name says no format that can be loaded")
+            return False
+        is_quiet = now - seen.since >= self._quiet_seconds
+        if entry.is_dir() and not is_quiet:
+            # Files that are complete do not show that a folder has all of them.
+            return False
+        if seen.completeness is None:
+            try:
+                seen.completeness = self._completeness(files)
+            except FileNotFoundError:
+                return False
+        if seen.completeness is Completeness.CUT and is_quiet:
+            self._log(seen, f"{entry.name} is not loaded: its end is missing; it is left until it changes")
+        return seen.completeness is Completeness.COMPLETE or (seen.completeness is Completeness.UNKNOWN and is_quiet)
+
+    def _completeness(self, files: Sequence[Path]) -> Completeness:
+        """That of several files: they are complete if all are, and cut if one is."""
+        found = {completeness(file, self._stopped.is_set) for file in files}
+        if Completeness.CUT in found:
+            return Completeness.CUT
+        return Completeness.UNKNOWN if Completeness.UNKNOWN in found else Completeness.COMPLETE
+
+    def _log(self, seen: Seen, text: str) -> None:
+        if not seen.is_logged:
+            logger.warning("%s", text)
+        seen.is_logged = True
 
     def _load(self, entry: Path) -> bool:
         """Whether the entry was loaded."""

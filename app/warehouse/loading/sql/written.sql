@@ -1,10 +1,12 @@
--- What a load has written, a row a day: date, events, events left out, packages, rows, and whether all sums agree.
+-- What a load has written, a row a day: date, downloads with mirrors, downloads left out and those of them that are left
+-- out for a malformed Python, all downloads, packages, rows, downloads without mirrors, and whether all sums agree.
 -- Every event counts once in each dimension that has mirrors, and every event without mirrors once in each that has
 -- not; __all__ has the same sums again.
 SELECT
     date,
     sumIf(downloads, dimension = 'overall' AND category = 'with_mirrors' AND project != '__all__') AS with_mirrors,
     sumIf(downloads, dimension = 'dropped') AS dropped,
+    sumIf(downloads, dimension = 'dropped' AND category = 'python') AS malformed_python,
     with_mirrors + dropped AS events,
     uniqExactIf(project, dimension = 'overall' AND project != '__all__') AS packages,
     count() AS rows,
