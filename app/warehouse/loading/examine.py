@@ -1,7 +1,7 @@
 """What is wrong with the input of a load: looked for before it, and again where ClickHouse has refused it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -117,9 +117,8 @@ def unseen_columns(client: Client, load: int, events: RawEvents) -> list[str]:
     return [field.bigquery for field, is_seen in zip(fields, answer, strict=True) if not is_seen]
 
 
-def explain_refusal(client: Client, files: Files, replace: bool, error: QueryFailedError) -> InputError:
+def explain_refusal(client: Client, files: Files, replace: bool, today: date, error: QueryFailedError) -> InputError:
     """What it was in the input that stopped a load, and in which file."""
-    today = datetime.now(UTC).date()
     parameters = {"oldest": OLDEST_DAY, "replace": replace, "today": today}
     try:
         rows = {source: row for source, *row in _ask(client, "bad_days", files, **parameters)}
