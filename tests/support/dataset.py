@@ -25,7 +25,7 @@ from tests.support.events import write_jsonl
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
 
-APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "renderer", "timing", "wrap_connection"}
+APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "reader_limits", "renderer", "timing", "wrap_connection"}
 
 _numbers = itertools.count()
 
