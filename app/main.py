@@ -38,7 +38,7 @@ from app.serving.access_log import AccessLog
 from app.serving.rate_limiter import RateLimiter
 from app.settings import Settings
 from app.warehouse.engines.connect import open_engine
-from app.warehouse.engines.connection import Connection
+from app.warehouse.engines.connection import DEFAULT_READER_LIMITS, Connection, ReaderLimits
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.loading.migrations import migrate
@@ -75,9 +75,6 @@ ROUTES = [
 ]
 
 
-START_SECONDS = 5
-"""How long the start waits for a ClickHouse server that does not answer."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -89,20 +86,20 @@ def unwrapped(connection: Connection) -> Connection:
     return connection
 
 
-async def _poll_once(versions: DataVersions, warehouse: Warehouse) -> None:
+async def _poll_once(versions: DataVersions, warehouse: Warehouse, seconds: float) -> None:
     """Read what is published before the first response, which says whether the data are synthetic.
 
     The server starts without it if ClickHouse does not answer; polls go on in the background.
     """
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(seconds):
             await versions.poll()
             if (schema := await warehouse.schema()) and schema.advice:
                 logger.warning("%s", schema.advice)
     except WarehouseError as error:
         logger.warning("%s; serving, and asking it again", error)
     except TimeoutError:
-        logger.warning("ClickHouse has not answered in %s s; serving, and asking it again", START_SECONDS)
+        logger.warning("ClickHouse has not answered in %g s; serving, and asking it again", seconds)
 
 
 def create_app(
@@ -112,6 +109,7 @@ def create_app(
     now: Callable[[], datetime] = utc_now,
     timing: CacheTiming = DEFAULT_TIMING,
     query_limits: QueryLimits | None = None,
+    reader_limits: ReaderLimits = DEFAULT_READER_LIMITS,
     wrap_connection: Callable[[Connection], Connection] = unwrapped,
     is_one_of_several: bool = False,
     lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
@@ -119,8 +117,9 @@ def create_app(
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
-    `now`, `timing`, `query_limits` and `wrap_connection` replace the clock, the times, the limits and the connection of
-    readers. If it `is_one_of_several` processes with the same settings, its metrics have a port of their own.
+    `now`, `timing`, `query_limits`, `reader_limits` and `wrap_connection` replace the clock, the times, the limits
+    and the connection of readers. If it `is_one_of_several` processes with the same settings, its metrics have a
+    port of their own.
     """
     limits = query_limits or QueryLimits(settings.max_queries)
     warehouse = Warehouse(limits, settings.window_days)
@@ -136,9 +135,9 @@ def create_app(
             with engine.client() as client:
                 if not is_clickpys(client):
                     migrate(client)
-        reader = engine.reader()
+        reader = engine.reader(reader_limits)
         warehouse.open(wrap_connection(reader))
-        await _poll_once(answers.versions, warehouse)
+        await _poll_once(answers.versions, warehouse, timing.poll_first)
         discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))

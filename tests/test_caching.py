@@ -206,13 +206,12 @@ def test_the_cache_is_bounded_by_bytes(dataset: Dataset) -> None:
     assert queries == ["series"]  # of the one that was not asked for longest
 
 
-def test_an_answer_that_would_take_more_than_its_share_is_not_kept(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.cache.store.MAX_SHARE", 1 << 20)
+def test_an_answer_that_would_take_more_than_its_share_is_not_kept(dataset: Dataset) -> None:
+    """It would fit: nothing is evicted for it."""
     dataset.load(EVENTS)
-    with dataset.client() as client, counted(client.app) as queries:
+    with dataset.client(cache_max_bytes=1 << 14) as client, counted(client.app) as queries:
         first, second = client.get(OVERALL), client.get(OVERALL)
+        assert client.app.state.services.answers.answers.evictions == 0
 
     assert first.content == second.content
     assert queries == ["series", "series"]

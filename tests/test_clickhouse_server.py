@@ -17,11 +17,12 @@ import psutil
 import pytest
 from litestar.testing import TestClient
 
+from app.cache.timing import CacheTiming
 from app.main import create_app
 from app.settings import Secret, Settings
-from app.warehouse.engines.connection import MAX_ROWS
+from app.warehouse.engines.connection import DEFAULT_READER_LIMITS, ReaderLimits
 from app.warehouse.engines.errors import QueryFailedError, WarehouseUnavailableError
-from app.warehouse.engines.server import ANSWER_SECONDS, ServerEngine, ServerReader, server_address
+from app.warehouse.engines.server import ServerEngine, ServerReader, server_address
 from tests.support.answers import assert_problem, body, eventually
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import NOON, Dataset
@@ -56,9 +57,9 @@ def variables(dataset: Dataset, user: str = "api", **changes: str) -> Iterator[d
 @pytest.mark.parametrize(
     ("user", "limits"),
     [
-        ("api", {"max_execution_time": "30", "max_result_rows": str(MAX_ROWS), "session_timezone": "UTC"}),
+        ("api", {"max_execution_time": "30", "max_result_rows": "1000000", "session_timezone": "UTC"}),
         # A limit of the user's own that is lower stays.
-        ("hurried", {"max_execution_time": "5", "max_result_rows": str(MAX_ROWS), "session_timezone": "UTC"}),
+        ("hurried", {"max_execution_time": "5", "max_result_rows": "1000000", "session_timezone": "UTC"}),
         # The public data set's user may change nothing, and is sent nothing.
         ("demo", {}),
     ],
@@ -107,17 +108,17 @@ FAULTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("user", ["api", "demo"], ids=["compressed", "plain"])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "-".join(map(str, fault.values())))
 async def test_every_fault_is_an_error_of_ours_and_passes(
-    facade: Facade, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], user: str, connected: bool
+    facade: Facade, fault: dict[str, Any], user: str, connected: bool
 ) -> None:
     reader = server_of(facade, user).reader()
     if connected:
         assert list(map(len, await reader.query(ROWS, {"n": 900}))) == [900]
-    monkeypatch.setattr("app.warehouse.engines.server.ANSWER_SECONDS", 0.5)
+    reader.limits = ReaderLimits(answer_seconds=0.5)
     with facade.broken(**fault):
         for _ in range(2):
             with pytest.raises(WarehouseUnavailableError):
                 await reader.query(ROWS, {"n": 900})
-    monkeypatch.undo()
+    reader.limits = DEFAULT_READER_LIMITS
     assert list(map(len, await reader.query(ROWS, {"n": 900}))) == [900]
     await reader.close()
 
@@ -189,11 +190,9 @@ async def test_what_an_operator_has_to_mend_is_said(
     assert "hush" not in caplog.text
 
 
-async def test_a_clickhouse_that_is_too_old_is_refused_in_a_sentence(
-    facade: Facade, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.warehouse.engines.server.OLDEST_VERSION", (99, 1))
-    server = server_of(facade)
+async def test_a_clickhouse_that_is_too_old_is_refused_in_a_sentence(facade: Facade) -> None:
+    address, password = server_address(facade.url), Secret(USERS["api"].password)
+    server = ServerEngine(address, "api", password, "default", oldest_version=(99, 1))
     reader = server.reader()
     says = r"^ClickHouse is version [\d.]+: 99\.1 or newer is needed$"
     with pytest.raises(WarehouseUnavailableError, match=says):
@@ -288,15 +287,13 @@ class TestOverHTTP:
         self,
         facade: Facade,
         dataset: Dataset,
-        monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        monkeypatch.setattr("app.main.START_SECONDS", 0.2)
-        app = create_app(dataset.settings, now=lambda: NOON)
+        app = create_app(dataset.settings, now=lambda: NOON, timing=CacheTiming(poll_first=0.2))
         began = time.monotonic()
         with facade.broken("hang"), TestClient(app) as client:
             assert client.get("/health").status_code == 200
-            assert time.monotonic() - began < ANSWER_SECONDS / 2
+            assert time.monotonic() - began < DEFAULT_READER_LIMITS.answer_seconds / 2
         assert "ClickHouse has not answered in 0.2 s; serving, and asking it again" in caplog.messages
 
     def test_a_server_that_takes_two_seconds_for_each_query_serves(self, facade: Facade, dataset: Dataset) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
-from app.warehouse.engines import embedded
+from app.warehouse.engines.connection import ReaderLimits
 from tests.support.answers import assert_bad, body
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -78,11 +78,10 @@ def test_a_window_is_no_longer_than_what_is_loaded(client: TestClient[Any]) -> N
     assert len(chart["labels"]) == 2
 
 
-def test_the_rows_of_an_answer(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rows_of_an_answer(dataset: Dataset) -> None:
     """The limit is ClickHouse's own: what is beyond it never comes here."""
     dataset.load([event(day, version=f"{n}.0") for day in DAYS for n in range(3)])
-    monkeypatch.setattr(embedded, "MAX_ROWS", 5)
-    with dataset.client() as client:
+    with dataset.client(reader_limits=ReaderLimits(max_rows=5)) as client:
         assert len(body(client.get("/api/packages/numpy/version?start_date=2026-03-10"))["data"]) == 3
         for _ in range(2):
             refused = client.get("/api/packages/numpy/version")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
-from app.warehouse.engines.connection import QUERY_SECONDS
+from app.warehouse.engines.connection import DEFAULT_READER_LIMITS
 from app.warehouse.reading.clickpy import ClickPy
 from app.warehouse.reading.query_limiter import QueryLimits
 from tests.support.answers import assert_problem, body
@@ -107,7 +107,7 @@ async def test_who_waits_for_a_clickhouse_that_hangs_is_told(loaded: Dataset) ->
 
     for answer in answers:
         assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
-    assert seconds < QUERY_SECONDS / 2
+    assert seconds < DEFAULT_READER_LIMITS.query_seconds / 2
     assert [answer.status_code for answer in after] == [200, 200]
 
 

@@ -22,7 +22,7 @@ from app.discovery.sources.lookups import GitHubOffError
 from app.names import ALL_PACKAGES
 from app.serving.problems import PROBLEM, RETRY_SECONDS, SERVER_FAILED, problem_body
 from app.stats.questions import UnknownPackageError
-from app.warehouse.engines.connection import MAX_ROWS
+from app.warehouse.engines.connection import DEFAULT_READER_LIMITS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
 from app.warehouse.reading.snapshot import NothingLoadedError
 
@@ -84,8 +84,8 @@ def lasting_problem_content(error: Exception) -> ResponseContent | None:
 def _too_many_rows(_: TooManyRowsError) -> ProblemError:
     return problem(
         400,
-        f"the answer has more than {MAX_ROWS:,} rows; ask for fewer days, for weeks or months (granularity), "
-        "or for one category",
+        f"the answer has more than {DEFAULT_READER_LIMITS.max_rows:,} rows; ask for fewer days, "
+        "for weeks or months (granularity), or for one category",
     )
 
 

@@ -9,9 +9,10 @@ import msgspec
 class CacheTiming(msgspec.Struct, frozen=True):
     """Times in seconds of a monotonic clock. Polls read what is published, in the background.
 
-    `poll_interval`: between two polls. `poll_retry`: between two polls while they fail. `poll_late`: a poll that takes
-    longer counts as failed, and goes on: a distant ClickHouse may be slow and well. `poll_again`: while ClickHouse is
-    away, another poll starts beside one that takes longer. `poll_timeout`: a poll ends.
+    `poll_first`: the start of the server waits so long for the first poll. `poll_interval`: between two polls.
+    `poll_retry`: between two polls while they fail. `poll_late`: a poll that takes longer counts as failed, and
+    goes on: a distant ClickHouse may be slow and well. `poll_again`: while ClickHouse is away, another poll starts
+    beside one that takes longer. `poll_timeout`: a poll ends.
 
     `refresh`: how long responses of the previous day are sent after a new day, while they are computed again, by
     `refresh_tasks` tasks, each of which pauses for `refresh_pause` after each response.
@@ -20,6 +21,7 @@ class CacheTiming(msgspec.Struct, frozen=True):
     """
 
     clock: Callable[[], float] = time.monotonic
+    poll_first: float = 5.0
     poll_interval: float | None = None
     poll_retry: float = 0.5
     poll_late: float = 2.0

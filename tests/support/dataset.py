@@ -25,7 +25,7 @@ from tests.support.events import write_jsonl
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
 
-APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "renderer", "timing", "wrap_connection"}
+APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "reader_limits", "renderer", "timing", "wrap_connection"}
 
 _numbers = itertools.count()
 
@@ -56,13 +56,13 @@ class Dataset:
         with self.engine.client() as client:
             migrate(client)
 
-    def load(self, events: Iterable[Mapping[str, Any]], *, replace: bool = False) -> list[LoadedDay]:
-        """Load events by way of a JSON Lines file, as a user would."""
-        return self.load_files(write_jsonl(self.folder / f"events-{next(_numbers)}.jsonl", events), replace=replace)
+    def load(self, events: Iterable[Mapping[str, Any]], **options: Any) -> list[LoadedDay]:
+        """Load events by way of a JSON Lines file, as a user would; `options` are arguments of `ingest`."""
+        return self.load_files(write_jsonl(self.folder / f"events-{next(_numbers)}.jsonl", events), **options)
 
-    def load_files(self, *names: str | Path, replace: bool = False) -> list[LoadedDay]:
-        """Load what is named: files, folders, patterns, URLs."""
-        return ingest(self.engine.client, [str(name) for name in names], replace=replace, note=self.notes.append)
+    def load_files(self, *names: str | Path, **options: Any) -> list[LoadedDay]:
+        """Load what is named: files, folders, patterns, URLs; `options` are arguments of `ingest`."""
+        return ingest(self.engine.client, [str(name) for name in names], note=self.notes.append, **options)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Look straight into the database."""

@@ -51,10 +51,12 @@ def refusing(make_dataset: Callable[[], Dataset]) -> Iterator[Dataset]:
     assert counts(dataset) == right(EVENTS)
 
 
-def assert_refused(refusing: Dataset, name: str | Path, *words: str, others: tuple[Path, ...] = ()) -> None:
+def assert_refused(
+    refusing: Dataset, name: str | Path, *words: str, others: tuple[Path, ...] = (), **options: Any
+) -> None:
     """Fail where an input is not refused with a message that has these words, or leaves anything behind."""
     with pytest.raises(InputError) as error:
-        refusing.load_files(*others, name)
+        refusing.load_files(*others, name, **options)
     message = str(error.value)
     for word in (str(name), *words):
         assert word in message

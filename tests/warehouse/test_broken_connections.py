@@ -8,14 +8,15 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from msgspec import structs
 
 from app.settings import Secret
 from app.warehouse.engines.errors import ConnectionLostError
 from app.warehouse.engines.server import ServerEngine, server_address
-from app.warehouse.loading import running, writer_lease
 from app.warehouse.loading.files import RawEvents
 from app.warehouse.loading.ingest import ingest, ingest_events
 from app.warehouse.loading.journal import abandon, announce, sweep_unpublished
+from app.warehouse.loading.load import LoadTiming
 from tests.support.answers import body, series
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
@@ -26,6 +27,7 @@ from tests.support.proxy import Cut, Moment, Proxy, running_proxy
 
 pytestmark = pytest.mark.only_backend(Backend.HTTP)
 
+SHORT = LoadTiming(poll=0.05, unreachable=0.5)
 MONDAY, TUESDAY = event("2026-03-09 12:00:00 UTC"), event("2026-03-10 12:00:00 UTC", "other")
 SLOW = """
 SELECT toDate32('2026-03-09') AS day, 'numpy' AS raw_project, NULL AS raw_country, NULL AS raw_version,
@@ -75,26 +77,17 @@ def counted(number: int) -> object:
     return series("overall", "numpy", f"with_mirrors 2026-03-09 {number}")
 
 
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "POLL_SECONDS", 0.05)
-    monkeypatch.setattr(running, "UNREACHABLE_SECONDS", 0.5)
-
-
-def test_a_load_whose_statement_ran_on_does_not_count_beside_the_next(
-    dataset: Dataset, facade: Facade, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_load_whose_statement_ran_on_does_not_count_beside_the_next(dataset: Dataset, facade: Facade) -> None:
     """As it was seen: 18 downloads for 9. The first load's statement would take half an hour."""
     with (
         running_proxy(facade.port, cut_at(b"ARRAY JOIN", "running"), goes=True) as proxy,
         pytest.raises(ConnectionLostError) as lost,
     ):
-        ingest_events(through(proxy, dataset).client, slow_events(1_000, 2.0), "first")
+        ingest_events(through(proxy, dataset).client, slow_events(1_000, 2.0), "first", timing=SHORT)
     assert str(lost.value).endswith("; the next load ends what may still run for this one")
     wait_until(lambda: runs(dataset))
 
-    monkeypatch.setattr(writer_lease, "SILENT_SECONDS", 0.0)
-    dataset.load([MONDAY] * 9)
+    dataset.load([MONDAY] * 9, timing=structs.replace(SHORT, silent=0.0))
     wait_until(lambda: not runs(dataset))
 
     assert downloads(dataset) == counted(9)
@@ -155,31 +148,29 @@ def test_a_statement_whose_connection_broke_is_waited_for(
 ) -> None:
     path = write_jsonl(dataset.folder / "a.jsonl", [MONDAY] * 9)
     with running_proxy(facade.port, cut=cut_at(statement, moment)) as proxy:
-        (day,) = ingest(through(proxy, dataset).client, [str(path)])
+        (day,) = ingest(through(proxy, dataset).client, [str(path)], timing=SHORT)
 
     assert (day.date, day.events, proxy.ended) == (date(2026, 3, 9), 9, 1)
     assert "the connection broke" in caplog.text
     assert downloads(dataset) == counted(9)
 
 
-def test_a_long_statement_keeps_its_connection_alive(
-    dataset: Dataset, facade: Facade, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(running, "PROGRESS_SECONDS", 0.1)
+def test_a_long_statement_keeps_its_connection_alive(dataset: Dataset, facade: Facade) -> None:
+    timing = structs.replace(SHORT, progress=0.1)
     with running_proxy(facade.port) as proxy:
-        (day,) = ingest_events(through(proxy, dataset).client, slow_events(9, 0.5), "slow")
+        (day,) = ingest_events(through(proxy, dataset).client, slow_events(9, 0.5), "slow", timing=timing)
 
     assert day.events == 9
     assert proxy.progress_headers > 1
 
 
 def test_an_answer_that_ends_among_its_headers_is_none(
-    dataset: Dataset, facade: Facade, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    dataset: Dataset, facade: Facade, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has status 200 and headers, and no end."""
-    monkeypatch.setattr(running, "PROGRESS_SECONDS", 0.1)
+    timing = structs.replace(SHORT, progress=0.1)
     with running_proxy(facade.port, cut=cut_at(b"ARRAY JOIN", "headers")) as proxy:
-        (day,) = ingest_events(through(proxy, dataset).client, slow_events(9, 0.1), "slow")
+        (day,) = ingest_events(through(proxy, dataset).client, slow_events(9, 0.1), "slow", timing=timing)
 
     assert (day.events, proxy.ended) == (9, 1)
     assert "the connection broke" in caplog.text
@@ -188,7 +179,7 @@ def test_an_answer_that_ends_among_its_headers_is_none(
 def test_a_load_is_published_although_the_answer_to_that_was_lost(dataset: Dataset, facade: Facade) -> None:
     path = write_jsonl(dataset.folder / "a.jsonl", [MONDAY] * 9)
     with running_proxy(facade.port, cut=cut_at(b"insert_deduplication_token=end", "answered")) as proxy:
-        (day,) = ingest(through(proxy, dataset).client, [str(path)])
+        (day,) = ingest(through(proxy, dataset).client, [str(path)], timing=SHORT)
 
     assert (day.events, proxy.ended) == (9, 1)
     assert dataset.query("SELECT count(), uniqExact(load) FROM loads WHERE state = 'published'") == [(1, 1)]
@@ -201,7 +192,7 @@ def test_a_statement_that_did_not_begin_publishes_nothing(dataset: Dataset, faca
         running_proxy(facade.port, cut=cut_at(b"ARRAY JOIN", "before")) as proxy,
         pytest.raises(ConnectionLostError) as lost,
     ):
-        ingest(through(proxy, dataset).client, [str(path)])
+        ingest(through(proxy, dataset).client, [str(path)], timing=SHORT)
 
     assert str(lost.value) == (
         "the connection to ClickHouse broke in a statement; "

@@ -7,18 +7,18 @@ import itertools
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from app.settings import Secret
 from app.warehouse.engines.errors import InputError, WarehouseError
 from app.warehouse.engines.server import ServerEngine, server_address
-from app.warehouse.loading import journal, running, writer_lease
 from app.warehouse.loading.ingest import ingest
+from app.warehouse.loading.load import LoadTiming
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
@@ -30,6 +30,7 @@ from tests.support.proxy import Moment, running_proxy
 pytestmark = pytest.mark.only_backend(Backend.HTTP)
 
 EXAMPLES = int(os.environ.get("FAULTS_EXAMPLES", "4"))
+TIMING = LoadTiming(poll=0.05, retry=0.05, unreachable=0.5)
 OTHER = event("2026-03-08 12:00:00 UTC", "other")
 
 Cuts = Mapping[int, Moment]
@@ -45,7 +46,7 @@ _numbers = itertools.count()
 class Machine(threading.Thread):
     """A writer that reaches ClickHouse through a proxy of its own."""
 
-    def __init__(self, dataset: Dataset, port: int, cuts: Cuts) -> None:
+    def __init__(self, dataset: Dataset, port: int, cuts: Cuts, timing: LoadTiming) -> None:
         number = next(_numbers)
         super().__init__(name=f"load-{number}")
         # Each load is told from all others by the version of its downloads, and has other sums.
@@ -61,14 +62,17 @@ class Machine(threading.Thread):
             "/api/top?period=week": oracle.top("week"),
         }
         self.succeeded = False
-        self._dataset, self._port, self._cuts = dataset, port, cuts
+        self._dataset, self._port, self._cuts, self._timing = dataset, port, cuts, timing
 
     def run(self) -> None:
         password = Secret(USERS["ingest"].password)
         with running_proxy(self._port, cut=lambda number, _: self._cuts.get(number)) as proxy:
             engine = ServerEngine(server_address(proxy.url), "ingest", password, self._dataset.engine.database)
             try:
-                self.succeeded = bool(ingest(engine.client, [str(self.path)], replace=True))
+                # The lock of this process is not that of another machine.
+                lock = threading.Lock()
+                days = ingest(engine.client, [str(self.path)], replace=True, timing=self._timing, process_lock=lock)
+                self.succeeded = bool(days)
             except (WarehouseError, InputError):
                 self.succeeded = False
 
@@ -79,25 +83,9 @@ def counted(dataset: Dataset, paths: Iterable[str]) -> Counts:
         return {path: ((answer := client.get(path)).status_code, answer.json()) for path in paths}
 
 
-class Unlocked:
-    """In the place of the lock that keeps two loads of one process apart: these are of two machines."""
-
-    def acquire(self, *, blocking: bool) -> bool:
-        return True
-
-    def release(self) -> None:
-        pass
-
-
-def test_what_counts_is_one_load_or_the_other(
-    dataset: Dataset, facade: Facade, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer_lease, "_one_writer", Unlocked())
-    for module, name in [(running, "POLL_SECONDS"), (journal, "RETRY_SECONDS")]:
-        monkeypatch.setattr(module, name, 0.05)
-    monkeypatch.setattr(running, "UNREACHABLE_SECONDS", 0.5)
+def test_what_counts_is_one_load_or_the_other(dataset: Dataset, facade: Facade) -> None:
     dataset.load([OTHER])
-    first = Machine(dataset, facade.port, {})
+    first = Machine(dataset, facade.port, {}, TIMING)
     first.run()
     assert first.succeeded
     last = [first]
@@ -113,22 +101,19 @@ def test_what_counts_is_one_load_or_the_other(
     )
     @given(cuts, cuts, st.sampled_from([0.0, 60.0]))
     def check(first_cuts: Cuts, second_cuts: Cuts, silent_seconds: float) -> None:
-        with ExitStack() as stack:
-            patch = stack.enter_context(pytest.MonkeyPatch.context())
-            # With 0 the second to come takes the place of the first, who is at work.
-            patch.setattr(writer_lease, "SILENT_SECONDS", silent_seconds)
-            machines = [Machine(dataset, facade.port, cuts) for cuts in (first_cuts, second_cuts)]
-            for machine in machines:
-                machine.start()
-            for machine in machines:
-                machine.join()
-            seen = counted(dataset, first.right)
-            possible = machines if any(machine.succeeded for machine in machines) else [last[-1], *machines]
-            assert seen in [machine.right for machine in possible]
-            # The next load ends and removes what is left, and changes nothing of these days.
-            patch.setattr(writer_lease, "SILENT_SECONDS", 0.0)
-            dataset.load([OTHER], replace=True)
-            assert counted(dataset, first.right) == seen
+        # With 0 the second to come takes the place of the first, who is at work.
+        timing = structs.replace(TIMING, silent=silent_seconds)
+        machines = [Machine(dataset, facade.port, cuts, timing) for cuts in (first_cuts, second_cuts)]
+        for machine in machines:
+            machine.start()
+        for machine in machines:
+            machine.join()
+        seen = counted(dataset, first.right)
+        possible = machines if any(machine.succeeded for machine in machines) else [last[-1], *machines]
+        assert seen in [machine.right for machine in possible]
+        # The next load ends and removes what is left, and changes nothing of these days.
+        dataset.load([OTHER], replace=True, timing=structs.replace(TIMING, silent=0.0))
+        assert counted(dataset, first.right) == seen
         last.append(next(machine for machine in possible if machine.right == seen))
 
     check()

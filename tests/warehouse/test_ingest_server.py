@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from app.warehouse.engines.errors import InputError, WarehouseError
-from app.warehouse.loading import writer_lease as place
 from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.journal import abandon, announce
+from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, LoadTiming
 from app.warehouse.loading.migrations import SchemaError
 from app.warehouse.loading.progress import Progress
-from app.warehouse.loading.writer_lease import SILENT_SECONDS, WriterBusyError
+from app.warehouse.loading.writer_lease import WriterBusyError
 from tests.support import files
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
@@ -146,7 +146,7 @@ def test_the_place_of_one_who_has_come_to_an_end_is_free(dataset: Dataset, end: 
 
 
 def test_the_place_of_one_who_is_silent_is_taken_and_what_he_left_is_removed(dataset: Dataset) -> None:
-    write_journal(dataset, 1, "started", SILENT_SECONDS + 1)
+    write_journal(dataset, 1, "started", DEFAULT_LOAD_TIMING.silent + 1)
     dataset.query(
         "INSERT INTO downloads_daily SELECT 'left', 'overall', 'with_mirrors', toDate('2026-03-09') AS day, "
         "bitOr(bitShiftLeft(toUInt64(1), 16), toUInt64(toUInt16(day))), 1"
@@ -161,15 +161,14 @@ def test_the_place_of_one_who_is_silent_is_taken_and_what_he_left_is_removed(dat
     assert states == [(1, "started"), (1, "swept"), (1, "abandoned")]
 
 
-def test_signs_of_life_are_given_while_a_load_runs(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "SIGN_SECONDS", 0.05)
+def test_signs_of_life_are_given_while_a_load_runs(dataset: Dataset) -> None:
     signs = "SELECT count() > 2 FROM loads WHERE state = 'alive' AND load = 1"
 
     def wait(progress: Progress) -> None:
         while progress.step == "checking sums" and dataset.query(signs) == [(False,)]:
             pass
 
-    ingest(dataset.engine.client, [str(write_jsonl(dataset.folder / "a.jsonl", [MONDAY]))], report=wait)
+    dataset.load([MONDAY], report=wait, timing=LoadTiming(heartbeat=0.05))
 
     assert days(dataset) == [date(2026, 3, 9)]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from app.stats.questions import Popularity, RecentCounts, RecentQuestion, popularity, recent
 from app.warehouse.engines.errors import InputError
 from app.warehouse.engines.parameters import FIELD_BYTES, split_lists
 from app.warehouse.loading.examine import DayLoadedError
@@ -123,11 +124,10 @@ async def test_the_popularity_of_ten_thousand_packages(dataset: Dataset) -> None
     reader = dataset.engine.reader()
     warehouse = Warehouse()
     warehouse.open(reader)
-    published = (await warehouse.snapshot()).published
-    found = await warehouse.layout.popularity(published, names, MONDAY, MONDAY, MONDAY, (MONDAY, MONDAY), TUESDAY)
+    found = await popularity(await warehouse.snapshot(), names, 30)
     await reader.close()
 
-    assert found == [(names[-1], 1, 1, 1, 0)]
+    assert found == dict.fromkeys(names, Popularity()) | {names[-1]: Popularity(1, 1, 1, 0)}
 
 
 async def test_the_recent_downloads_of_five_hundred_long_names(dataset: Dataset) -> None:
@@ -136,12 +136,13 @@ async def test_the_recent_downloads_of_five_hundred_long_names(dataset: Dataset)
     reader = dataset.engine.reader()
     warehouse = Warehouse()
     warehouse.open(reader)
-    published = (await warehouse.snapshot()).published
-    found = await warehouse.layout.recent(published, names, "with_mirrors", (TUESDAY, MONDAY, MONDAY), TUESDAY)
-    known = await warehouse.layout.known(published, names)
+    snapshot = await warehouse.snapshot()
+    found = await recent(snapshot, RecentQuestion(tuple(names), mirrors=True))
+    known = await snapshot.tables.known(snapshot.published, names)
     await reader.close()
 
-    assert (found, known) == ([(names[-1], 1, 1, 1)], {names[-1]})
+    assert (found.by_package, found.unknown) == ({names[-1]: RecentCounts(1, 1, 1)}, names[:-1])
+    assert known == {names[-1]}
 
 
 def test_a_long_list_is_split_and_a_short_one_is_not() -> None:

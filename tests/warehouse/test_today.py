@@ -1,11 +1,11 @@
 """Today is never published: no day is, before it is over in UTC."""
 
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from app.warehouse.loading import examine, ingest
+from app.warehouse.loading.load import LoadTiming
 from tests.support import files
 from tests.support.answers import body
 from tests.support.dataset import Dataset
@@ -18,25 +18,13 @@ pytestmark = pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 TODAY = date(2026, 3, 10)
 OVER = [e for e in EVENTS if not e["timestamp"].startswith(str(TODAY))]
 LATE = "load 2026-03-10 once it is over, from 2026-03-11 00:00 UTC on"
-
-
-class Clock(datetime):
-    """In EVENTS' last second."""
-
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> "Clock":
-        return cls(2026, 3, 10, 23, 59, 59, tzinfo=tz or UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "datetime", Clock)
-    monkeypatch.setattr(examine, "datetime", Clock)
+TIMING = LoadTiming(now=lambda: datetime(2026, 3, 10, 23, 59, 59, tzinfo=UTC))
+"""In EVENTS' last second."""
 
 
 @pytest.mark.parametrize("kind", ["nested.jsonl", "dotted.csv", "nested.parquet", "flat.csv", "flat.parquet"])
 def test_todays_rows_are_left_out_with_a_note(dataset: Dataset, tmp_path: Path, kind: str) -> None:
-    days = dataset.load_files(files.write(tmp_path, kind, EVENTS))
+    days = dataset.load_files(files.write(tmp_path, kind, EVENTS), timing=TIMING)
 
     assert [day.date for day in days] == [date(2026, 3, 8), date(2026, 3, 9)]
     assert counts(dataset) == right(OVER)
@@ -48,7 +36,7 @@ def test_todays_rows_are_left_out_with_a_note(dataset: Dataset, tmp_path: Path, 
 def test_downloads_are_counted_where_a_row_is_several(dataset: Dataset, tmp_path: Path) -> None:
     rows = [files.flat(e) | {"downloads": 10} for e in EVENTS]
 
-    dataset.load_files(write_jsonl(tmp_path / "events.jsonl", rows))
+    dataset.load_files(write_jsonl(tmp_path / "events.jsonl", rows), timing=TIMING)
 
     assert dataset.notes == [f"left out: 30 downloads of today, which is not over; {LATE}"]
     assert counts(dataset) == right(OVER * 10)
@@ -60,7 +48,7 @@ def test_an_input_of_today_alone_is_refused(refusing: Dataset, tmp_path: Path) -
     with pytest.raises(
         Exception, match="all 2 downloads are of today, and no day is published before it is over"
     ) as error:
-        refusing.load_files(path)
+        refusing.load_files(path, timing=TIMING)
 
     assert str(error.value) == (
         f"{path}: all 2 downloads are of today, and no day is published before it is over; {LATE}"
@@ -68,10 +56,9 @@ def test_an_input_of_today_alone_is_refused(refusing: Dataset, tmp_path: Path) -
     refusing.query("SELECT throwIf(count() > 0) FROM loads WHERE state = 'published'")
 
 
-def test_the_day_is_loaded_when_it_is_over(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_day_is_loaded_when_it_is_over(dataset: Dataset, tmp_path: Path) -> None:
     path = files.write(tmp_path, "nested.jsonl", EVENTS)
-    dataset.load_files(path)
-    monkeypatch.undo()
+    dataset.load_files(path, timing=TIMING)
     last = write_jsonl(tmp_path / "last.jsonl", [e for e in EVENTS if e not in OVER])
 
     (day,) = dataset.load_files(last)
@@ -84,7 +71,7 @@ def test_todays_rows_do_not_meet_a_day_that_an_older_version_has_published(datas
     dataset.make_tables()
     dataset.query(f"INSERT INTO loads (load, date, state) VALUES (1, '{TODAY}', 'published')")
 
-    days = dataset.load_files(files.write(tmp_path, "nested.jsonl", EVENTS))
+    days = dataset.load_files(files.write(tmp_path, "nested.jsonl", EVENTS), timing=TIMING)
 
     assert [day.date for day in days] == [date(2026, 3, 8), date(2026, 3, 9)]
 
@@ -92,4 +79,5 @@ def test_todays_rows_do_not_meet_a_day_that_an_older_version_has_published(datas
 def test_a_day_after_today_is_still_refused(refusing: Dataset, tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "events.jsonl", [*EVENTS, event("2026-03-11 00:00:00 UTC")])
 
-    assert_refused(refusing, path, "column timestamp has a date in the future, 2026-03-11; today is 2026-03-10 (UTC)")
+    says = "column timestamp has a date in the future, 2026-03-11; today is 2026-03-10 (UTC)"
+    assert_refused(refusing, path, says, timing=TIMING)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
+import msgspec
 from clickhouse_connect.driver.client import Client
 
 Rows = Sequence[Sequence[Any]]
@@ -11,12 +12,20 @@ Columns = Sequence[Sequence[Any]]
 """What a query returns, a sequence for each of its columns, or none at all where it has no rows. Most are passed on as
 they came, and a row would be an object."""
 
-QUERY_SECONDS = 30
-"""How long a reader's query may take."""
 
-MAX_ROWS = 1_000_000
-"""How many rows a reader's query may have: every release of the largest packages, each day of a year. As JSON they are
-70 MB."""
+class ReaderLimits(msgspec.Struct, frozen=True):
+    """What a reader's query may take.
+
+    `query_seconds`: ClickHouse gives up then. `answer_seconds`: for a ClickHouse that cannot even say so. `max_rows`:
+    every release of the largest packages, each day of a year; as JSON they are 70 MB.
+    """
+
+    query_seconds: int = 30
+    answer_seconds: float = 35.0
+    max_rows: int = 1_000_000
+
+
+DEFAULT_READER_LIMITS = ReaderLimits()
 
 
 QuerySettings = Mapping[str, int]
@@ -58,7 +67,7 @@ class Engine(Protocol):
     def client(self, database: str | None = "") -> Client:
         """A new client, for one thread, in the database of the settings or in none. The caller closes it."""
 
-    def reader(self) -> Connection:
+    def reader(self, limits: ReaderLimits = DEFAULT_READER_LIMITS) -> Connection:
         """The async interface."""
 
     def close(self) -> None:

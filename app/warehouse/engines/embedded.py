@@ -25,7 +25,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from app.settings import SettingError
-from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, QuerySettings
+from app.warehouse.engines.connection import (
+    DEFAULT_READER_LIMITS,
+    NO_SETTINGS,
+    Columns,
+    QuerySettings,
+    ReaderLimits,
+)
 from app.warehouse.engines.errors import WarehouseError, WarehouseInUseError, WarehouseUnavailableError, translated
 from app.warehouse.loading.statements import command, statement
 
@@ -88,8 +94,8 @@ class EmbeddedEngine:
         except ClickHouseError as error:
             raise WarehouseUnavailableError(f"{self.folder} cannot be opened as a folder of ClickHouse") from error
 
-    def reader(self) -> "EmbeddedReader":
-        return EmbeddedReader(self)
+    def reader(self, limits: ReaderLimits = DEFAULT_READER_LIMITS) -> "EmbeddedReader":
+        return EmbeddedReader(self, limits)
 
     def close(self) -> None:
         """Leave the folder to the next process. All clients and readers must be closed before."""
@@ -150,8 +156,9 @@ def _place_for_temporary_files(folder: Path) -> Iterator[None]:
 class EmbeddedReader:
     """Async queries on an embedded engine: as many at once as it has threads, the rest wait their turn."""
 
-    def __init__(self, engine: EmbeddedEngine) -> None:
+    def __init__(self, engine: EmbeddedEngine, limits: ReaderLimits) -> None:
         self._engine = engine
+        self._limits = limits
         self._clients: list[Client] = []
         self._local = threading.local()
         self._executor = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="clickhouse")
@@ -161,8 +168,8 @@ class EmbeddedReader:
         client: Client | None = getattr(self._local, "client", None)
         if client is None:
             client = self._local.client = self._engine.client()
-            client.set_client_setting("max_execution_time", QUERY_SECONDS)
-            client.set_client_setting("max_result_rows", MAX_ROWS)
+            client.set_client_setting("max_execution_time", self._limits.query_seconds)
+            client.set_client_setting("max_result_rows", self._limits.max_rows)
             client.set_client_setting("log_comment", self._comment)
             self._clients.append(client)
         return client
@@ -179,7 +186,7 @@ class EmbeddedReader:
         """What a query returns. Raises WarehouseError."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(QUERY_SECONDS + 5):
+            async with asyncio.timeout(self._limits.answer_seconds):
                 return await loop.run_in_executor(self._executor, self._query, sql, parameters, settings)
         except TimeoutError:
             raise WarehouseUnavailableError("ClickHouse did not answer in time") from None

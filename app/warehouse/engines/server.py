@@ -15,7 +15,13 @@ from clickhouse_connect.driver.httputil import check_env_proxy, default_pool_man
 
 from app.settings import Secret, SettingError
 from app.warehouse.engines.background_loop import BackgroundLoop
-from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECONDS, Columns, QuerySettings
+from app.warehouse.engines.connection import (
+    DEFAULT_READER_LIMITS,
+    NO_SETTINGS,
+    Columns,
+    QuerySettings,
+    ReaderLimits,
+)
 from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError, translated
 from app.warehouse.engines.parameters import split_lists
 
@@ -25,8 +31,6 @@ OLDEST_VERSION = (24, 8)
 CONNECT_SECONDS = 5
 FIRST_CONTACT_SECONDS = 3 * CONNECT_SECONDS
 """The driver asks three things first: the version, the settings, and whether protocol versions are understood."""
-ANSWER_SECONDS = QUERY_SECONDS + 5
-"""ClickHouse itself gives up after QUERY_SECONDS; this is for one that cannot even say so."""
 POOLED_CONNECTIONS = 32
 PARSERS = 64
 """Threads that read responses. A response that does not end holds one until its query times out, and no other query may
@@ -36,14 +40,12 @@ own: the default executor of the caller's loop has few more threads than there a
 EVERYBODY = {"session_timezone": "UTC"}
 """A day is a UTC day, whatever zone the server is in."""
 READERS = EVERYBODY | {
-    "max_execution_time": QUERY_SECONDS,
     # On a cluster a package lives on one shard, and only that is asked.
     "optimize_skip_unused_shards": 1,
-    "max_result_rows": MAX_ROWS,
     # A role may be told to stop reading where it has read enough, and to answer from that (the public data set's is).
     "read_overflow_mode": "throw",
 }
-"""What is sent with every query."""
+"""What is sent with every query, and its limits."""
 
 
 class ServerAddress(NamedTuple):
@@ -81,11 +83,19 @@ def server_address(url: str) -> ServerAddress:
 class ServerEngine:
     """A ClickHouse server. Nothing is asked of it before the first client or query."""
 
-    def __init__(self, address: ServerAddress, user: str, password: Secret, database: str) -> None:
+    def __init__(
+        self,
+        address: ServerAddress,
+        user: str,
+        password: Secret,
+        database: str,
+        oldest_version: tuple[int, int] = OLDEST_VERSION,
+    ) -> None:
         self.address = address
         self.user = user
         self.database = database
         self._password = password
+        self._oldest_version = oldest_version
 
     @property
     def where(self) -> str:
@@ -111,7 +121,7 @@ class ServerEngine:
             client = clickhouse_connect.get_client(
                 **self._options(self.database if database == "" else database), **self._without_foreign_proxy()
             )
-            _require_version(client.server_version)
+            self._require_version(client.server_version)
             _set_allowed(client, EVERYBODY)
         return client
 
@@ -120,34 +130,46 @@ class ServerEngine:
         scheme, host, port = self.address
         return {} if check_env_proxy(scheme, host, port) else {"pool_mgr": default_pool_manager()}
 
-    async def async_client(self) -> AsyncClient:
+    async def async_client(self, limits: ReaderLimits) -> AsyncClient:
         """A new client, for readers. The caller closes it. Raises WarehouseError."""
         with translated():
             client = await clickhouse_connect.get_async_client(
                 **self._options(self.database),
-                send_receive_timeout=ANSWER_SECONDS,
+                send_receive_timeout=limits.answer_seconds,
                 connector_limit=POOLED_CONNECTIONS,
                 connector_limit_per_host=POOLED_CONNECTIONS,
             )
             try:
-                _require_version(client.server_version)
+                self._require_version(client.server_version)
             except WarehouseError:
                 await client.close()
                 raise
-            _set_allowed(client, READERS)
+            own = {"max_execution_time": limits.query_seconds, "max_result_rows": limits.max_rows}
+            _set_allowed(client, READERS | own)
         return client
 
-    def reader(self) -> "ServerReader":
-        return ServerReader(self)
+    def reader(self, limits: ReaderLimits = DEFAULT_READER_LIMITS) -> "ServerReader":
+        return ServerReader(self, limits)
 
     def close(self) -> None:
         """Nothing is held but by clients and readers."""
 
+    def _require_version(self, version: str | None) -> None:
+        """Raises WarehouseUnavailableError for a ClickHouse that is too old."""
+        numbers = tuple(int(part) for part in str(version).split(".")[:2] if part.isdecimal())
+        if numbers < self._oldest_version:
+            oldest = ".".join(map(str, self._oldest_version))
+            raise WarehouseUnavailableError(f"ClickHouse is version {version}: {oldest} or newer is needed")
+
 
 class ServerReader:
-    """Async queries on a server, through pooled connections. The first query connects; after a failure, the next."""
+    """Async queries on a server, through pooled connections. The first query connects; after a failure, the next.
 
-    def __init__(self, server: ServerEngine) -> None:
+    `limits` may be changed: a query goes by those of the moment, apart from what a connection has been told.
+    """
+
+    def __init__(self, server: ServerEngine, limits: ReaderLimits = DEFAULT_READER_LIMITS) -> None:
+        self.limits = limits
         self._server = server
         self._client: AsyncClient | None = None
         self._loop: BackgroundLoop | None = None
@@ -167,7 +189,7 @@ class ServerReader:
     async def _connect(self) -> AsyncClient:
         # Everybody waits for this one: it may not hang for as long as a query may.
         async with asyncio.timeout(FIRST_CONTACT_SECONDS):
-            self._client = await self._server.async_client()
+            self._client = await self._server.async_client(self.limits)
         return self._client
 
     async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
@@ -178,7 +200,7 @@ class ServerReader:
 
     async def _query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings) -> Columns:
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self.limits.answer_seconds):
                 client = await self._connected()
                 sql, fields = split_lists(sql, parameters)
                 with translated():
@@ -205,14 +227,6 @@ class ServerReader:
             await asyncio.wait([self._connecting])
         if self._client is not None:
             await self._client.close()
-
-
-def _require_version(version: str | None) -> None:
-    """Raises WarehouseUnavailableError for a ClickHouse that is too old."""
-    numbers = tuple(int(part) for part in str(version).split(".")[:2] if part.isdecimal())
-    if numbers < OLDEST_VERSION:
-        oldest = ".".join(map(str, OLDEST_VERSION))
-        raise WarehouseUnavailableError(f"ClickHouse is version {version}: {oldest} or newer is needed")
 
 
 def _set_allowed(client: Client, settings: Mapping[str, Any]) -> None:

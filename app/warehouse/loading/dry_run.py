@@ -47,7 +47,7 @@ def dry_run(
     note: Note = logger.warning,
 ) -> DryRun:
     """Look at all of an input. Raises what `ingest` raises for it, but for days that are loaded already."""
-    files = find_files(names, note)
+    files, today = find_files(names, note), datetime.now(UTC).date()
     with connect() as client:
         prepare(client)
         with _reader(client) as reader:
@@ -55,7 +55,7 @@ def dry_run(
             looked_at, _ = described(reader, files, note)
             found = require_usable(reader, looked_at, note)
             report(Progress("reading the input"))
-            refusal = find_refusal(reader, found, replace)
+            refusal = find_refusal(reader, found, replace, today)
             if refusal and not isinstance(refusal, DayLoadedError):
                 raise refusal
             events = raw_events(found)
@@ -65,7 +65,7 @@ def dry_run(
         LoadedDay(day, downloads, dropped, packages, 0, python) for day, downloads, dropped, python, packages in rows
     ]
     unfinished: list[LoadedDay] = []
-    over = finished_days(days, datetime.now(UTC).date(), ", ".join(names), note, unfinished.append)
+    over = finished_days(days, today, ", ".join(names), note, unfinished.append)
     return DryRun(over, unfinished[0] if unfinished else None, refusal)
 
 

@@ -1,7 +1,7 @@
 """What is wrong with the input of a load: looked for before it, and again where ClickHouse has refused it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -117,14 +117,13 @@ def unseen_columns(client: Client, load: int, events: RawEvents) -> list[str]:
     return [field.bigquery for field, is_seen in zip(fields, answer, strict=True) if not is_seen]
 
 
-def explain_refusal(client: Client, files: Files, replace: bool, error: QueryFailedError) -> InputError:
+def explain_refusal(client: Client, files: Files, replace: bool, today: date, error: QueryFailedError) -> InputError:
     """What it was in the input that stopped a load, and in which file."""
-    return find_refusal(client, files, replace) or InputError(reason(error))
+    return find_refusal(client, files, replace, today) or InputError(reason(error))
 
 
-def find_refusal(client: Client, files: Files, replace: bool) -> InputError | None:
+def find_refusal(client: Client, files: Files, replace: bool, today: date) -> InputError | None:
     """What in the input stops a load, and in which file; None if nothing does. All of it is read."""
-    today = datetime.now(UTC).date()
     parameters = {"oldest": OLDEST_DAY, "replace": replace, "today": today}
     try:
         rows = {source: row for source, *row in _ask(client, "bad_days", files, **parameters)}

@@ -6,9 +6,10 @@ last step no reader counts a row of it, so a call that is killed leaves nothing 
 """
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -43,12 +44,13 @@ from app.warehouse.loading.journal import (
     synced,
     versions,
 )
+from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.progress import Progress, Report, reported
 from app.warehouse.loading.running import keep_alive, run
 from app.warehouse.loading.statements import Connect, ask, is_embedded, statement
 from app.warehouse.loading.upload import send
-from app.warehouse.loading.writer_lease import Load, writer_lease
+from app.warehouse.loading.writer_lease import PROCESS_LOCK, writer_lease
 
 logger = logging.getLogger(__name__)
 
@@ -76,30 +78,38 @@ def ingest(
     report: Report = lambda _: None,
     note: Note = logger.warning,
     unfinished: Callable[[LoadedDay], None] = lambda _: None,
+    timing: LoadTiming = DEFAULT_LOAD_TIMING,
+    process_lock: threading.Lock = PROCESS_LOCK,
 ) -> list[LoadedDay]:
     """Load the download events of files, folders, shell patterns and URLs; return the days published, in order.
 
     A server is sent the local files, and reads URLs by itself. What is passed over or left out is told in notes; today
     (UTC) is always left out, for it is not over, and `unfinished` is called with what was. Raises InputError where the
     input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and WarehouseError where
-    ClickHouse fails. Nothing is published then.
+    ClickHouse fails. Nothing is published then. Of all loads with one `process_lock`, one runs at a time.
     """
     files = find_files(names, note)
     with connect() as client:
         prepare(client)
-        with writer_lease(connect, client, ", ".join(names)) as load:
+        with writer_lease(connect, client, ", ".join(names), timing, process_lock) as load:
             report(Progress("looking at the input"))
             looked_at, rows = described(client, files, note)
             found = require_usable(client, _within_reach(client, load, looked_at, report), note)
             size = input_size(client, found, rows)
 
             def explain(error: QueryFailedError) -> InputError:
-                return explain_refusal(client, found, replace, error)
+                return explain_refusal(client, found, replace, timing.now().date(), error)
 
             return _load(connect, client, load, raw_events(found), replace, explain, report, note, unfinished, size)
 
 
-def ingest_events(connect: Connect, events: RawEvents, source: str, report: Report = lambda _: None) -> list[LoadedDay]:
+def ingest_events(
+    connect: Connect,
+    events: RawEvents,
+    source: str,
+    report: Report = lambda _: None,
+    timing: LoadTiming = DEFAULT_LOAD_TIMING,
+) -> list[LoadedDay]:
     """Load events that a query makes. Raises DayLoadedError for days that are published already."""
 
     def explain(error: QueryFailedError) -> InputError:
@@ -107,7 +117,7 @@ def ingest_events(connect: Connect, events: RawEvents, source: str, report: Repo
 
     with connect() as client:
         prepare(client)
-        with writer_lease(connect, client, source) as load:
+        with writer_lease(connect, client, source, timing) as load:
             return _load(connect, client, load, events, False, explain, report, lambda _: None, lambda _: None)
 
 
@@ -117,7 +127,7 @@ def _within_reach(
     """The files, all where ClickHouse can read them: a server has been sent those of this machine."""
     if is_embedded(client):
         return list(looked_at)
-    sweep_unpublished(client, load.number)
+    sweep_unpublished(client, load.number, timing=load.timing)
     found: list[tuple[File, Shape]] = []
     for number, (file, shape) in enumerate(looked_at, 1):
         if file.is_local:
@@ -129,7 +139,7 @@ def _within_reach(
                 raise InputError(f"{file.name}: {reason(error)}") from error
             file = Received(**structs.asdict(file), load=load.number, number=number)  # noqa: PLW2901
         found.append((file, shape))
-    synced(client, load.cluster, "incoming")
+    synced(client, load.cluster, "incoming", timing=load.timing)
     return found
 
 
@@ -145,9 +155,9 @@ def _load(
     unfinished: Callable[[LoadedDay], None],
     size: InputSize = UNKNOWN_SIZE,
 ) -> list[LoadedDay]:
-    today = datetime.now(UTC).date()
+    today = load.timing.now().date()
     report(Progress("making room"))
-    sweep_unpublished(client, load.number)
+    sweep_unpublished(client, load.number, timing=load.timing)
     try:
         whole = _write(connect, client, load, events, today, replace, report, size.rows)
     except QueryFailedError as error:
@@ -164,7 +174,7 @@ def _load(
     days = finished_days(written, today, load.source, note, unfinished)
     for column in unseen_columns(client, load.number, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
-    publish(client, load.number, load.source, days)
+    publish(client, load.number, load.source, days, load.timing)
     with suppress(WarehouseError):
         # Otherwise the next load does.
         forget_received(client, load.number + 1)
@@ -192,13 +202,13 @@ def _write(
     # A version of ClickHouse that does not know a setting refuses it.
     settings = allowed_settings(client, WRITE_SETTINGS) | _settings(load)
     with reported(connect, load.number, report, total):
-        whole = run(client, statement("write_packages", events.sql), parameters, settings, load.cluster)
+        whole = run(client, load, statement("write_packages", events.sql), parameters, settings)
     report(Progress("summing over all packages", rows_read=total, total=total))
-    synced(client, load.cluster, "downloads_daily")
+    synced(client, load.cluster, "downloads_daily", timing=load.timing)
     for name in ("write_all", "write_overall"):
-        whole &= run(client, statement(name), versions(load.number), settings, load.cluster)
+        whole &= run(client, load, statement(name), versions(load.number), settings)
     # What is published next must be there for whoever reads it, from whichever replica.
-    synced(client, load.cluster, "downloads_daily", "overall_daily")
+    synced(client, load.cluster, "downloads_daily", "overall_daily", timing=load.timing)
     return whole
 
 
@@ -208,7 +218,7 @@ def _settings(load: Load) -> dict[str, Any]:
 
 def _event_count(client: Client, load: Load, events: RawEvents) -> int:
     """The downloads of the input, counted once more: all were written, if the load has as many."""
-    sql, settings = statement("event_count", events.sql), _settings(load) | keep_alive(client)
+    sql, settings = statement("event_count", events.sql), _settings(load) | keep_alive(client, load.timing)
     with translated():
         ((total,),) = client.query(sql, parameters=events.parameters, settings=settings).result_rows
     return int(total)

@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from app.warehouse.engines.connection import Rows
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.engines.server import allowed_settings
+from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, LoadTiming
 from app.warehouse.loading.migrations import cluster_of
 from app.warehouse.loading.statements import ask, command, statement
 
@@ -31,7 +32,6 @@ LOCK_SETTINGS: Mapping[str, str] = {"insert_deduplicate": "1", "deduplicate_inse
 administrator may have changed them."""
 
 TRIES = 5
-RETRY_SECONDS = 2.0
 
 
 class LoadedDay(msgspec.Struct, frozen=True):
@@ -58,13 +58,13 @@ def versions(load: int) -> dict[str, int]:
     return {"load": load, "first_version": load << 16, "last_version": load << 16 | 0xFFFF}
 
 
-def retried(work: Callable[[], Result]) -> Result:
+def retried(work: Callable[[], Result], timing: LoadTiming) -> Result:
     """Do what may be done more than once, again where the connection breaks. Raises ConnectionLostError at the end."""
     for _ in range(TRIES - 1):
         try:
             return work()
         except ConnectionLostError:
-            time.sleep(RETRY_SECONDS)
+            time.sleep(timing.retry)
     return work()
 
 
@@ -84,7 +84,13 @@ def is_published(client: Client, load: int) -> bool:
     return bool(published)
 
 
-def publish(client: Client, load: int, source: str, days: Sequence[LoadedDay]) -> None:
+def publish(
+    client: Client,
+    load: int,
+    source: str,
+    days: Sequence[LoadedDay],
+    timing: LoadTiming = DEFAULT_LOAD_TIMING,
+) -> None:
     """The instant of publication: one insert of few rows, which ClickHouse makes visible as one part.
 
     Raises WarehouseError where another writer has abandoned the load, and taken its place; ConnectionLostError where
@@ -103,8 +109,8 @@ def publish(client: Client, load: int, source: str, days: Sequence[LoadedDay]) -
         for day in days
     ]
     # If an earlier try has arrived, ClickHouse drops the next.
-    retried(lambda: _write(client, rows, "end"))
-    if not retried(lambda: is_published(client, load)):
+    retried(lambda: _write(client, rows, "end"), timing)
+    if not retried(lambda: is_published(client, load), timing):
         raise WarehouseError("another writer has taken the place of this load; nothing was published")
 
 
@@ -148,20 +154,26 @@ def why_unsafe(client: Client) -> str:
     )
 
 
-def synced(client: Client, cluster: str, *tables: str) -> None:
+def synced(client: Client, cluster: str, *tables: str, timing: LoadTiming) -> None:
     """Wait, on a cluster, until every node has all rows of these tables that it is to have."""
     if cluster:
         for table in tables:
-            retried(partial(command, client, statement(f"sync_{table}", cluster=cluster), {}))
+            retried(partial(command, client, statement(f"sync_{table}", cluster=cluster), {}), timing)
 
 
-def sweep_unpublished(client: Client, before: int, again: timedelta = SUPERSEDED_FOR) -> None:
+def sweep_unpublished(
+    client: Client,
+    before: int,
+    again: timedelta = SUPERSEDED_FOR,
+    timing: LoadTiming = DEFAULT_LOAD_TIMING,
+) -> None:
     """Remove what loads before this one have left that were never published. No reader counts those rows.
 
     What was looked at is looked at `again` after a while, until nothing of it was found twice: ClickHouse may have been
     at work on it.
     """
-    _sweep(client, [row for row in _sweepable(client, again) if row[-1] == "unpublished" and row[0] < before])
+    sweepable = [row for row in _sweepable(client, again) if row[-1] == "unpublished" and row[0] < before]
+    _sweep(client, sweepable, timing)
     forget_received(client, before)
 
 
@@ -171,6 +183,7 @@ def sweep_superseded(client: Client, unused_for: timedelta) -> None:
     _sweep(
         client,
         [row for row in _sweepable(client) if row[-1] == "superseded" and row[4].replace(tzinfo=None) <= latest],
+        DEFAULT_LOAD_TIMING,
     )
 
 
@@ -178,13 +191,13 @@ def _sweepable(client: Client, again: timedelta = SUPERSEDED_FOR) -> Rows:
     return ask(client, "sweepable", {"again": int(again.total_seconds())})
 
 
-def _sweep(client: Client, sweepable: Rows) -> None:
+def _sweep(client: Client, sweepable: Rows, timing: LoadTiming) -> None:
     cluster = cluster_of(client) if sweepable else ""
     for load, day, first_version, last_version, *_ in sweepable:
         versions = {"first_version": first_version, "last_version": last_version}
         ((rows,),) = ask(client, "left_rows", versions)
         for name in ("sweep_downloads_daily", "sweep_overall_daily") if rows else ():
-            retried(partial(command, client, statement(name, cluster=cluster), versions))
+            retried(partial(command, client, statement(name, cluster=cluster), versions), timing)
         _write(client, [{"load": load, "date": day, "state": "swept", "rows": rows}])
 
 

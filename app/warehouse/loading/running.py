@@ -13,15 +13,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.summary import QuerySummary
 
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseUnavailableError, translated
+from app.warehouse.loading.load import Load, LoadTiming
 from app.warehouse.loading.statements import ask, command, is_embedded, require_complete, statement
-
-PROGRESS_SECONDS = 20.0
-"""How often ClickHouse sends a header while it runs a statement: load balancers end connections that are silent for
-30 to 60 seconds, and nginx refuses an answer with more than some dozens of these."""
-POLL_SECONDS = 0.5
-UNREACHABLE_SECONDS = 60.0
-"""How long it is tried to learn what became of a statement. After that, another writer may have taken the place."""
-STOP_SECONDS = 60.0
 
 ACCESS_DENIED = 497
 
@@ -33,50 +26,48 @@ def comment(database: str | None, load: int | None = None) -> str:
     return f"pypistats-server load {database} " + ("" if load is None else f"{load}.")
 
 
-def run(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any], cluster: str) -> bool:
-    """Run a statement to its end. `settings` have its comment.
+def run(client: Client, load: Load, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Run a statement to its end. `settings` have the comment of its load.
 
     Returns False where the connection broke: the statement has ended since, or was never begun, and the caller has to
     look at what it did. Raises WarehouseError where ClickHouse says that it failed, ConnectionLostError where it cannot
     be reached for long.
     """
     try:
-        _run(client, sql, parameters, settings)
+        with translated():
+            answer = client.command(
+                sql, parameters=dict(parameters), settings={**settings, **keep_alive(client, load.timing)}
+            )
+        require_complete(client, answer.summary if isinstance(answer, QuerySummary) else {})
     except ConnectionLostError as error:
         logger.warning("%s: the connection broke; waiting until the statement has ended", error)
-        _wait_until_ended(client, settings["log_comment"], cluster)
+        _wait_until_ended(client, load)
         logger.warning("the statement has ended; what it has written is checked")
         return False
     return True
 
 
-def _run(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    with translated():
-        answer = client.command(sql, parameters=dict(parameters), settings={**settings, **keep_alive(client)})
-    require_complete(client, answer.summary if isinstance(answer, QuerySummary) else {})
-
-
-def keep_alive(client: Client) -> dict[str, int]:
+def keep_alive(client: Client, timing: LoadTiming) -> dict[str, int]:
     """The settings with which ClickHouse sends headers while it runs a statement."""
     if is_embedded(client):
         return {}
     return {
         "wait_end_of_query": 1,
         "send_progress_in_http_headers": 1,
-        "http_headers_progress_interval_ms": int(PROGRESS_SECONDS * 1000),
+        "http_headers_progress_interval_ms": int(timing.progress * 1000),
     }
 
 
-def _wait_until_ended(client: Client, prefix: str, cluster: str) -> None:
+def _wait_until_ended(client: Client, load: Load) -> None:
     """Return when nothing was seen to run twice in a row: a request may still be on its way."""
     seen_at, absent = time.monotonic(), 0
     while absent < 2:  # noqa: PLR2004
-        time.sleep(POLL_SECONDS)
+        time.sleep(load.timing.poll)
         try:
-            absent = 0 if is_running(client, prefix, cluster) else absent + 1
+            absent = 0 if is_running(client, load.comment, load.cluster) else absent + 1
             seen_at = time.monotonic()
         except ConnectionLostError:
-            if time.monotonic() - seen_at > UNREACHABLE_SECONDS:
+            if time.monotonic() - seen_at > load.timing.unreachable:
                 raise
 
 
@@ -86,18 +77,18 @@ def is_running(client: Client, prefix: str, cluster: str) -> bool:
     return bool(statements)
 
 
-def stop(client: Client, prefix: str, cluster: str) -> None:
+def stop(client: Client, prefix: str, cluster: str, timing: LoadTiming) -> None:
     """End the statements whose comment begins so, and return when none is left.
 
     Raises WarehouseUnavailableError where some do not end.
     """
-    give_up_at = time.monotonic() + STOP_SECONDS
+    give_up_at = time.monotonic() + timing.stop
     while is_running(client, prefix, cluster):
         if time.monotonic() > give_up_at:
             raise WarehouseUnavailableError("ClickHouse still runs what another load has begun, and cannot end it now")
         with suppress(ConnectionLostError):
             kill(client, prefix, cluster)
-        time.sleep(POLL_SECONDS / 10)
+        time.sleep(timing.poll / 10)
 
 
 def kill(client: Client, prefix: str, cluster: str) -> None:

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import msgspec
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import (
@@ -25,16 +24,14 @@ from app.warehouse.engines.errors import (
     WarehouseError,
 )
 from app.warehouse.loading.journal import abandon, announce, heartbeat, is_published, sweep_unpublished, synced
+from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import cluster_of
 from app.warehouse.loading.progress import background_thread
 from app.warehouse.loading.running import ACCESS_DENIED, comment, stop
 from app.warehouse.loading.statements import Connect, ask, is_embedded
 
-SIGN_SECONDS = 10.0
-SILENT_SECONDS = 60.0
-"""A writer that has given no sign of life for so long is dead, or will be told that it is."""
-
-_one_writer = threading.Lock()
+PROCESS_LOCK = threading.Lock()
+"""One load at a time in a process."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,24 +40,21 @@ class WriterBusyError(WarehouseError):
     """Another load is running; the message says whose."""
 
 
-class Load(msgspec.Struct, frozen=True):
-    """A load that has the place. `cluster` is empty on a single server; `comment` is that of all its statements."""
-
-    number: int
-    source: str
-    cluster: str
-    comment: str
-
-
 @contextmanager
-def writer_lease(connect: Connect, client: Client, source: str) -> Iterator[Load]:
+def writer_lease(
+    connect: Connect,
+    client: Client,
+    source: str,
+    timing: LoadTiming = DEFAULT_LOAD_TIMING,
+    process_lock: threading.Lock = PROCESS_LOCK,
+) -> Iterator[Load]:
     """Have the place while the block lasts. Raises WriterBusyError where another writer has it."""
-    if not _one_writer.acquire(blocking=False):
+    if not process_lock.acquire(blocking=False):
         raise WriterBusyError("another load is running; one at a time")
     try:
-        load = _take(client, source)
+        load = _take(client, source, timing)
         try:
-            with _signs(connect, client, load.number):
+            with _signs(connect, client, load):
                 yield load
         except Exception as error:
             outcome = _give_up(connect, load, error)
@@ -68,7 +62,7 @@ def writer_lease(connect: Connect, client: Client, source: str) -> Iterator[Load
                 raise ConnectionLostError(f"{error}; {outcome}") from error
             raise
     finally:
-        _one_writer.release()
+        process_lock.release()
 
 
 def _give_up(connect: Connect, load: Load, error: Exception) -> str:
@@ -79,10 +73,10 @@ def _give_up(connect: Connect, load: Load, error: Exception) -> str:
     try:
         # By a client of its own: one whose query broke off may be in the middle of that answer.
         with connect() as own:
-            ended = _stop(own, load.comment, load.cluster)
+            ended = _stop(own, load.comment, load.cluster, load.timing)
             if isinstance(error, InputError | NoSpaceError):
                 # Without space this may have to wait for some.
-                sweep_unpublished(own, load.number + 1)
+                sweep_unpublished(own, load.number + 1, timing=load.timing)
             if not is_published(own, load.number):
                 abandon(own, load.number)
             if is_published(own, load.number):
@@ -92,28 +86,28 @@ def _give_up(connect: Connect, load: Load, error: Exception) -> str:
         return "the next load ends what may still run for this one"
 
 
-def _take(client: Client, source: str) -> Load:
+def _take(client: Client, source: str, timing: LoadTiming) -> Load:
     cluster = cluster_of(client)
-    synced(client, cluster, "loads")
+    synced(client, cluster, "loads", timing=timing)
     ((last, holder, is_over, silent),) = ask(client, "writer") or [(0, "", 1, 0.0)]
     # In an embedded engine nobody else can be alive: its folder is ours.
-    if not is_over and not is_embedded(client) and silent < SILENT_SECONDS:
+    if not is_over and not is_embedded(client) and silent < timing.silent:
         raise WriterBusyError(
             f"another load is running, of {holder}; one at a time. "
-            f"If that process is dead, its place is free in {SILENT_SECONDS - silent:.0f} seconds"
+            f"If that process is dead, its place is free in {timing.silent - silent:.0f} seconds"
         )
     number, me = last + 1, _name()
-    load = Load(number, source, cluster, comment(client.database, number))
+    load = Load(number, source, cluster, comment(client.database, number), timing)
     try:
         announce(client, number, source, me)
-        synced(client, cluster, "loads")
+        synced(client, cluster, "loads", timing=timing)
         if (holder := _holder(client, number)) != me:
             raise WriterBusyError(f"another load has begun at this moment, of {holder}; one at a time")
         if not is_over:
             abandon(client, last)
-            synced(client, cluster, "loads")
+            synced(client, cluster, "loads", timing=timing)
         # Of any earlier load: nothing runs yet for this one.
-        _stop(client, comment(client.database), cluster)
+        _stop(client, comment(client.database), cluster, timing)
     except WarehouseError:
         with suppress(WarehouseError):
             if _holder(client, number) == me:
@@ -128,13 +122,13 @@ def _holder(client: Client, load: int) -> str:
     return str(rows[0][0]) if rows else ""
 
 
-def _stop(client: Client, prefix: str, cluster: str) -> bool:
+def _stop(client: Client, prefix: str, cluster: str, timing: LoadTiming) -> bool:
     """End the statements whose comment begins so. Returns False where the user may not; their rows never count."""
     if is_embedded(client):
         # There, a statement ends before its load does.
         return True
     try:
-        stop(client, prefix, cluster)
+        stop(client, prefix, cluster, timing)
     except QueryFailedError as error:
         if error.code != ACCESS_DENIED:
             raise
@@ -149,17 +143,17 @@ def _name() -> str:
 
 
 @contextmanager
-def _signs(connect: Connect, client: Client, load: int) -> Iterator[None]:
+def _signs(connect: Connect, client: Client, load: Load) -> Iterator[None]:
     """Give signs of life, where somebody else could look for them."""
     if is_embedded(client):
         yield
         return
 
     def give(done: threading.Event) -> None:
-        while not done.wait(SIGN_SECONDS):
+        while not done.wait(load.timing.heartbeat):
             # One that cannot be given is given the next time, or comes too late; the journal decides then.
             with suppress(WarehouseError), connect() as own:
-                heartbeat(own, load)
+                heartbeat(own, load.number)
 
     with background_thread("signs of life", give):
         yield

@@ -26,7 +26,7 @@ MAX_BATCH = 16
 """Questions that one query answers, at most, if each could have been a query of its own."""
 
 MAX_BATCH_DAYS = 5_000
-"""Days of all series of a query, at most: with every country on every day they are MAX_ROWS."""
+"""Days of all series of a query, at most: with every country on every day they are all rows of a reader."""
 
 
 class Rollup:
