@@ -82,12 +82,10 @@ logger = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
-    """The clock of a server."""
     return datetime.now(UTC)
 
 
 def unwrapped(connection: Connection) -> Connection:
-    """The connection itself."""
     return connection
 
 
@@ -101,8 +99,10 @@ async def _poll_once(versions: DataVersions, warehouse: Warehouse) -> None:
             await versions.poll()
             if (schema := await warehouse.schema()) and schema.advice:
                 logger.warning("%s", schema.advice)
-    except (WarehouseError, TimeoutError) as error:
-        logger.warning("%s; serving all the same", error or "ClickHouse did not answer in time")
+    except WarehouseError as error:
+        logger.warning("%s; serving, and asking it again", error)
+    except TimeoutError:
+        logger.warning("ClickHouse has not answered in %s s; serving, and asking it again", START_SECONDS)
 
 
 def create_app(

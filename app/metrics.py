@@ -54,7 +54,6 @@ class ServerCollector(Collector):
         self._server = server
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics, as they are now."""
         yield from self._requests()
         yield from self._cache()
         yield from self._queries()

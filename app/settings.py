@@ -34,7 +34,6 @@ class Secret:
         return bool(self._value)
 
     def reveal(self) -> str:
-        """The value itself."""
         return self._value
 
 
@@ -43,8 +42,6 @@ Count = Annotated[int, Meta(gt=0)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings."""
-
     clickhouse_url: Annotated[
         str,
         Meta(

@@ -28,7 +28,6 @@ class Window(msgspec.Struct, frozen=True):
 
     @property
     def days(self) -> list[date]:
-        """The days in the window, in order."""
         return [self.start + timedelta(days=offset) for offset in range((self.end - self.start).days + 1)]
 
 
@@ -38,7 +37,6 @@ def last_days(newest: date, days: int) -> Window:
 
 
 def last_period(newest: date, period: Period) -> Window:
-    """The last day, week or month."""
     return last_days(newest, PERIOD_DAYS[period])
 
 
@@ -68,7 +66,6 @@ class PopularityWindows(msgspec.Struct, frozen=True):
 
     @property
     def first(self) -> date:
-        """The first day of all of them."""
         return min(self.whole.start, self.month.start, self.before.start)
 
 

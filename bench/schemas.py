@@ -6,12 +6,13 @@ the machine does falls on all alike.
 
 import re
 import time
-from importlib.resources import files
 from statistics import median
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.reading.layout import layout_sql
+from app.warehouse.sql import read_sql
 from bench.rollup import DAILY_LOADS, LAST_DAY, name_of, parameters_of, settle
 
 FIRST_OF_MONTH = LAST_DAY.replace(day=2)
@@ -54,11 +55,11 @@ def compare(client: Client, packages: list[int]) -> list[dict[str, Any]]:
 
 
 def _sql(question: str) -> str:
-    return (files("app.warehouse.reading") / "layouts" / "rollup" / f"{question}.sql").read_text(encoding="utf-8")
+    return layout_sql("rollup", question, rows="counted")
 
 
 def _fill(client: Client, table: str, layout: str) -> None:
-    schema = (files("app.warehouse.loading") / "schema" / "001_downloads_daily.sql").read_text(encoding="utf-8")
+    schema = read_sql("loading/schema/001_downloads_daily.sql")
     for pattern, replacement in (("EXISTS downloads_daily", f"EXISTS {table}"), *LAYOUTS[layout]):
         schema, changes = re.subn(pattern, replacement, schema)
         if not changes:

@@ -10,21 +10,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.resources import files
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
 
-from app.warehouse import ingest as loading
 from app.warehouse.engines.embedded import EmbeddedEngine
+from app.warehouse.loading import ingest as loading
 from app.warehouse.loading.describe import described
 from app.warehouse.loading.examine import OLDEST_DAY
 from app.warehouse.loading.files import raw_events
 from app.warehouse.loading.finding import find_files
 from app.warehouse.loading.migrations import migrate
 from app.warehouse.loading.statements import statement
+from app.warehouse.reading.layout import layout_sql
 from bench.cached import mix, queries_of_stampede, resident_after
 from bench.charts import keep_drawing
 from bench.discovery import measure as queries_of_index
@@ -102,7 +102,7 @@ def rollup(data: str, rows: int, days: int = DAYS) -> dict[str, Any]:
 
 def series(data: str, packages: list[int]) -> dict[str, Any]:
     """The seconds and the rows of each package's python_minor, by the server's own SQL, through the bare driver."""
-    sql = (files("app.warehouse.reading") / "layouts" / "rollup" / "series.sql").read_text(encoding="utf-8")
+    sql = layout_sql("rollup", "series", rows="counted")
     seconds, rows = [], []
     with clickhouse_connect.get_client(interface="chdb", path=data, database=DATABASE) as client:
         for package in packages:

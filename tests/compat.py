@@ -198,7 +198,7 @@ def row(version: str) -> tuple[str, bool]:
                 step.run(tables)
                 cells.append("yes")
             except Exception as error:  # whatever it is, the other steps are of interest too
-                print(f"{version}: {step.title}: {type(error).__name__}: {error}", file=sys.stderr)
+                print(f"{version}: {step.title}: {type(error).__name__}: {error}: {error.__cause__}", file=sys.stderr)
                 cells.append("**no**")
                 good = False
     print(f"{version}: {time.monotonic() - began:.0f} s", file=sys.stderr)

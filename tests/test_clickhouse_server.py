@@ -189,6 +189,20 @@ async def test_what_an_operator_has_to_mend_is_said(
     assert "hush" not in caplog.text
 
 
+async def test_a_clickhouse_that_is_too_old_is_refused_in_a_sentence(
+    facade: Facade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.warehouse.engines.server.OLDEST_VERSION", (99, 1))
+    server = server_of(facade)
+    reader = server.reader()
+    says = r"^ClickHouse is version [\d.]+: 99\.1 or newer is needed$"
+    with pytest.raises(WarehouseUnavailableError, match=says):
+        await reader.query("SELECT 1", {})
+    await reader.close()
+    with pytest.raises(WarehouseUnavailableError, match=says):
+        server.client()
+
+
 @pytest.fixture
 def tls_port() -> Iterator[int]:
     """A port that speaks TLS, with a certificate that nobody has signed."""
@@ -271,7 +285,11 @@ class TestOverHTTP:
             assert body(client.get("/health?deep=1"))["clickhouse"] == "reachable"
 
     def test_a_server_that_hangs_keeps_nobody_from_starting(
-        self, facade: Facade, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+        self,
+        facade: Facade,
+        dataset: Dataset,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         monkeypatch.setattr("app.main.START_SECONDS", 0.2)
         app = create_app(dataset.settings, now=lambda: NOON)
@@ -279,6 +297,17 @@ class TestOverHTTP:
         with facade.broken("hang"), TestClient(app) as client:
             assert client.get("/health").status_code == 200
             assert time.monotonic() - began < ANSWER_SECONDS / 2
+        assert "ClickHouse has not answered in 0.2 s; serving, and asking it again" in caplog.messages
+
+    def test_a_server_that_takes_two_seconds_for_each_query_serves(self, facade: Facade, dataset: Dataset) -> None:
+        dataset.load([event()])
+        with facade.broken("slow", seconds=2), dataset.client() as client:
+            recent = {"last_day": 1, "last_week": 1, "last_month": 1}
+            eventually(
+                client,
+                "/api/packages/numpy/recent",
+                {"data": recent, "package": "numpy", "type": "recent_downloads"},
+            )
 
     def test_check_looks_at_it(self, dataset: Dataset, tmp_path: Path) -> None:
         dataset.load([event()])

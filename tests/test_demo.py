@@ -1,4 +1,4 @@
-"""The demo's synthetic data, and the README's examples, which are of them."""
+"""The demo's synthetic data, and the README's examples, which show them."""
 
 import json
 import re
@@ -23,7 +23,7 @@ TODAY = date(2026, 11, 21)
 
 @pytest.fixture(scope="module")
 def demo(make_dataset: Callable[[], Dataset]) -> Dataset:
-    """The demo's data as they are on TODAY."""
+    """The demo's data on TODAY."""
     dataset = make_dataset()
     load_demo(dataset.engine.client, TODAY)
     return dataset
@@ -80,7 +80,7 @@ def test_the_readme_s_answer_is_the_demo_s(demo: Dataset) -> None:
 
 
 def test_a_day_is_the_same_whenever_it_is_made(make_dataset: Callable[[], Dataset]) -> None:
-    """A demo that was started a day earlier and gone on with, against one made at once."""
+    """Compares a demo that was loaded a day earlier and extended with one that is loaded at once."""
 
     def numpy_releases(dataset: Dataset) -> Any:
         with dataset.client() as client:

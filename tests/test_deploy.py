@@ -1,4 +1,4 @@
-"""compose.yaml, the Dockerfile and the files of deploy/, as far as they can be held to anything without Docker."""
+"""compose.yaml, the Dockerfile and the files of deploy/, as far as they can be checked without Docker."""
 
 import json
 import os
@@ -38,9 +38,9 @@ MOUNTED = {
     "config.d/cluster.xml": "cluster/config.xml",
     "users.d/pypistats.xml": "clickhouse/users.xml",
 }
-"""As compose.yaml mounts them, below /etc/clickhouse-server."""
+"""The mounts of compose.yaml, below /etc/clickhouse-server."""
 
-# What a server has in its own configuration, as far as an engine needs it.
+# The parts of a server's own configuration that an engine needs.
 CONFIG = "<clickhouse><users_config>{folder}/users.xml</users_config></clickhouse>"
 USERS = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default>
 <password/><profile>default</profile><quota>default</quota><access_management>1</access_management>
@@ -48,7 +48,7 @@ USERS = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas
 
 
 def composed(*options: str) -> dict[str, Any]:
-    """What docker-compose makes of compose.yaml."""
+    """compose.yaml as docker-compose resolves it."""
     if COMPOSE is None:
         pytest.skip("docker-compose is not installed")
     done = subprocess.run(
@@ -67,7 +67,7 @@ def test_docker_compose_accepts_every_profile(options: tuple[str, ...]) -> None:
     assert {*ALONE, "keeper", "clickhouse-1", "clickhouse-2", "api-1", "api-2", "proxy"} < set(services)
 
 
-def test_whoever_is_waited_for_says_when_it_is_there() -> None:
+def test_services_that_others_wait_for_have_a_health_check() -> None:
     services = composed("--profile", "cluster")["services"]
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
@@ -89,7 +89,7 @@ def test_nothing_listens_but_on_loopback_and_everything_has_a_limit() -> None:
 
 
 def test_variables_of_the_program_are_settings() -> None:
-    """Those of ClickHouse's containers are those that its files name."""
+    """The variables of ClickHouse's containers are those that its configuration reads."""
     known = {name.upper() for name in Settings.__struct_fields__}
     for name, service in composed("--profile", "cluster")["services"].items():
         variables = set(service.get("environment", {}))
@@ -174,11 +174,11 @@ def test_the_engine_reads_the_configuration_of_a_node(tmp_path: Path) -> None:
 
 
 KEEPER_OF_TESTS = '<zookeeper replace="1"><implementation>testkeeper</implementation></zookeeper>'
-"""The engine's own, in memory: enough to make replicated tables, not to fill them."""
+"""The engine's own Keeper, in memory: it can create replicated tables, not fill them."""
 
 
 def test_the_engine_makes_the_tables_of_a_node(tmp_path: Path) -> None:
-    """But without `ON CLUSTER`, for which the engine has no queue, and alterations, for which tables need a Keeper."""
+    """Without `ON CLUSTER`, for which the engine has no queue, and without alterations, which need a Keeper."""
     statements = [
         rendered(migration, "pypi", "pypistats").replace(" ON CLUSTER pypistats", "") for migration in migrations()
     ]
@@ -251,7 +251,7 @@ def config_with_rights(folder: Path, user: str, *more: str) -> Path:
 
 def test_the_rights_of_the_two_users_suffice_and_are_no_more(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "events.jsonl", [event(), event("2026-03-09 12:00:00 UTC")])
-    # The facade hands the engine what was sent as a file; a server does not.
+    # The facade passes sent data to the engine as a file; a server does not.
     config = config_with_rights(tmp_path, "ingest", "GRANT READ ON FILE")
     with running_facade(Path(f"{tmp_path}/data?config-file={config}")) as facade:
         variables = {"CLICKHOUSE_URL": facade.url, "CLICKHOUSE_USER": "admin", "CLICKHOUSE_DATABASE": "pypi"}

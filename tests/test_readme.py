@@ -1,4 +1,4 @@
-"""What the README and the pages beside it list is what there is."""
+"""The README and the other pages list the endpoints, settings, commands and columns that exist."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.warehouse.loading.shapes import FIELDS, TIMES, WEIGHTS, shape_of
 
 STATIC = "/static/"
-"""What pages are made of is no endpoint."""
+"""Static files are not listed as endpoints."""
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -77,7 +77,7 @@ def test_settings_are_described_as_in_the_code() -> None:
 
 
 def anchors(page: str) -> set[str]:
-    """What GitHub calls the headings of a page."""
+    """The anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -100,7 +100,9 @@ def test_columns_of_input() -> None:
 def test_bigquerys_export_has_the_columns_that_are_read() -> None:
     """What stands last in each line of the documented SELECT, before its comma, is the name of a column."""
     (sql,) = re.findall(r"```sql\n(EXPORT DATA.*?)```", PAGES[ROOT / "docs" / "loading.md"], re.DOTALL)
-    select = re.sub(r"\([^()]*(?:\([^()]*\)[^()]*)*\)", "", sql.split("SELECT")[1].split("FROM")[0])
+    select = sql.split("SELECT")[1].split("\nFROM")[0]
+    while "(" in select:
+        select = re.sub(r"\([^()]*\)", "", select)
     names = [column.split()[-1] for column in select.split(",")]
 
     shape = shape_of("export", "Parquet", dict.fromkeys(names, "Nullable(String)"), ())

@@ -46,7 +46,7 @@ async def until_marked(client: httpx.AsyncClient, path: str, marked: bool) -> ht
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             answer = await client.get(path)
-            if ("age" in answer.headers) == marked:
+            if answer.status_code == 200 and ("age" in answer.headers) == marked:
                 return answer
             await asyncio.sleep(0.01)
 

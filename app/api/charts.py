@@ -35,8 +35,6 @@ class PayloadQuestion(msgspec.Struct, frozen=True):
 
 
 class PictureQuestion(msgspec.Struct, frozen=True):
-    """A chart as a picture."""
-
     about: SeriesQuestion
     chart_type: ChartType
     style: ChartStyle
@@ -79,13 +77,11 @@ def _check_filters(dimension: Dimension, query: ChartedQuery) -> None:
 
 
 async def payload_json(snapshot: Snapshot, question: PayloadQuestion) -> ResponseContent:
-    """Labels and datasets with their colors."""
     chart = await drawn_chart(snapshot, question.about, question.chart_type)
     return json_content(chart_data(chart, question.theme))
 
 
 async def picture(snapshot: Snapshot, question: PictureQuestion, renderer: Renderer) -> ResponseContent:
-    """The picture."""
     chart = await drawn_chart(snapshot, question.about, question.chart_type)
     return ResponseContent(await renderer.render(chart, question.style), MEDIA_TYPES[question.style.format])
 

@@ -40,7 +40,6 @@ class ProblemError(Exception):
         self.extra = extra
 
     def body(self) -> bytes:
-        """The encoded problem."""
         return problem_body(self.status, self.detail, self.extra)
 
 

@@ -97,7 +97,6 @@ async def get_metrics(request: Request[Any, Any, Any], services: NamedDependency
 
 @endpoint("/openapi.yaml")
 async def get_contract(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """The contract file."""
     return services.send(request, contract(), get_contract)
 
 

@@ -128,7 +128,6 @@ def package_lifetime(services: Services, *, is_complete: bool) -> Lifetime:
 
 
 async def package_json(snapshot: Snapshot, question: PackageQuestion, lifetime: Lifetime) -> ResponseContent:
-    """A package with its downloads."""
     return _package_content(question, await loaded_downloads(snapshot, question), lifetime)
 
 
@@ -170,7 +169,6 @@ class PackageDocument(msgspec.Struct):
 async def get_readme(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
-    """A package's README."""
     parse_query(request, NoQuery)
     name = package_name(package)
     return _document(request, services, name, "readme", await services.discovery.readme(name))
@@ -180,7 +178,6 @@ async def get_readme(
 async def get_changelog(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
-    """A package's changelog."""
     parse_query(request, NoQuery)
     name = package_name(package)
     return _document(request, services, name, "changelog", await services.discovery.changelog(name))

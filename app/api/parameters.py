@@ -43,15 +43,11 @@ class NoQuery(msgspec.Struct, frozen=True):
 
 
 class RecentQuery(msgspec.Struct, frozen=True):
-    """Parameters of a package's recent downloads."""
-
     period: Period | None = None
     mirrors: Switch = "false"
 
 
 class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Parameters of every series."""
-
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
@@ -59,38 +55,26 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OverallQuery(SeriesQuery, frozen=True):
-    """Parameters of a series by mirrors."""
-
     mirrors: Switch | None = None
 
 
 class VersionQuery(SeriesQuery, frozen=True):
-    """Parameters of a series by a version: of Python, or of the package."""
-
     version: PlainText | None = None
 
 
 class SystemQuery(SeriesQuery, frozen=True):
-    """Parameters of a series by operating system."""
-
     os: System | None = None
 
 
 class InstallerQuery(SeriesQuery, frozen=True):
-    """Parameters of a series by installer."""
-
     installer: PlainText | None = None
 
 
 class CountryQuery(SeriesQuery, frozen=True):
-    """Parameters of a series by country."""
-
     country: PlainText | None = None
 
 
 class FileTypeQuery(SeriesQuery, frozen=True):
-    """Parameters of a series by type of file."""
-
     type: PlainText | None = None
 
 
@@ -110,8 +94,6 @@ class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChartQuery(ChartedQuery, frozen=True, kw_only=True):
-    """Parameters of a chart: what it shows, and how it is drawn."""
-
     format: Literal["png", "svg", "json", "data"] = "png"
     theme: Theme = "light"
     width: Annotated[int, Meta(ge=320, le=2400)] = 1200
@@ -121,8 +103,6 @@ class ChartQuery(ChartedQuery, frozen=True, kw_only=True):
 
 
 class BadgeQuery(msgspec.Struct, frozen=True):
-    """Parameters of a badge."""
-
     period: BadgePeriod = "month"
     label: Label = "downloads"
     color: Color = "blue"
@@ -131,29 +111,21 @@ class BadgeQuery(msgspec.Struct, frozen=True):
 
 
 class BatchQuery(msgspec.Struct, frozen=True):
-    """Parameters of the recent downloads of many packages."""
-
     package: Annotated[list[str], Meta(min_length=1, max_length=MAX_BATCH)]
 
 
 class TopQuery(msgspec.Struct, frozen=True):
-    """Parameters of the most downloaded packages."""
-
     period: Period = "month"
     limit: Annotated[int, Meta(ge=1, le=MAX_TOP)] = 100
     offset: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
 
 
 class SearchQuery(msgspec.Struct, frozen=True):
-    """Parameters of a search by prefix."""
-
     q: Annotated[str, Meta(min_length=1, max_length=200)]
     limit: Annotated[int, Meta(ge=1, le=MAX_SEARCH)] = 10
 
 
 class PackagesQuery(msgspec.Struct, frozen=True):
-    """Parameters of the discovery index."""
-
     q: PlainText | None = None
     topic: PlainText | None = None
     official: Switch | None = None
@@ -165,8 +137,6 @@ class PackagesQuery(msgspec.Struct, frozen=True):
 
 
 class HealthQuery(msgspec.Struct, frozen=True):
-    """Parameters of the health check."""
-
     deep: Literal["0", "1"] = "0"
 
 

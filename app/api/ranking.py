@@ -25,7 +25,6 @@ class TopPackages(msgspec.Struct):
 
 @endpoint("/api/top", TopQuery, TopPackages)
 async def get_top_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """The most downloaded packages."""
     query = parse_query(request, TopQuery)
     return await services.respond(request, top_json, TopQuestion(query.period, query.limit, query.offset))
 

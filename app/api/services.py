@@ -94,7 +94,6 @@ class FinishedResponse(Response[bytes]):
         self._sender = _Sender(answers, entry, headers)
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIResponse:
-        """The sender."""
         return self._sender
 
 

@@ -153,7 +153,6 @@ class AnswerCache:
             flight.cancel()
 
     async def close(self) -> None:
-        """Cancel all computations."""
         tasks = [*self._flights.values(), *([self._refresh] if self._refresh else [])]
         for task in tasks:
             task.cancel()

@@ -86,7 +86,6 @@ class CacheMiddleware:
                 self._access_log.record(scope, request_id, operation, recorder.status, "miss", started)
 
     async def _refuse(self, scope: Scope, decision: RateLimitDecision, headers: Headers, send: Send) -> None:
-        """Send a 429."""
         self._access_log.counters.limited += 1
         if not self._knows_proxies and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
             self._knows_proxies = True

@@ -126,7 +126,6 @@ class ShieldsBadge(msgspec.Struct, rename="camel", kw_only=True):
 
 
 def shields_badge(badge: Badge, cache_seconds: int) -> ShieldsBadge:
-    """The badge for shields.io to draw."""
     return ShieldsBadge(
         label=badge.label,
         message=badge.message,
@@ -188,7 +187,6 @@ def _text(text: str, center: float, background: str, geometry: Geometry) -> str:
 
 
 def _width(text: str, geometry: Geometry) -> int:
-    """The width of a text in pixels."""
     scale = geometry.font_size / 100 * (1.1 if geometry.uppercase else 1)
     return round(sum(map(_letter_width, text)) * scale + geometry.letter_spacing * len(text))
 

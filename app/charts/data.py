@@ -59,7 +59,6 @@ class Chart(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """The heading."""
         package = "all packages" if self.package == ALL_PACKAGES else self.package
         return f"{package}: downloads {SUBJECTS[self.type]}"
 

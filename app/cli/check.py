@@ -20,8 +20,6 @@ MAX_SHOWN = 10
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """The result of one check."""
-
     about: str
     text: str
     good: bool = True

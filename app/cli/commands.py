@@ -37,6 +37,9 @@ from app.warehouse.loading.migrations import migrate as apply_migrations
 from app.warehouse.loading.progress import cancel
 
 SHUTDOWN_SECONDS = 10
+WORKER_SECONDS = 60
+"""Time for a worker process to reply to uvicorn, which replaces it otherwise. It cannot reply while it starts, and that
+takes some seconds on a busy machine: with uvicorn's default of 5 it might be replaced without end."""
 
 Result = TypeVar("Result")
 
@@ -164,6 +167,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=proxies,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+                timeout_worker_healthcheck=WORKER_SECONDS,
             )
 
 

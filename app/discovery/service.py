@@ -194,7 +194,6 @@ class Discovery:
         return self._now() - self.index.counted_at < timedelta(seconds=self.settings.cache_ttl_downloads)
 
     def status(self) -> IndexStatus:
-        """The state of the index now."""
         if self._github is None:
             return IndexStatus("off", reason=OFF_REASON)
         index, quota = self.index, self._github.quota

@@ -46,7 +46,6 @@ class AboutQuestion(msgspec.Struct, frozen=True):
 async def get_about_page(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
-    """Metadata and README."""
     discovery = services.discovery
     parse_query(request, NoQuery)
     name = package_name(package)
@@ -67,7 +66,6 @@ async def _readme(discovery: Discovery, name: str) -> Readme:
 
 
 async def about_html(snapshot: Snapshot, question: AboutQuestion, lifetime: Lifetime) -> ResponseContent:
-    """The page."""
     package = known_package(question.package, await loaded_downloads(snapshot, question.package))
     readme = question.readme
     text = None

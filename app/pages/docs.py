@@ -14,7 +14,6 @@ from app.pages.routes import page
 
 @page("/docs")
 async def get_docs_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    """The API reference."""
     is_demo = services.answers.warehouse.is_demo
     lifetime = Lifetime(services.settings.cache_ttl_seconds)
     content = render_page("docs.html", data_images=True, is_demo=is_demo, lifetime=lifetime)
@@ -23,5 +22,4 @@ async def get_docs_page(request: Request[Any, Any, Any], services: NamedDependen
 
 @endpoint("/api")
 async def redirect_to_docs() -> Response[bytes]:
-    """Redirect to the reference."""
     return Response(b"", status_code=308, headers={"Location": "/docs", "Cache-Control": "public, max-age=86400"})

@@ -23,7 +23,7 @@ from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS, last_days, last_period, preceding_window
 
 COMPARED = 7
-"""Packages beside the page's own, at most: more lines nobody tells apart."""
+"""Packages besides the page's own: more lines could not be told apart."""
 SHIFTS = 4
 """Categories shown for each dimension."""
 SHIFT_TITLES = {

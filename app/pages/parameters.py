@@ -18,14 +18,10 @@ Range = Literal["30", "90", "180", "365", "all"]
 
 
 class HomeQuery(msgspec.Struct, frozen=True):
-    """Parameters of the start page."""
-
     q: FormText = ""
 
 
 class PackagePageQuery(msgspec.Struct, frozen=True):
-    """Parameters of a package's page."""
-
     compare: FormText = ""
     range: Range = "90"
     granularity: Granularity = "day"
@@ -33,14 +29,10 @@ class PackagePageQuery(msgspec.Struct, frozen=True):
 
 
 class EmbedQuery(ChartedQuery, frozen=True, kw_only=True):
-    """Parameters of an embedded chart; without `theme` it follows the reader's."""
-
     theme: Theme | None = None
 
 
 class ExploreQuery(msgspec.Struct, frozen=True):
-    """Parameters of the explore page."""
-
     q: FormText = ""
     topic: FormText = ""
     official: Checkbox = ""

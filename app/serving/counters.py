@@ -23,18 +23,15 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Count one duration."""
         self.buckets[bisect_left(BUCKET_SECONDS, seconds)] += 1
         self.total += seconds
 
     def add(self, other: "Histogram") -> None:
-        """Add the counts of another histogram."""
         self.buckets = [ours + theirs for ours, theirs in zip(self.buckets, other.buckets, strict=True)]
         self.total += other.total
 
     @property
     def count(self) -> int:
-        """The number of durations."""
         return sum(self.buckets)
 
 
@@ -66,7 +63,6 @@ class QueryCounters:
         self.failed: dict[str, int] = {}
 
     def begin(self, name: str) -> None:
-        """Count a query that starts."""
         self.running[name] = self.running.get(name, 0) + 1
 
     def end(self, name: str, seconds: float, *, failed: bool) -> None:

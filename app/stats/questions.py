@@ -91,8 +91,6 @@ class SummaryTotals(msgspec.Struct, frozen=True):
 
 
 class TopQuestion(msgspec.Struct, frozen=True):
-    """The most downloaded packages."""
-
     period: Period
     limit: int
     offset: int = 0

@@ -231,13 +231,15 @@ def quoted(text: str) -> str:
 
 
 def _summary(result: Any) -> dict[str, str]:
-    return {
-        "read_rows": str(result.storage_rows_read()),
-        "read_bytes": str(result.storage_bytes_read()),
-        "written_rows": str(result.rows_written()),
-        "written_bytes": str(result.bytes_written()),
-        "total_rows_to_read": str(result.storage_rows_read()),
-        "result_rows": str(result.rows_read()),
-        "result_bytes": str(result.bytes_read()),
-        "elapsed_ns": str(int(result.elapsed() * 1e9)),
+    counted = {
+        "read_rows": "storage_rows_read",
+        "read_bytes": "storage_bytes_read",
+        "written_rows": "rows_written",
+        "written_bytes": "bytes_written",
+        "total_rows_to_read": "storage_rows_read",
+        "result_rows": "rows_read",
+        "result_bytes": "bytes_read",
     }
+    # Older versions of chDB count less.
+    summary = {name: str(getattr(result, attribute, int)()) for name, attribute in counted.items()}
+    return summary | {"elapsed_ns": str(int(result.elapsed() * 1e9))}

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from typing import Literal
 
 Moment = Literal["before", "running", "headers", "answered"]
-"""When a request's connection is ended: before the request is passed on, while its statement runs, among the
-headers of its answer (the first bytes of an answer arrive, and no others), or once ClickHouse has answered, whose
-answer is lost."""
+"""When a request's connection is ended: before the request is passed on, while its statement runs (as by load
+balancers that have seen no byte for a while), among the headers of its answer (the first bytes arrive, and no others),
+or once ClickHouse has answered, whose answer is lost."""
 
 Cut = Callable[[int, bytes], Moment | None]
 """Says of a request, by its number from 0 on and its first bytes, when its connection is ended."""
@@ -26,11 +26,10 @@ PAUSE_SECONDS = 0.02
 class Proxy:
     """Passes connections on to a port of this machine.
 
-    It ends those on which no byte has passed for `silent_seconds`, if that is set, and those that `cut` says. If it
-    `goes`, it passes on no connection after that.
+    It ends those that `cut` says. If it `goes`, it passes on nothing after that.
     """
 
-    def __init__(self, target: int, silent_seconds: float | None, cut: Cut, goes: bool) -> None:
+    def __init__(self, target: int, cut: Cut, goes: bool) -> None:
         self.port = 0
         self.ended = 0
         """Connections that were ended while a request waited for its answer."""
@@ -38,7 +37,6 @@ class Proxy:
         self.progress_headers = 0
         """Headers that ClickHouse has sent while it ran a statement."""
         self._target = target
-        self._silent_seconds = silent_seconds
         self._cut = cut
         self._goes = goes
 
@@ -86,8 +84,10 @@ class Proxy:
         waiting, number, begun = False, 0, b""
         try:
             while True:
-                seconds = PAUSE_SECONDS if waiting and moment == "running" else self._silent_seconds
+                seconds = PAUSE_SECONDS if waiting and moment == "running" else None
                 done, _ = await asyncio.wait({asked, answered}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                if self._goes and self.ended:
+                    return
                 if asked in done and (request := asked.result()):
                     if not waiting:
                         number, begun, moment = self.requests, b"", None
@@ -118,11 +118,9 @@ class Proxy:
 
 
 @contextmanager
-def running_proxy(
-    target: int, silent_seconds: float | None = None, cut: Cut = lambda _number, _request: None, *, goes: bool = False
-) -> Iterator[Proxy]:
+def running_proxy(target: int, cut: Cut = lambda _number, _request: None, *, goes: bool = False) -> Iterator[Proxy]:
     """A proxy in a thread of its own while the block lasts."""
-    proxy, ready = Proxy(target, silent_seconds, cut, goes), threading.Event()
+    proxy, ready = Proxy(target, cut, goes), threading.Event()
     loop, ending = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(proxy.serve(ending, ready)), name="proxy")
     thread.start()

@@ -61,6 +61,23 @@ def test_local_files_are_sent_as_they_are(
     assert dataset.query("SELECT count() FROM incoming") == [(0,)]
 
 
+def test_many_shards_are_looked_at_together(dataset: Dataset, facade: Facade, tmp_path: Path) -> None:
+    """Only the sending takes a request a file. Of the sixty, those of Parquet have two kinds of columns."""
+    for number in range(20):
+        files.write(tmp_path, "nested.parquet", [MONDAY]).rename(tmp_path / f"{number}.parquet")
+        files.write(tmp_path, "flat.parquet", [MONDAY]).rename(tmp_path / f"flat-{number}.parquet")
+        files.write(tmp_path, "dotted.csv", [MONDAY]).rename(tmp_path / f"{number}.csv")
+    facade.requests()
+
+    (day,) = dataset.load_files(tmp_path)
+
+    asked = [request["sql"] for request in facade.requests()]
+    assert day.events == 60
+    assert sum("DESCRIBE TABLE format" in sql for sql in asked) == 2
+    assert sum("WHERE usable" in sql for sql in asked) == 1
+    assert sum("INSERT INTO incoming" in sql for sql in asked) == 60
+
+
 PEAK = """
 import sys
 from pathlib import Path

@@ -121,8 +121,9 @@ async def test_the_popularity_of_ten_thousand_packages(dataset: Dataset) -> None
     dataset.load([ON_TUESDAY, event("2026-03-10 12:00:00 UTC", f"{'x' * 60}-9999")])
     names = [f"{'x' * 60}-{n:04}" for n in range(10_000)]
     reader = dataset.engine.reader()
-    warehouse = Warehouse(reader)
-    published = await warehouse.published()
+    warehouse = Warehouse()
+    warehouse.open(reader)
+    published = (await warehouse.snapshot()).published
     found = await warehouse.layout.popularity(published, names, MONDAY, MONDAY, MONDAY, (MONDAY, MONDAY), TUESDAY)
     await reader.close()
 
@@ -133,8 +134,9 @@ async def test_the_recent_downloads_of_five_hundred_long_names(dataset: Dataset)
     names = [f"{'x' * 195}-{n:04}" for n in range(500)]
     dataset.load([event("2026-03-10 12:00:00 UTC", names[-1])])
     reader = dataset.engine.reader()
-    warehouse = Warehouse(reader)
-    published = await warehouse.published()
+    warehouse = Warehouse()
+    warehouse.open(reader)
+    published = (await warehouse.snapshot()).published
     found = await warehouse.layout.recent(published, names, "with_mirrors", (TUESDAY, MONDAY, MONDAY), TUESDAY)
     known = await warehouse.layout.known(published, names)
     await reader.close()

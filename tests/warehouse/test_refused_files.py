@@ -41,18 +41,18 @@ def test_every_missing_column(
 
 
 def test_two_missing_columns(refusing: Dataset, tmp_path: Path) -> None:
-    rows = map(dropping("details.python"), map(dropping("country_code"), map(files.dotted, EVENTS)))
+    rows = map(dropping("details.python"), map(dropping("country_code"), EVENTS))
 
-    path = tmp_path / "events.csv"
-    path.write_bytes(files.csv_(list(rows)))
+    path = tmp_path / "events.parquet"
+    path.write_bytes(files.parquet(list(rows)))
 
     assert_refused(refusing, path, "columns country_code, details.python are missing")
 
 
 def test_a_missing_column_in_one_file_of_several(refusing: Dataset, tmp_path: Path) -> None:
-    good = files.write(tmp_path, "dotted.csv", EVENTS)
-    bad = tmp_path / "bad.csv"
-    bad.write_bytes(files.csv_(list(map(dropping("details.python"), map(files.dotted, EVENTS)))))
+    good = files.write(tmp_path, "nested.parquet", EVENTS)
+    bad = tmp_path / "bad.parquet"
+    bad.write_bytes(files.parquet(list(map(dropping("details.python"), EVENTS))))
 
     assert_refused(refusing, bad, "column details.python is missing", others=(good,))
 

@@ -128,7 +128,6 @@ class Index:
 
 
 def _parts(query: IndexQuery) -> tuple[list[str], list[str]]:
-    """The words and the topics of a query."""
     words: list[str] = []
     topics = [query.topic.lower()] if query.topic is not None else []
     for part in query.q.lower().split():

@@ -46,7 +46,6 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> RepositoryName:
-        """The owner and name."""
         return RepositoryName.parse(self.full_name)
 
 

@@ -44,6 +44,8 @@ def open_session(
         headers={"User-Agent": USER_AGENT},
         timeout=aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds),
         cookie_jar=aiohttp.DummyCookieJar(),
+        # HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as for ClickHouse.
+        trust_env=True,
     )
 
 
@@ -69,7 +71,6 @@ class SourceClient:
         self._sleep = sleep
 
     def url(self, *segments: str) -> URL:
-        """The URL of a path below the base."""
         return self._base.joinpath(*segments)
 
     def link(self, response: SourceResponse, link: str) -> URL | None:

@@ -99,7 +99,6 @@ class LookupCache(Generic[Key, Value]):
             done.exception()  # retrieved, because asyncio logs an exception that no caller retrieves
 
     async def close(self) -> None:
-        """Cancel the look-ups in flight."""
         flights = list(self._flights.values())
         for flight in flights:
             flight.cancel()

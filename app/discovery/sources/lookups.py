@@ -132,7 +132,6 @@ class Lookups:
         return PackageMetadata(project, self._repositories.peek(project.repository), unavailable)
 
     async def close(self) -> None:
-        """Cancel the look-ups in flight."""
         await asyncio.gather(
             self._projects.close(), self._repositories.close(), self._readmes.close(), self._changelogs.close()
         )

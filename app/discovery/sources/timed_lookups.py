@@ -103,7 +103,6 @@ class TimedLookups:
             self._no_request_until[source] = self._now() + self._pause
 
     async def close(self) -> None:
-        """Cancel the look-ups in flight."""
         tasks = [flight.task for flight in self._flights.values()]
         for task in tasks:
             task.cancel()

@@ -30,8 +30,6 @@ thread, take longer than to read them."""
 
 
 class Connection(Protocol):
-    """What readers need."""
-
     async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What a query returns, with those of the settings that the user may change. Raises WarehouseError."""
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -31,6 +32,8 @@ from app.warehouse.loading.statements import command, statement
 READER_THREADS = 32
 """At most: a thread starts when none is free. How many questions there are at once is said in turns.py."""
 HOLDER_FILE = "pypistats-server.lock"
+VERSION_FILE = "pypistats-server.engine"
+"""Holds the version of the engine that has opened the folder last."""
 
 _readers = itertools.count()
 
@@ -58,15 +61,16 @@ class EmbeddedEngine:
         self.database = database
         self._lock = _FolderLock(folder)
         try:
+            _refuse_newer(folder)
             with _place_for_temporary_files(folder), translated(), self.client(database=None) as client:
                 client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+                _write_version(folder, str(client.server_version))
         except BaseException:
             self._lock.release()
             raise
 
     @property
     def where(self) -> str:
-        """For people."""
         return f"embedded in {self.folder}"
 
     def client(self, database: str | None = "") -> Client:
@@ -85,12 +89,42 @@ class EmbeddedEngine:
             raise WarehouseUnavailableError(f"{self.folder} cannot be opened as a folder of ClickHouse") from error
 
     def reader(self) -> "EmbeddedReader":
-        """The async interface to this engine."""
         return EmbeddedReader(self)
 
     def close(self) -> None:
         """Leave the folder to the next process. All clients and readers must be closed before."""
         self._lock.release()
+
+
+def _refuse_newer(folder: Path) -> None:
+    """Raise WarehouseUnavailableError for a folder that a newer engine has written.
+
+    Before the engine looks into the folder: it would detach the parts that it cannot read, and answer without them.
+    """
+    try:
+        written = (folder / VERSION_FILE).read_text(encoding="utf-8").strip()
+        ours = import_module("chdb").engine_version
+    except (OSError, ImportError):
+        return
+    if _numbers(written) > _numbers(ours):
+        raise WarehouseUnavailableError(
+            f"{folder} was written by ClickHouse {written}, which this one, {ours}, cannot read: "
+            "pip install --upgrade chdb"
+        )
+
+
+def _write_version(folder: Path, version: str) -> None:
+    """Keep which engine writes the folder."""
+    file = folder / VERSION_FILE
+    with suppress(OSError):
+        # A full disk keeps nobody from reading.
+        if not file.exists() or file.read_text(encoding="utf-8").strip() != version:
+            file.write_text(f"{version}\n", encoding="utf-8")
+
+
+def _numbers(version: str) -> list[int]:
+    """The year and the month of a version."""
+    return [int(part) for part in version.split(".")[:2] if part.isdecimal()]
 
 
 @contextmanager

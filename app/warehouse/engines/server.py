@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import clickhouse_connect
-from async_lru import alru_cache
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.httputil import check_env_proxy, default_pool_manager
 
 from app.settings import Secret, SettingError
 from app.warehouse.engines.background_loop import BackgroundLoop
@@ -19,7 +19,12 @@ from app.warehouse.engines.connection import MAX_ROWS, NO_SETTINGS, QUERY_SECOND
 from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError, translated
 from app.warehouse.engines.parameters import split_lists
 
+OLDEST_VERSION = (24, 8)
+"""Of ClickHouse; `make compat` runs everything on it, and on newer ones."""
+
 CONNECT_SECONDS = 5
+FIRST_CONTACT_SECONDS = 3 * CONNECT_SECONDS
+"""The driver asks three things first: the version, the settings, and whether protocol versions are understood."""
 ANSWER_SECONDS = QUERY_SECONDS + 5
 """ClickHouse itself gives up after QUERY_SECONDS; this is for one that cannot even say so."""
 POOLED_CONNECTIONS = 32
@@ -84,7 +89,6 @@ class ServerEngine:
 
     @property
     def where(self) -> str:
-        """For people."""
         return f"at {self.address}, user {self.user}"
 
     def _options(self, database: str | None) -> dict[str, Any]:
@@ -104,9 +108,17 @@ class ServerEngine:
     def client(self, database: str | None = "") -> Client:
         """A new client, for one thread. The caller closes it. Raises WarehouseError."""
         with translated():
-            client = clickhouse_connect.get_client(**self._options(self.database if database == "" else database))
+            client = clickhouse_connect.get_client(
+                **self._options(self.database if database == "" else database), **self._without_foreign_proxy()
+            )
+            _require_version(client.server_version)
             _set_allowed(client, EVERYBODY)
         return client
+
+    def _without_foreign_proxy(self) -> dict[str, Any]:
+        """HTTPS_PROXY is for https://, HTTP_PROXY for http://. The driver's synchronous client would take either."""
+        scheme, host, port = self.address
+        return {} if check_env_proxy(scheme, host, port) else {"pool_mgr": default_pool_manager()}
 
     async def async_client(self) -> AsyncClient:
         """A new client, for readers. The caller closes it. Raises WarehouseError."""
@@ -117,11 +129,15 @@ class ServerEngine:
                 connector_limit=POOLED_CONNECTIONS,
                 connector_limit_per_host=POOLED_CONNECTIONS,
             )
+            try:
+                _require_version(client.server_version)
+            except WarehouseError:
+                await client.close()
+                raise
             _set_allowed(client, READERS)
         return client
 
     def reader(self) -> "ServerReader":
-        """The async interface to this server."""
         return ServerReader(self)
 
     def close(self) -> None:
@@ -135,12 +151,22 @@ class ServerReader:
         self._server = server
         self._client: AsyncClient | None = None
         self._loop: BackgroundLoop | None = None
-        # However many wait for the first connection, it is tried once at a time.
-        self._connected = alru_cache(maxsize=1)(self._connect)
+        self._connecting: asyncio.Task[AsyncClient] | None = None
+
+    async def _connected(self) -> AsyncClient:
+        """The client. However many wait for the first connection, it is tried once at a time; and it goes on for the
+        next, where nobody waits for it any more: a slow server takes longer than anybody waits."""
+        if self._client is not None:
+            return self._client
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+            # Looked at, for perhaps nobody waits for it any more.
+            self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> AsyncClient:
         # Everybody waits for this one: it may not hang for as long as a query may.
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(FIRST_CONTACT_SECONDS):
             self._client = await self._server.async_client()
         return self._client
 
@@ -153,7 +179,7 @@ class ServerReader:
     async def _query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings) -> Columns:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                client = self._client or await self._connected()
+                client = await self._connected()
                 sql, fields = split_lists(sql, parameters)
                 with translated():
                     found = await client.query(
@@ -169,15 +195,24 @@ class ServerReader:
             raise WarehouseUnavailableError("ClickHouse's answer cannot be read") from error
 
     async def close(self) -> None:
-        """Close the connections."""
         if self._loop is not None:
             await self._loop.run(self._close())
             await self._loop.close()
 
     async def _close(self) -> None:
-        await self._connected.cache_close()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         if self._client is not None:
             await self._client.close()
+
+
+def _require_version(version: str | None) -> None:
+    """Raises WarehouseUnavailableError for a ClickHouse that is too old."""
+    numbers = tuple(int(part) for part in str(version).split(".")[:2] if part.isdecimal())
+    if numbers < OLDEST_VERSION:
+        oldest = ".".join(map(str, OLDEST_VERSION))
+        raise WarehouseUnavailableError(f"ClickHouse is version {version}: {oldest} or newer is needed")
 
 
 def _set_allowed(client: Client, settings: Mapping[str, Any]) -> None:

@@ -84,7 +84,8 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
         }
         placeholders = ", ".join(f"{{{name}_{number}:String}}" for name in arguments)
         read = f"{function.split()[0]}({placeholders})"
-        select = f"SELECT\n    _path AS source,\n    {shape.columns}\nFROM {read}\nSETTINGS {settings}"
+        source = "_path" if function == "file" else f"{{location_{number}:String}}"
+        select = f"SELECT\n    {source} AS source,\n    {shape.columns}\nFROM {read}\nSETTINGS {settings}"
         selects.append(f"SELECT * FROM ({select})")  # noqa: S608 - constants and placeholders
         parameters |= {f"{name}_{number}": value for name, value in arguments.items()}
     return RawEvents("\nUNION ALL\n".join(selects), parameters)
@@ -96,7 +97,7 @@ REASON_LENGTH = 300
 def reason(error: QueryFailedError) -> str:
     """What ClickHouse found wrong with a file, in its own words but without its surroundings."""
     text = str(error.__cause__)
-    if "the file is empty" in text:
+    if "the file is empty" in text or "EMPTY_DATA_PASSED" in text:
         return EMPTY_FILE
     # Exceptions hold one another; the innermost comes last, and what surrounds it after that.
     text = re.split(r"Exception(?:: |\. Code: \d+, e\.code\(\) = -?\d+, )", text.split("Stack trace", maxsplit=1)[0])[

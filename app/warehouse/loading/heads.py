@@ -14,12 +14,13 @@ from app.warehouse.engines.errors import InputError
 from app.warehouse.loading import avro, parquet
 from app.warehouse.loading.files import File
 from app.warehouse.loading.formats import ERRORS, opened
-from app.warehouse.loading.shapes import JSON_KEYS
+from app.warehouse.loading.shapes import DOTTED, JSON_KEYS
 
 CHUNK_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
 FOOTER_BYTES = 1 << 27
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+DOTTED_KEY = re.compile(rb'"(?:file|details)[.]')
 JSON_KEY = re.compile(rf'"(?:file[._])?({"|".join(JSON_KEYS)})"\s*:'.encode())
 
 
@@ -53,7 +54,8 @@ def _json(content: BinaryIO) -> Head:
         return EMPTY
     text = start + content.read(LINE_BYTES)
     found = {key.decode() for key in JSON_KEY.findall(text)}
-    return Head(tuple(key for key in JSON_KEYS if key in found), b"", UNKNOWN)
+    dotted = (DOTTED,) if DOTTED_KEY.search(text) else ()
+    return Head((*(key for key in JSON_KEYS if key in found), *dotted), b"", UNKNOWN)
 
 
 def _csv(content: BinaryIO) -> Head:

@@ -22,6 +22,7 @@ from app.warehouse.engines.errors import (
     WarehouseError,
     translated,
 )
+from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.describe import described
 from app.warehouse.loading.examine import (
     OLDEST_DAY,
@@ -188,7 +189,8 @@ def _write(
         "replace": replace,
         **versions(load.number),
     }
-    settings = WRITE_SETTINGS | _settings(load)
+    # A version of ClickHouse that does not know a setting refuses it.
+    settings = allowed_settings(client, WRITE_SETTINGS) | _settings(load)
     with reported(connect, load.number, report, total):
         whole = run(client, statement("write_packages", events.sql), parameters, settings, load.cluster)
     report(Progress("summing over all packages", rows_read=total, total=total))
@@ -222,6 +224,9 @@ def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
         if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")
         days.append(LoadedDay(day, events, dropped, packages, rows, python))
+    if not days:
+        # What had been sent may have been removed by a writer that has taken the place.
+        raise WarehouseError("nothing was written of the input, and nothing was published")
     written = sum(day.events for day in days)
     if total and written != total:
         raise WarehouseError(f"{written:,} events were written of {total:,}; nothing was published")

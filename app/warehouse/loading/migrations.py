@@ -41,8 +41,6 @@ class Schema(msgspec.Struct, frozen=True):
 
 
 class Migration(msgspec.Struct, frozen=True):
-    """A file of schema/."""
-
     number: int
     name: str
     sql: str
@@ -51,7 +49,6 @@ class Migration(msgspec.Struct, frozen=True):
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """The files of schema/, in order."""
     names = [(path, path.rpartition("/")[2].removesuffix(".sql")) for path in sql_files("loading/schema")]
     return tuple(
         Migration(int(name[:3]), name, read_sql(path), cluster_only=name.endswith(".cluster")) for path, name in names
@@ -97,7 +94,7 @@ def migrate(client: Client, cluster: str = "") -> list[str]:
         if cluster or not migration.cluster_only:
             _apply(client, rendered(migration, str(client.database), cluster))
     if missing:
-        # At the end, all at once: whoever is stopped before has applied them, and they are applied again without harm.
+        # At the end, all at once: if the migration stops before, the files are applied again, without harm.
         applied_now = [[migration.number, migration.name] for migration in missing]
         with translated():
             client.insert(SCHEMA_TABLE, applied_now, column_names=["number", "name"])
@@ -129,10 +126,25 @@ def _apply(client: Client, sql: str) -> None:
 
 
 def _require_cluster(client: Client, cluster: str) -> None:
+    _refuse_replicas(client, cluster)
     there = _clusters(client).get("downloads_daily", cluster)
     if there != cluster:
         of = f"of the cluster {there}" if there else "of a single server"
         raise SchemaError(f"the tables in {client.database} are {of}, and CLICKHOUSE_CLUSTER is {cluster!r}")
+
+
+def _refuse_replicas(client: Client, cluster: str) -> None:
+    """Raise SchemaError where several replicas stand behind one address, as those of a managed ClickHouse.
+
+    What one request has written, the next may not see there, so a load could be published without its rows, and two
+    writers could take one number. On a cluster of CLICKHOUSE_CLUSTER, both wait for the replicas.
+    """
+    engines = [] if cluster else ask(client, "replicas")
+    if engines:
+        raise SchemaError(
+            f"{client.database} is kept by replicas behind one address (engine {engines[0][0]}), where a load could be "
+            "published before each of them has its rows: use a single server, or a cluster with CLICKHOUSE_CLUSTER"
+        )
 
 
 def _applied(client: Client) -> list[int]:
@@ -151,6 +163,7 @@ def require_schema(client: Client) -> None:
     schema = compared(max(_applied(client), default=0))
     if schema.advice:
         raise SchemaError(schema.advice)
+    _refuse_replicas(client, cluster_of(client))
 
 
 def compared(applied: int) -> Schema:

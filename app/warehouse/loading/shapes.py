@@ -59,6 +59,10 @@ CLICKHOUSE_ONLY = ("installer", "installer.name", "python", "python_minor", "sys
 
 JSON_KEYS = (*TIMES, "project", *WEIGHTS)
 """Keys that decide how a file of JSON is read; every row has them, if any has."""
+DOTTED = "details."
+"""Stands among these keys for the names of parts of records at the top, as in `"details.python": …`. Before 26.1,
+ClickHouse refuses to read both those and records."""
+RECORDS = ("file.", "details.")
 
 # Only forms that can be read in one way: the year comes first, or it is a number of seconds (or of a part of one).
 TIMESTAMP_TEXT = (
@@ -108,7 +112,7 @@ def json_shape(name: str, keys: Collection[str]) -> Shape:
     time = _time(name, keys)
     _require(name, [] if "project" in keys else ["project"])
     kinds = dict.fromkeys((*TIMES, *WEIGHTS), ANY_TEXT) | {n: field.kind for field in FIELDS for n in field.names}
-    records = {n: kind for n, kind in kinds.items() if n.startswith(("file.", "details."))}
+    records = {} if DOTTED in keys else {n: kinds.pop(n) for n in list(kinds) if n.startswith(RECORDS)}
     weights = f"coalesce({', '.join(f'`{n}`' for n in WEIGHTS)})"
     weight = next((n for n in WEIGHTS if n in keys), "")
     day = f"if(isNull(timestamp), {_day('date', ANY_TEXT)}, {_day('timestamp', ANY_TEXT)})"
@@ -156,6 +160,7 @@ def _json_columns(field: Field, records: Collection[str]) -> Iterator[str]:
     for name in field.names:
         if name in records:
             yield _column(name, is_top=False)
+            continue
         column = _column(name, is_top=True)
         # ClickPy's records have the names of ClickHouse's columns. An object is read as its text.
         is_object = f"startsWith({column}, '{{')"

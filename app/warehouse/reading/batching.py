@@ -45,7 +45,6 @@ class _Batch(Generic[Key, Value]):
 
     @property
     def packages(self) -> set[str]:
-        """The packages of its questions."""
         return {key[0] for key in self.keys}
 
     async def value(self, key: Key) -> Value | None:

@@ -40,7 +40,7 @@ class Ranking(NamedTuple):
 
 
 class ClickPy:
-    """The questions of `Layout`. docs/architecture.md says where these answers differ from our own tables'."""
+    """The questions of `Layout`. The README lists the differences from our own tables."""
 
     name = "clickpy"
     tables: tuple[str, ...] = (

@@ -19,8 +19,6 @@ class QueryLimits(msgspec.Struct, frozen=True):
 
 
 class QueryLimiter:
-    """Runs queries within these limits."""
-
     def __init__(self, queries: QueryRunner, limits: QueryLimits) -> None:
         self._queries = queries
         self._limits = limits

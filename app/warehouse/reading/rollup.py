@@ -121,7 +121,7 @@ class Rollup:
     async def totals(
         self, published: Published, package: str, dimensions: Sequence[str], window: Window
     ) -> Sequence[TotalRow]:
-        # Summed here: whoever looks at the package asks for these series anyway.
+        # Summed here: a client that looks at the package asks for these series anyway.
         queries = [self.series(published, package, dimension, window) for dimension in dimensions]
         found = []
         for dimension, series in zip(dimensions, await asyncio.gather(*queries), strict=True):

@@ -1,4 +1,4 @@
--- Versions, from first to last, that count for nobody and whose rows may still be there; and when that came to be.
+-- Versions, from first to last, that no reader counts and whose rows may still be there; and since when.
 -- First the loads that were never published, whole, until two sweeps in turn have found nothing of them, the later one
 -- {again:UInt32} seconds after the earlier; then each superseded day.
 WITH abandoned AS (SELECT load FROM loads WHERE state = 'abandoned')
