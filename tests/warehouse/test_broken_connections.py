@@ -30,7 +30,7 @@ pytestmark = pytest.mark.only_backend(Backend.HTTP)
 SHORT = LoadTiming(poll=0.05, unreachable=0.5)
 MONDAY, TUESDAY = event("2026-03-09 12:00:00 UTC"), event("2026-03-10 12:00:00 UTC", "other")
 SLOW = """
-SELECT toDate32('2026-03-09') AS day, 'numpy' AS raw_project, NULL AS raw_country, NULL AS raw_version,
+SELECT '' AS source, toDate32('2026-03-09') AS day, 'numpy' AS raw_project, NULL AS raw_country, NULL AS raw_version,
     NULL AS raw_file_type, 'pip' AS raw_installer, '3.13' AS raw_python, NULL AS raw_system, 1 AS downloads
 FROM (SELECT number FROM numbers({rows}) WHERE sleepEachRow({seconds}) = 0 SETTINGS max_block_size = 1)
 """
