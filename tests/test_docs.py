@@ -68,7 +68,7 @@ def test_names_are_in_the_code(page: Path) -> None:
         and (match[2] or "_" in match[1].strip("_") or re.search(r"[a-z][A-Z]", match[1]))
     }
 
-    # A setting is a field in lower case; the Prometheus client appends `_total` to counters; JSON keys may be camelCase.
+    # Settings are fields in lower case; the Prometheus client appends `_total` to counters; JSON keys may be camelCase.
     spellings = {
         name: {name, name.lower(), name.removesuffix("_total"), re.sub(r"(?<=[a-z])[A-Z]", r"_\g<0>", name).lower()}
         for name in sorted(named - OF_OTHERS)
