@@ -12,7 +12,7 @@ APP = ROOT / "app"
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "bench" / "README.md"]
 PATH = re.compile(r"\w[\w.-]*(?:/[\w.-]+)*(?:\.(?:py|sql|xml|conf|yaml|md|toml|html|css|js)|/)")
 NOT_IN_THE_REPOSITORY = {"done/", "failed/"}
-OF_NGINX = {"proxy_buffer_size", "proxy_read_timeout"}
+OF_OTHERS = {"proxy_buffer_size", "proxy_read_timeout", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
 NAME = re.compile(r"(?:[a-z_][a-z0-9_]*\.)*(\w+)(\(.*\))?")
 SQL = re.compile(r"\s*(?:SELECT|INSERT|CREATE|DESCRIBE|EXISTS|ALTER|KILL|SYSTEM)\s")
 
@@ -68,8 +68,11 @@ def test_names_are_in_the_code(page: Path) -> None:
         and (match[2] or "_" in match[1].strip("_") or re.search(r"[a-z][A-Z]", match[1]))
     }
 
-    # A setting is a field in lower case; the Prometheus client appends `_total` to counters.
-    spellings = {name: {name, name.lower(), name.removesuffix("_total")} for name in sorted(named - OF_NGINX)}
+    # Settings are fields in lower case; the Prometheus client appends `_total` to counters; JSON keys may be camelCase.
+    spellings = {
+        name: {name, name.lower(), name.removesuffix("_total"), re.sub(r"(?<=[a-z])[A-Z]", r"_\g<0>", name).lower()}
+        for name in sorted(named - OF_OTHERS)
+    }
     assert [name for name, known in spellings.items() if not known & code_names()] == []
 
 

@@ -125,7 +125,7 @@ def test_a_clickhouse_that_comes_later_is_found(loaded: Dataset, facade: Facade,
         client.close()
 
     assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
-    assert (ready.status_code, ready.json()["detail"]) == (503, "ClickHouse cannot be asked")
+    assert (ready.status_code, ready.json()["detail"]) == (503, "ClickHouse does not answer")
     assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
     assert int(answer.headers["retry-after"]) > 0
     assert body(recovered)["clickhouse"] == "reachable"

@@ -1,4 +1,4 @@
-"""While ClickHouse cannot be asked, what has been answered before is answered still, and the rest is a quick 503."""
+"""While ClickHouse does not answer, cached responses are served, and other requests get 503 at once."""
 
 import asyncio
 import time

@@ -122,7 +122,7 @@ def test_deep_is_503_where_clickhouse_cannot_be_asked(dataset: Dataset) -> None:
     assert answer.json() == {
         "status": 503,
         "title": "Service Unavailable",
-        "detail": "ClickHouse cannot be asked",
+        "detail": "ClickHouse does not answer",
         "clickhouse": "unreachable",
         "layout": dataset.facts["layout"],
     }
