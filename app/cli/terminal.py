@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.warehouse.loading.journal import LoadedDay
 from app.warehouse.loading.progress import Progress, Report
@@ -87,7 +87,8 @@ def _figures(progress: Progress, elapsed: float) -> str:
 
 def loaded_table(days: Sequence[LoadedDay], today: LoadedDay | None = None, *, is_dry_run: bool = False) -> Table:
     """What was loaded, a row a day, and what was left out of it and of today; of a dry run, what would be."""
-    table = Table("day", show_footer=True)
+    # Narrow enough for 80 columns: a date or a number that is cut off says something else.
+    table = Table(Column("day", no_wrap=True), show_footer=True, padding=0)
     columns: list[tuple[str, Callable[[LoadedDay], int], bool]] = [
         ("downloads read", lambda day: day.events, True),
         ("left out: today", lambda day: day.dropped if day is today else 0, True),
@@ -99,7 +100,9 @@ def loaded_table(days: Sequence[LoadedDay], today: LoadedDay | None = None, *, i
     table.columns[0].footer = f"{len(days)} day{'s'[: len(days) != 1]}"
     rows = [*days, today] if today else days
     for name, value, has_sum in columns:
-        table.add_column(name, justify="right", footer=f"{sum(map(value, rows)):,}" if has_sum else "")
+        footer = f"{sum(map(value, rows)):,}" if has_sum else ""
+        width = max(len(text) for text in (footer, *(f"{value(day):,}" for day in rows)))
+        table.add_column(name, justify="right", footer=footer, min_width=width)
     for day in rows:
         table.add_row(str(day.date), *(f"{value(day):,}" for _, value, _ in columns))
     return table
