@@ -24,9 +24,15 @@ def loaded(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def cells(line: str) -> list[str]:
-    """The texts of a table's row."""
-    return [cell.strip() for cell in re.split("[│┃]", line)[1:-1]]
+def table(text: str) -> list[list[str]]:
+    """The texts of a table's rows, first its heading, which may have several lines."""
+    heading = [line.split("┃")[1:-1] for line in text.splitlines() if "┃" in line]
+    rows = [line.split("│")[1:-1] for line in text.splitlines() if "│" in line]
+    return [[" ".join(" ".join(cell).split()) for cell in zip(*heading, strict=True)], *map(stripped, rows)]
+
+
+def stripped(cells: list[str]) -> list[str]:
+    return [cell.strip() for cell in cells]
 
 
 def test_ingest_shows_progress_lines_and_a_table(tmp_path: Path) -> None:
@@ -35,7 +41,7 @@ def test_ingest_shows_progress_lines_and_a_table(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "a.jsonl", [*events, *[event(f"{today} 00:00:00 UTC")] * 4])
     result = run("ingest", "a.jsonl", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
     assert result.returncode == 0, result.stderr
-    rows = [cells(line) for line in result.stdout.splitlines() if re.search("[│┃]", line)]
+    rows = table(result.stdout)
     assert rows == [
         [
             *("day", "downloads read", "left out: today", "malformed Python", "impossible name"),
@@ -79,7 +85,7 @@ def test_a_dry_run_looks_at_everything_and_loads_nothing(loaded: Path) -> None:
     result = run("ingest", "--dry-run", "more.jsonl", "empty.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data")
 
     assert result.returncode == 0, result.stderr
-    rows = [cells(line) for line in result.stdout.splitlines() if re.search("[│┃]", line)]
+    rows = table(result.stdout)
     assert rows == [
         ["day", "downloads read", "left out: today", "malformed Python", "impossible name", "packages"],
         ["2026-03-11", "3", "0", "0", "1", "2"],

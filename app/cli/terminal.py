@@ -101,8 +101,8 @@ def loaded_table(days: Sequence[LoadedDay], today: LoadedDay | None = None, *, i
     rows = [*days, today] if today else days
     for name, value, has_sum in columns:
         footer = f"{sum(map(value, rows)):,}" if has_sum else ""
-        width = max(len(text) for text in (footer, *(f"{value(day):,}" for day in rows)))
-        table.add_column(name, justify="right", footer=footer, min_width=width)
+        width = max(map(len, (*name.split(), footer, *(f"{value(day):,}" for day in rows))))
+        table.add_column(name, justify="right", footer=footer, width=width)
     for day in rows:
         table.add_row(str(day.date), *(f"{value(day):,}" for _, value, _ in columns))
     return table
