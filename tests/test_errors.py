@@ -14,6 +14,7 @@ from clickhouse_connect.driver import exceptions as driver
 
 from app.warehouse.engines.connection import ReaderLimits
 from app.warehouse.engines.errors import (
+    ConnectionLostError,
     QueryFailedError,
     WarehouseError,
     WarehouseUnavailableError,
@@ -31,16 +32,16 @@ APP = Path(__file__).parents[1] / "app"
 DECISIONS: dict[str, type[WarehouseError] | None] = {
     "ClickHouseError": QueryFailedError,
     "Error": QueryFailedError,
-    "DatabaseError": WarehouseUnavailableError,
+    "DatabaseError": ConnectionLostError,
     "DataError": QueryFailedError,
     "IntegrityError": QueryFailedError,
-    "InternalError": WarehouseUnavailableError,
+    "InternalError": ConnectionLostError,
     "NotSupportedError": QueryFailedError,
     "ProgrammingError": QueryFailedError,
     "StreamClosedError": QueryFailedError,
-    "InterfaceError": WarehouseUnavailableError,
-    "OperationalError": WarehouseUnavailableError,
-    "StreamFailureError": WarehouseUnavailableError,
+    "InterfaceError": ConnectionLostError,
+    "OperationalError": ConnectionLostError,
+    "StreamFailureError": ConnectionLostError,
     "StreamCompleteException": None,  # the driver's own sign of the end of a stream
     "Warning": None,  # never raised
 }

@@ -205,7 +205,7 @@ def test_there_is_no_sum_over_all_packages(alike: Clients) -> None:
 def test_the_start_page_shows_no_sum(alike: Clients) -> None:
     """It shows the rest, though."""
     own, public = (client.get("/").text for client in alike)
-    of_all = ("All packages together", "/packages/__all__", ">Share<")
+    of_all = ('id="everything">All packages<', "/packages/__all__", ">Share<")
 
     assert [words in own for words in of_all] == [True] * 3
     assert [words in public for words in of_all] == [False] * 3
