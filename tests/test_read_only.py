@@ -105,6 +105,7 @@ def test_nothing_but_two_folders_needs_to_be_written(contained: dict[str, str], 
                 said.append(line)
                 if "running on http://" in line:
                     break
+            assert "running on http://" in said[-1], "".join(said)[:9000]
             base = said[-1].partition("running on ")[2].split()[0]
             reading = threading.Thread(target=said.extend, args=[server.stderr], daemon=True)
             reading.start()

@@ -67,10 +67,11 @@ class EmbeddedEngine:
         self.database = database
         self._lock = _FolderLock(folder)
         try:
-            _refuse_newer(folder)
-            with _place_for_temporary_files(folder), translated(), self.client(database=None) as client:
-                client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
-                _write_version(folder, str(client.server_version))
+            with _place_for_temporary_files(folder):
+                _refuse_newer(folder)
+                with translated(), self.client(database=None) as client:
+                    client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+                    _write_version(folder, str(client.server_version))
         except BaseException:
             self._lock.release()
             raise
