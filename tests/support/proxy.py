@@ -11,8 +11,8 @@ from typing import Literal
 
 Moment = Literal["before", "running", "headers", "answered"]
 """When a request's connection is ended: before the request is passed on, while its statement runs (as by load
-balancers that have seen no byte for a while), among the headers of its answer (the first bytes arrive, and no others),
-or once ClickHouse has answered, whose answer is lost."""
+balancers that have seen no byte for a while) or, if that was quick, in place of its answer, among the headers of its
+answer (the first bytes arrive, and no others), or once ClickHouse has answered, whose answer is lost."""
 
 Cut = Callable[[int, bytes], Moment | None]
 """Says of a request, by its number from 0 on and its first bytes, when its connection is ended."""
@@ -100,7 +100,7 @@ class Proxy:
                         await to_server.drain()
                         asked = asyncio.ensure_future(client.read(CHUNK_BYTES))
                         continue
-                elif answered in done and moment != "answered" and (answer := answered.result()):
+                elif answered in done and moment not in {"answered", "running"} and (answer := answered.result()):
                     self.progress_headers += answer.count(b"X-ClickHouse-Progress:")
                     to_client.write(answer)
                     await to_client.drain()
