@@ -37,15 +37,18 @@ from app.pages.static_files import get_static_file
 from app.serving.access_log import AccessLog
 from app.serving.rate_limiter import RateLimiter
 from app.settings import Settings
-from app.warehouse.engines.connect import open_engine
-from app.warehouse.engines.connection import DEFAULT_READER_LIMITS, Connection, ReaderLimits
+from app.warehouse.engines.connect import find_places, open_engine
+from app.warehouse.engines.connection import DEFAULT_READER_LIMITS, Connection, Engine, ReaderLimits
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.loading.load import LoadTiming
 from app.warehouse.loading.migrations import migrate
+from app.warehouse.loading.sync import Sync, synced_days
 from app.warehouse.loading.watch import Watcher
-from app.warehouse.reading.clickpy import is_clickpys
 from app.warehouse.reading.query_limiter import QueryLimits
 from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.sources.clickpy import ClickPy
+from app.warehouse.sources.service import DEFAULT_SYNC_TIMING, SyncService, SyncTiming
 
 ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
@@ -94,12 +97,33 @@ async def _poll_once(versions: DataVersions, warehouse: Warehouse, seconds: floa
     try:
         async with asyncio.timeout(seconds):
             await versions.poll()
-            if (schema := await warehouse.schema()) and schema.advice:
+            if (schema := await warehouse.schema()).advice:
                 logger.warning("%s", schema.advice)
     except WarehouseError as error:
         logger.warning("%s; serving, and asking it again", error)
     except TimeoutError:
         logger.warning("ClickHouse has not answered in %g s; serving, and asking it again", seconds)
+
+
+def _sync_service(
+    settings: Settings,
+    engine: Engine,
+    source: ClickPy,
+    answers: AnswerCache,
+    now: Callable[[], datetime],
+    timing: SyncTiming,
+) -> SyncService:
+    """What keeps the store up to date from its source."""
+    sync = Sync(engine.client, source, synced_days(settings.sync_days), LoadTiming(now=now))
+    return SyncService(
+        sync,
+        source,
+        answers.warehouse,
+        now,
+        max_packages=settings.sync_max_packages,
+        timing=timing,
+        published=answers.versions.poll_soon,
+    )
 
 
 def create_app(
@@ -114,6 +138,7 @@ def create_app(
     is_one_of_several: bool = False,
     lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
     renderer: Renderer | None = None,
+    sync_timing: SyncTiming = DEFAULT_SYNC_TIMING,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
 
@@ -121,8 +146,7 @@ def create_app(
     and the connection of readers. If it `is_one_of_several` processes with the same settings, its metrics have a
     port of their own.
     """
-    limits = query_limits or QueryLimits(settings.max_queries)
-    warehouse = Warehouse(limits, settings.window_days)
+    warehouse = Warehouse(query_limits or QueryLimits(settings.max_queries), settings.window_days, now)
     answers = AnswerCache(warehouse, settings, now, timing)
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
@@ -130,20 +154,25 @@ def create_app(
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
-        engine = open_engine(settings)
+        places = await asyncio.to_thread(find_places, settings)
+        engine = open_engine(places.store)
         if isinstance(engine, EmbeddedEngine):
             with engine.client() as client:
-                if not is_clickpys(client):
-                    migrate(client)
+                migrate(client)
+        source = ClickPy(open_engine(places.source), places.title, now) if places.source else None
         reader = engine.reader(reader_limits)
-        warehouse.open(wrap_connection(reader))
+        warehouse.open(wrap_connection(reader), fetches=source is not None, dataset=places.dataset)
         await _poll_once(answers.versions, warehouse, timing.poll_first)
         discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
-        app.state.services = Services(settings, now, answers, discovery, renderer, metrics)
+        service = _sync_service(settings, engine, source, answers, now, sync_timing) if source else None
+        app.state.services = Services(settings, now, answers, discovery, renderer, metrics, service)
         # Discovery asks the network in the background: statistics do not wait for it.
         background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.versions.run())]
+        if service:
+            answers.fetch = service.fetch
+            background.append(asyncio.create_task(service.run()))
         if watch:
             watcher = Watcher(watch, engine.client, answers.versions.poll_soon, settings.watch_quiet_seconds)
             background.append(asyncio.create_task(watcher.run()))
@@ -157,10 +186,14 @@ def create_app(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
+            if service:
+                await service.close()
             await answers.close()
             await renderer.close()
             await discovery.close()
             await reader.close()
+            if source:
+                source.close()
             engine.close()
 
     app = Litestar(

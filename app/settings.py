@@ -46,7 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="where the downloads are: `http://host:port`, `https://host:port` (without a port 8123, 8443), "
-            "or `chdb:///folder`, an embedded engine in a folder"
+            "or `chdb:///folder`, an embedded engine in a folder. With our tables it is the store; with ClickPy's "
+            "it is a source, and STORE_URL is the store"
         ),
     ] = "https://sql-clickhouse.clickhouse.com"
     clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
@@ -60,6 +61,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?\Z",
             description="cluster on which `migrate` creates the tables, sharded by package; empty for a single server",
         ),
+    ] = ""
+    store_url: Annotated[
+        str,
+        Meta(
+            description="where the downloads of a source are kept, in the forms of CLICKHOUSE_URL; "
+            "empty for an embedded engine in DATA_DIR"
+        ),
+    ] = ""
+    store_user: Annotated[str, Meta(description="user of a server at STORE_URL")] = "default"
+    store_password: Annotated[Secret, Meta(description="password of a server at STORE_URL; secret")] = Secret("")
+    store_database: Annotated[
+        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database of the tables in the store")
+    ] = "pypi"
+    data_dir: Annotated[str, Meta(min_length=1, description="folder of the embedded store")] = ".data"
+    sync_from: Annotated[
+        Literal["auto", "clickpy", "bigquery", "off"],
+        Meta(
+            description="source that the server keeps itself up to date from: `clickpy`, `bigquery`, `off`, or `auto`: "
+            "`clickpy` if CLICKHOUSE_URL has ClickPy's tables"
+        ),
+    ] = "auto"
+    sync_days: Annotated[
+        str, Meta(pattern=r"^(all|[1-9][0-9]{0,4})\Z", description="days that a package is fetched for, or `all`")
+    ] = "400"
+    sync_max_packages: Annotated[Count, Meta(description="maximum number of packages that are followed")] = 5000
+    sync_packages: Annotated[
+        str, Meta(description="file with the names of packages to follow, one a line; `all` for all of BigQuery's")
     ] = ""
     window_days: Annotated[int, Meta(ge=30, le=3660, description="default number of days in a series")] = 180
     cache_ttl_seconds: Annotated[

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.asyncclient import AsyncClient
 
 from app.settings import Secret
 from app.warehouse.engines.server import ServerEngine, server_address
-from app.warehouse.reading.layout import layout_sql
+from app.warehouse.reading.tables import query_sql
 from bench.processes import run
 from bench.rollup import name_of, parameters_of
 from bench.serving import get, started
@@ -78,7 +78,7 @@ def _answer(connection: http.client.HTTPConnection, package: int) -> float:
 
 async def _query(client: AsyncClient, parameters: dict[str, Any]) -> float:
     started = time.perf_counter()
-    rows = (await client.query(layout_sql("rollup", "series", rows="counted"), parameters=parameters)).result_rows
+    rows = (await client.query(query_sql("series", rows="counted"), parameters=parameters)).result_rows
     seconds = time.perf_counter() - started
     if not rows:
         raise RuntimeError(f"{parameters['project']}: no rows")

@@ -11,7 +11,7 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.reading.layout import layout_sql
+from app.warehouse.reading.tables import query_sql
 from app.warehouse.sql import read_sql
 from bench.rollup import DAILY_LOADS, LAST_DAY, name_of, parameters_of, settle
 
@@ -55,7 +55,7 @@ def compare(client: Client, packages: list[int]) -> list[dict[str, Any]]:
 
 
 def _sql(question: str) -> str:
-    return layout_sql("rollup", question, rows="counted")
+    return query_sql(question, rows="counted")
 
 
 def _fill(client: Client, table: str, layout: str) -> None:

@@ -24,7 +24,7 @@ from app.warehouse.loading.files import raw_events
 from app.warehouse.loading.finding import find_files
 from app.warehouse.loading.migrations import migrate
 from app.warehouse.loading.statements import statement
-from app.warehouse.reading.layout import layout_sql
+from app.warehouse.reading.tables import query_sql
 from bench.cached import mix, queries_of_stampede, resident_after
 from bench.charts import keep_drawing
 from bench.discovery import measure as queries_of_index
@@ -102,7 +102,7 @@ def rollup(data: str, rows: int, days: int = DAYS) -> dict[str, Any]:
 
 def series(data: str, packages: list[int]) -> dict[str, Any]:
     """The seconds and the rows of each package's python_minor, by the server's own SQL, through the bare driver."""
-    sql = layout_sql("rollup", "series", rows="counted")
+    sql = query_sql("series", rows="counted")
     seconds, rows = [], []
     with clickhouse_connect.get_client(interface="chdb", path=data, database=DATABASE) as client:
         for package in packages:

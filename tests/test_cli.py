@@ -186,7 +186,7 @@ def test_check_is_content_with_complete_days(loaded: Path) -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == "ok    settings: CLICKHOUSE_URL=chdb://data, GITHUB_TOKEN=…, PYPI_API_URL=http://127.0.0.1:9"
     assert re.fullmatch(r"ok    connection: ClickHouse [\d.]+ embedded in .*/data", lines[1])
-    assert lines[2] == "ok    tables: all there, of the layout rollup"
+    assert lines[2] == "ok    tables: all there"
     assert lines[3] == "ok    schema: current"
     assert re.fullmatch(r"ok    newest day: 2026-03-10, \d+ behind", lines[4])
     assert lines[5:] == ["ok    days missing in the window: none"]

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from app.settings import Secret, SettingError, Settings
-from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.connect import clickhouse_place, open_engine
 from app.warehouse.engines.embedded import embedded_folder
 
 README = Path(__file__).parents[1] / "README.md"
@@ -227,7 +227,7 @@ def test_an_embedded_folder(url: str, folder: Path) -> None:
 )
 def test_any_other_url_is_refused_by_name_without_what_it_holds(url: str) -> None:
     with pytest.raises(SettingError, match=r"^CLICKHOUSE_URL") as error:
-        open_engine(Settings(clickhouse_url=url))
+        open_engine(clickhouse_place(Settings(clickhouse_url=url)))
     assert "chdb:///path/to/folder" in str(error.value) or "://host:port and no more" in str(error.value)
     assert "hush" not in str(error.value)
 
@@ -242,7 +242,7 @@ def test_any_other_url_is_refused_by_name_without_what_it_holds(url: str) -> Non
     ],
 )
 def test_a_url_of_a_server_names_host_and_port(url: str, where: str) -> None:
-    assert open_engine(Settings(clickhouse_url=url)).where == where
+    assert open_engine(clickhouse_place(Settings(clickhouse_url=url))).where == where
 
 
 def test_every_setting_is_in_the_readmes_table_with_its_default_and_description() -> None:

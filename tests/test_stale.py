@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from app.warehouse.reading.clickpy import ClickPy
 
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.warehouse.engines.connection import DEFAULT_READER_LIMITS
-from app.warehouse.reading.clickpy import ClickPy
 from app.warehouse.reading.query_limiter import QueryLimits
 from tests.support.answers import assert_problem, body
 from tests.support.dataset import Dataset

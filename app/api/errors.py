@@ -5,7 +5,9 @@ bodies are made in app/serving/problems.py, as are those of errors that never re
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -24,7 +26,9 @@ from app.serving.problems import PROBLEM, RETRY_SECONDS, SERVER_FAILED, problem_
 from app.stats.questions import UnknownPackageError
 from app.warehouse.engines.connection import DEFAULT_READER_LIMITS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
+from app.warehouse.reading.followed import NotFetchedError
 from app.warehouse.reading.snapshot import NothingLoadedError
+from app.warehouse.sources.source import SourceError, SourceQuotaError
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +106,19 @@ def _warehouse_unavailable(_: WarehouseUnavailableError) -> ProblemError:
     return unavailable("the statistics cannot be read at the moment")
 
 
+def _not_fetched(_: NotFetchedError) -> ProblemError:
+    return unavailable("this server does not ask the source of its downloads for others")
+
+
+def _source(error: SourceError) -> ProblemError:
+    return unavailable(str(error))
+
+
+def _source_quota(error: SourceQuotaError) -> ProblemError:
+    seconds = max(1, math.ceil((error.until - datetime.now(UTC)).total_seconds()))
+    return problem(503, str(error), {"Retry-After": str(seconds)})
+
+
 def _render(error: RenderError) -> ProblemError:
     logger.warning("%s", error)
     return unavailable("charts cannot be drawn at the moment")
@@ -134,6 +151,9 @@ PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     TooManyRowsError: _too_many_rows,
     WarehouseBusyError: _warehouse_busy,
     WarehouseUnavailableError: _warehouse_unavailable,
+    SourceError: _source,
+    SourceQuotaError: _source_quota,
+    NotFetchedError: _not_fetched,
     RenderError: _render,
     GitHubOffError: _github_off,
     DiscoveryError: _discovery,

@@ -22,6 +22,7 @@ from app.cache.response import ResponseContent
 from app.discovery.service import IndexStatus
 from app.metrics import CONTENT_TYPE
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
+from app.warehouse.sources.service import SourceStatus
 from app.windows import days_behind, days_not_loaded
 
 CONTRACT_SECONDS = 3600
@@ -33,12 +34,12 @@ class Health(msgspec.Struct, kw_only=True):
     status: Literal["ok"] = "ok"
     clickhouse: Literal["reachable", "unreachable"] | UnsetType = UNSET
     reason: str | UnsetType = UNSET
-    layout: str | UnsetType = UNSET
     dataset: str | UnsetType = UNSET
     schema: str | UnsetType = UNSET
     newest_day: date | UnsetType = UNSET
     days_behind: int | UnsetType = UNSET
     missing_days: tuple[date, ...] | UnsetType = UNSET
+    source: SourceStatus | UnsetType = UNSET
     index: IndexStatus | UnsetType = UNSET
 
 
@@ -63,13 +64,13 @@ async def _readiness(services: Services) -> Health:
     except WarehouseError:
         schema = None
         facts = {"clickhouse": "unreachable"}
-        if warehouse.layout_name:
-            facts["layout"] = warehouse.layout_name
         if versions.current is None or not len(services.answers.answers):
             raise unavailable("ClickHouse does not answer", **facts) from None
         version = versions.current
         facts["reason"] = "ClickHouse does not answer; cached responses are served"
-    facts |= {"layout": warehouse.layout_name, "dataset": warehouse.dataset}
+    facts["dataset"] = warehouse.dataset
+    if services.sync:
+        facts["source"] = services.sync.status()
     if schema:
         facts["schema"] = schema.state
         if schema.state == "older":

@@ -19,6 +19,7 @@ from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.metrics import Metrics
 from app.settings import Settings
+from app.warehouse.sources.service import SyncService
 
 
 class Services(NamedTuple):
@@ -33,6 +34,7 @@ class Services(NamedTuple):
     discovery: Discovery
     renderer: Renderer
     metrics: Metrics
+    sync: SyncService | None
 
     async def compute(
         self,

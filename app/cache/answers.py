@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 
 from app.cache.compression import Coding
@@ -15,10 +15,14 @@ from app.cache.store import CacheStore
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
 from app.settings import Settings
 from app.warehouse.engines.errors import WarehouseBusyError, WarehouseUnavailableError
+from app.warehouse.reading.followed import Need, NotFetchedError
 from app.warehouse.reading.warehouse import Warehouse
 
 ERRORS_SHARE = 8
 """One part in so many of the memory is for errors, so that requests for made-up names evict no answer."""
+
+NEEDS = 8
+"""What a store may have to fetch for one response, one thing after another."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +44,8 @@ class AnswerCache:
         self.answers = CacheStore(settings.cache_max_bytes - error_bytes, settings.cache_max_entries)
         self.errors = CacheStore(error_bytes, math.ceil(settings.cache_max_entries / ERRORS_SHARE))
         self.stale_responses = 0
+        self.fetch: Callable[[Need], Awaitable[None]] | None = None
+        """Fetches what the store lacks from its source, if it has one."""
         self._timing = timing
         self._flights: dict[Hashable, asyncio.Task[CacheEntry]] = {}
         self._refresh: asyncio.Task[None] | None = None
@@ -79,16 +85,26 @@ class AnswerCache:
         return await asyncio.shield(flight)
 
     async def _compute(self, computation: Computation, version: DataVersion) -> CacheEntry:
-        try:
-            content = await computation.compute(version.snapshot, computation.question, *computation.context)
-        except asyncio.CancelledError:
-            # Cancelled by _give_up; those who wait for it are not cancelled themselves.
-            raise WarehouseUnavailableError("ClickHouse has stopped answering") from None
-        except Exception as error:
-            lasting = computation.error_content(error)
-            if lasting is None:
-                raise
-            content = lasting
+        for _ in range(NEEDS):
+            try:
+                content = await computation.compute(version.snapshot, computation.question, *computation.context)
+                break
+            except asyncio.CancelledError:
+                # Cancelled by _give_up; those who wait for it are not cancelled themselves.
+                raise WarehouseUnavailableError("ClickHouse has stopped answering") from None
+            except NotFetchedError as error:
+                if self.fetch is None:
+                    raise
+                await self.fetch(error.need)
+                version = await self.versions.poll()
+            except Exception as error:
+                lasting = computation.error_content(error)
+                if lasting is None:
+                    raise
+                content = lasting
+                break
+        else:
+            raise WarehouseUnavailableError("the store does not have what was fetched for it")
         response = CachedResponse(content, by_accept=computation.by_accept)
         return self._put(CacheEntry(computation.key, response, self._timing.clock(), version, computation))
 
@@ -126,10 +142,7 @@ class AnswerCache:
 
     async def _refresh_all(self) -> None:
         """Compute entries again after a new day, most recently used first, while the previous day is still sent."""
-        version, layout = self.versions.current, self.warehouse.layout
-        timing = self._timing
-        tasks = layout.refreshed_at_once if timing.refresh_tasks is None else timing.refresh_tasks
-        pause = layout.refresh_pause if timing.refresh_pause is None else timing.refresh_pause
+        version, timing = self.versions.current, self._timing
         until = timing.clock() + timing.refresh
         outdated = iter([entry for entry in self.answers.most_recently_used() if entry.is_refreshed])
 
@@ -143,9 +156,9 @@ class AnswerCache:
                     except Exception as error:
                         # The next request computes it again, and reports the error.
                         logger.debug("a cached response could not be refreshed: %s", type(error).__name__)
-                    await asyncio.sleep(pause)
+                    await asyncio.sleep(timing.refresh_pause)
 
-        await asyncio.gather(*[refresh() for _ in range(tasks)])
+        await asyncio.gather(*[refresh() for _ in range(timing.refresh_tasks)])
 
     def _give_up(self) -> None:
         """Cancel all computations: ClickHouse is away, and they would hold its connections when it is back."""

@@ -98,9 +98,8 @@ class DataVersions:
                 if not done:
                     self._failed(WarehouseUnavailableError("ClickHouse does not answer in time"))
                     continue
-                interval = self._warehouse.poll_seconds if timing.poll_interval is None else timing.poll_interval
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(timing.poll_retry if self._failures else interval):
+                    async with asyncio.timeout(timing.poll_retry if self._failures else timing.poll_interval):
                         await self._poll_now.wait()
         finally:
             for poll in self._polls:

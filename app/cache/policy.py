@@ -10,7 +10,7 @@ from app.cache.entry import CacheEntry
 from app.cache.lifetime import SHORT_SECONDS
 from app.cache.timing import CacheTiming
 from app.serving.headers import Head, head
-from app.warehouse.reading.layout import Published
+from app.warehouse.reading.results import Published
 from app.windows import next_day_due_at
 
 UNLIMITED_SECONDS = 1 << 31

@@ -15,21 +15,19 @@ class CacheTiming(msgspec.Struct, frozen=True):
     beside one that takes longer. `poll_timeout`: a poll ends.
 
     `refresh`: how long responses of the previous day are sent after a new day, while they are computed again, by
-    `refresh_tasks` tasks, each of which pauses for `refresh_pause` after each response.
-
-    The layout of the tables says what is None.
+    `refresh_tasks` tasks (as many as one query answers), each of which pauses for `refresh_pause` after each response.
     """
 
     clock: Callable[[], float] = time.monotonic
     poll_first: float = 5.0
-    poll_interval: float | None = None
+    poll_interval: float = 3.0
     poll_retry: float = 0.5
     poll_late: float = 2.0
     poll_again: float = 1.0
     poll_timeout: float = 10.0
     refresh: float = 30.0
-    refresh_tasks: int | None = None
-    refresh_pause: float | None = None
+    refresh_tasks: int = 16
+    refresh_pause: float = 0.0
 
 
 DEFAULT_TIMING = CacheTiming()

@@ -6,14 +6,15 @@ from datetime import datetime
 import msgspec
 
 from app.settings import Settings
-from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.connect import Place, find_places, open_engine
 from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.embedded import embedded_folder
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
 from app.warehouse.loading.journal import why_unsafe
 from app.warehouse.loading.migrations import Schema
-from app.warehouse.reading.layout import Published
+from app.warehouse.reading.results import Published
 from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.sources.clickpy import ClickPy
 from app.windows import days_behind, days_not_loaded, listed_days
 
 MAX_SHOWN = 10
@@ -28,22 +29,26 @@ class CheckResult(msgspec.Struct, frozen=True):
 def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
     """The results, up to the first failure that rules out the next check. Raises SettingError for an invalid URL."""
     findings = [CheckResult("settings", _changed(settings))]
-    url = settings.clickhouse_url
+    places = find_places(settings)
+    url = places.store.url
+    if places.source:
+        findings.append(_check_source(places.source, places.title, now))
     if url.startswith("chdb:") and not (folder := embedded_folder(url)).is_dir():
-        return [*findings, CheckResult("connection", f"there is no folder {folder}; `ingest` makes it", good=False)]
+        maker = "`serve` makes it" if places.source else "`ingest` makes it"
+        missing = CheckResult("connection", f"there is no folder {folder}; {maker}", good=bool(places.source))
+        return [*findings, missing]
     try:
-        engine = open_engine(settings)
+        engine = open_engine(places.store)
     except WarehouseError as error:
         return [*findings, CheckResult("connection", str(error), good=False)]
     try:
         with engine.client() as client:
             findings.append(CheckResult("connection", f"ClickHouse {client.server_version} {engine.where}"))
             unsafe = why_unsafe(client)
-        layout, schema, published = asyncio.run(_published(engine))
-        findings.append(CheckResult("tables", f"all there, of the layout {layout}"))
-        if schema:
-            findings.append(CheckResult("schema", schema.advice or schema.state, good=not schema.advice))
-        if schema and unsafe:
+        schema, published = asyncio.run(_published(engine))
+        findings.append(CheckResult("tables", "all there"))
+        findings.append(CheckResult("schema", schema.advice or schema.state, good=not schema.advice))
+        if unsafe:
             findings.append(CheckResult("loads", unsafe, good=False))
         return findings + _check_days(published, settings, now)
     except NoTablesError as error:
@@ -60,14 +65,28 @@ def _changed(settings: Settings) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.changed().items()) or "all as by default"
 
 
-async def _published(engine: Engine) -> tuple[str, Schema | None, Published]:
-    """The layout of the tables, how their schema compares with this version's, and what the API would answer from."""
+def _check_source(place: Place, title: str, now: datetime) -> CheckResult:
+    """What the source of a store says: its newest complete day, and its quota."""
+    source = ClickPy(open_engine(place), title, lambda: now)
+    try:
+        days = source.days()
+    except WarehouseError as error:
+        return CheckResult("source", str(error), good=False)
+    finally:
+        source.close()
+    left = "" if source.quota.left is None else f"; {source.quota.left} queries are left in this hour"
+    newest = f"its newest complete day is {days[-1]}" if days else "it has no complete day"
+    return CheckResult("source", f"{title}: {newest}{left}", good=bool(days))
+
+
+async def _published(engine: Engine) -> tuple[Schema, Published]:
+    """How the schema of the tables compares with this version's, and what the API would answer from."""
     reader = engine.reader()
     warehouse = Warehouse()
     warehouse.open(reader)
     try:
         published = (await warehouse.snapshot()).published
-        return warehouse.layout.name, await warehouse.schema(), published
+        return await warehouse.schema(), published
     finally:
         await reader.close()
 

@@ -1,4 +1,4 @@
-"""The commands `pypistats-server migrate`, `ingest`, `serve` and `check`."""
+"""The commands `pypistats-server migrate`, `ingest`, `sync`, `serve` and `check`."""
 
 import logging
 import os
@@ -18,13 +18,14 @@ from litestar import Litestar
 
 from app import __version__
 from app.cli.check import check_everything
+from app.cli.sync import SyncCommand, SyncOptions
 from app.cli.terminal import errors, loaded_table, note, output, progress_shown
 from app.main import create_app
 from app.serving.limits import process_limits
 from app.serving.logs import configure, configure_command
 from app.serving.protocol import Protocol
 from app.settings import SettingError, Settings
-from app.warehouse.engines.connect import open_engine
+from app.warehouse.engines.connect import find_places, open_engine
 from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import InputError, WarehouseError
@@ -128,6 +129,41 @@ def migrate() -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1, metavar="NAME…")
+@click.option("--from", "source", type=click.Choice(["clickpy", "bigquery"]), help="Where the downloads come from.")
+@click.option("--packages", type=click.Path(path_type=Path, dir_okay=False), help="A file with one name a line.")
+@click.option("--top", default=0, type=click.IntRange(0), help="Follow so many of the most downloaded packages.")
+@click.option("--days", help="Days to fetch, or `all`; without it those of SYNC_DAYS.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch no downloads.")
+def sync(
+    names: tuple[str, ...], source: str | None, packages: Path | None, top: int, days: str | None, dry_run: bool
+) -> None:
+    """Follow packages of a source, and fetch what the store lacks of all that it follows: days, packages.
+
+    Without a NAME, --packages and --top, it brings the packages up to date that are followed already.
+    """
+    with _plain_errors():
+        settings = Settings.from_environment(
+            os.environ | ({"SYNC_FROM": source} if source else {}) | ({"SYNC_DAYS": days} if days else {})
+        )
+        places = find_places(settings)
+        engine = open_engine(places.store)
+        try:
+            command = SyncCommand(settings, places, engine)
+            options = SyncOptions(names, packages, top)
+            with progress_shown() as report:
+                table = command.plan(options, report) if dry_run else command.run(options, report)
+            command.close()
+        except KeyboardInterrupt:
+            raise InputError("interrupted; what was completed stays, and the next call goes on") from None
+        finally:
+            engine.close()
+    output.print(table)
+    if dry_run:
+        output.print("nothing was fetched: this was a dry run")
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
@@ -190,7 +226,7 @@ def _settings() -> Settings:
 
 @contextmanager
 def _engine(settings: Settings) -> Iterator[Engine]:
-    engine = open_engine(settings)
+    engine = open_engine(find_places(settings).store)
     try:
         yield engine
     finally:

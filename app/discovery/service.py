@@ -26,6 +26,7 @@ from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.settings import Settings
 from app.stats.questions import Popularity, popularity
 from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.reading.followed import NotFetchedError
 from app.warehouse.reading.snapshot import NothingLoadedError
 from app.warehouse.reading.warehouse import Warehouse
 
@@ -183,7 +184,7 @@ class Discovery:
         """The downloads of each package; None, which is not 0, if they are not available now."""
         try:
             return await popularity(await self._warehouse.snapshot(), names, self.settings.index_download_days)
-        except (WarehouseError, NothingLoadedError) as error:
+        except (WarehouseError, NothingLoadedError, NotFetchedError) as error:
             logger.warning("the index has no new downloads: %s", str(error) or "no day has been loaded yet")
             return None
 

@@ -14,8 +14,8 @@ from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
 from app.pages.parameters import HomeQuery
 from app.pages.rendering import missing_days, render_page
 from app.pages.routes import lasting_error_page, page
-from app.stats.changes import change_of, changes
-from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, popularity, search, top
+from app.stats.changes import Changes, change_of, changes
+from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, UnknownPackageError, popularity, search, top
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS
 
@@ -54,7 +54,7 @@ async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
     }
     if q:
         return render_page("search.html", found=await _search(snapshot, q), **facts)
-    everything = await changes(snapshot, ALL_PACKAGES) if snapshot.tables.sums_all_packages else None
+    everything = await _changes_of_all(snapshot)
     packages = await _top_packages(snapshot, everything.week.downloads if everything else 0)
     moved = sorted((package for package in packages if package.change is not None), key=lambda p: p.change or 0)
     return render_page(
@@ -67,6 +67,14 @@ async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
         trend_weeks=TREND_WEEKS,
         **facts,
     )
+
+
+async def _changes_of_all(snapshot: Snapshot) -> Changes | None:
+    """What has changed for all packages together; None for a store that holds some packages."""
+    try:
+        return await changes(snapshot, ALL_PACKAGES)
+    except UnknownPackageError:
+        return None
 
 
 async def _search(snapshot: Snapshot, q: str) -> Sequence[RankedPackage]:
@@ -85,7 +93,7 @@ async def _top_packages(snapshot: Snapshot, downloads_of_all: int) -> list[TopPa
             row.package,
             row.downloads,
             row.downloads / downloads_of_all if downloads_of_all else 0.0,
-            change_of(counts[row.package]),
+            change_of(counts[row.package]) if row.package in counts else None,
         )
         for row in ranked
     ]

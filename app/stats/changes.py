@@ -7,7 +7,7 @@ import msgspec
 
 from app.stats.dimensions import MIRRORS
 from app.stats.questions import Popularity, SeriesQuestion, series
-from app.warehouse.reading.layout import TotalRow
+from app.warehouse.reading.results import TotalRow
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS, Window, preceding_window, recent_windows, week_before
 

@@ -122,6 +122,7 @@ class RankedPackage(msgspec.Struct, frozen=True):
 
 async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow]:
     """Rows in text order of category, then date. Raises UnknownPackageError."""
+    _require(snapshot, [question.package], question.dimension)
     found = await snapshot.tables.series(
         snapshot.published,
         question.package,
@@ -149,6 +150,7 @@ def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> SeriesDates:
 
 async def total(snapshot: Snapshot, package: str) -> int:
     """A package's downloads on all loaded days, without mirrors. Raises UnknownPackageError."""
+    _require(snapshot, [package])
     everything = SeriesQuestion(
         package,
         "overall",
@@ -162,6 +164,7 @@ async def total(snapshot: Snapshot, package: str) -> int:
 
 async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackage:
     """Recent downloads. A package that is known and was not downloaded lately has zeros."""
+    _require(snapshot, question.packages)
     category = MIRRORS["true" if question.mirrors else "false"]
     windows = recent_windows(snapshot.newest_day)
     rows = await snapshot.tables.recent(snapshot.published, question.packages, category, windows)
@@ -177,6 +180,7 @@ async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackag
 
 async def summary(snapshot: Snapshot, package: str) -> SummaryTotals:
     """Totals over the default window. Raises UnknownPackageError."""
+    _require(snapshot, [package])
     rows = await snapshot.tables.totals(snapshot.published, package, SUMMARY_DIMENSIONS, snapshot.window())
     if not rows:
         await _require_known(snapshot, package)
@@ -188,7 +192,11 @@ async def summary(snapshot: Snapshot, package: str) -> SummaryTotals:
 
 
 async def top(snapshot: Snapshot, question: TopQuestion) -> list[RankedPackage]:
-    """The most downloaded packages, without mirrors."""
+    """The most downloaded packages, without mirrors. A store that fetches has its source's shorter ranking."""
+    if snapshot.fetches:
+        column = f"last_{question.period}"
+        ranked = [(row.package, getattr(row, column)) for row in await snapshot.ranking()]
+        return _ranked(ranked)[question.offset : question.offset + question.limit]
     window = last_period(snapshot.newest_day, question.period)
     rows = await snapshot.tables.top(snapshot.published, window, question.limit, question.offset)
     return [RankedPackage(*row) for row in rows]
@@ -196,21 +204,38 @@ async def top(snapshot: Snapshot, question: TopQuestion) -> list[RankedPackage]:
 
 async def search(snapshot: Snapshot, question: SearchQuestion) -> list[RankedPackage]:
     """Packages by the start of their name, by downloads in the last month."""
+    if snapshot.fetches:
+        ranking = await snapshot.ranking(question.prefix)
+        return [RankedPackage(row.package, row.last_month) for row in ranking[: question.limit]]
     window, month = snapshot.window(), last_period(snapshot.newest_day, "month")
     rows = await snapshot.tables.search(snapshot.published, question.prefix, window, month, question.limit)
     return [RankedPackage(*row) for row in rows]
 
 
 async def popularity(snapshot: Snapshot, packages: Sequence[str], days: int) -> dict[str, Popularity]:
-    """The popularity of each package, over `days` and lately, in one query."""
+    """The popularity over `days` and lately, in one query, of each package of which it is known.
+
+    A store that fetches knows it of the packages that it follows.
+    """
+    known = [package for package in packages if not snapshot.fetches or snapshot.is_followed(package)]
+    if not known:
+        return {}
     windows = popularity_windows(snapshot.newest_day, days)
-    rows = await snapshot.tables.popularity(snapshot.published, packages, windows)
+    rows = await snapshot.tables.popularity(snapshot.published, known, windows)
     found = {row.package: Popularity(row.whole, row.month, row.week, row.before) for row in rows}
-    return {package: found.get(package, Popularity()) for package in packages}
+    return {package: found.get(package, Popularity()) for package in known}
+
+
+def _require(snapshot: Snapshot, packages: Sequence[str], dimension: str = "") -> None:
+    """Raise NotFetchedError if the store has to fetch something first. The sum over all packages is in no source."""
+    snapshot.require([package for package in packages if package != ALL_PACKAGES], dimension)
+
+
+def _ranked(rows: Sequence[tuple[str, int]]) -> list[RankedPackage]:
+    """Packages that have downloads, most downloaded first."""
+    return [RankedPackage(*row) for row in sorted(rows, key=lambda row: (-row[1], row[0])) if row[1]]
 
 
 async def _require_known(snapshot: Snapshot, package: str) -> None:
-    if package == ALL_PACKAGES and snapshot.tables.sums_all_packages:
-        return
     if not await snapshot.tables.known(snapshot.published, [package]):
         raise UnknownPackageError(package)

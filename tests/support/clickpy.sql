@@ -1,4 +1,4 @@
--- ClickPy's tables as far as the layout reads them, from their published columns, engines and keys; statements end with
+-- ClickPy's tables as far as the source reads them, from their published columns, engines and keys; statements end with
 -- a semicolon and a blank line.
 -- One row a download. '' stands for NULL.
 CREATE TABLE pypi

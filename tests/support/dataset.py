@@ -17,15 +17,21 @@ from app.warehouse.engines.connection import Engine
 from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.journal import LoadedDay
 from app.warehouse.loading.migrations import migrate
-from app.warehouse.reading.layout import Layout
-from app.warehouse.reading.rollup import Rollup
 from tests.support.contract import validate_answer
 from tests.support.events import write_jsonl
 
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 """The clock of apps under test, unless a test sets another."""
 
-APP_ARGUMENTS = {"lookup_timeouts", "query_limits", "reader_limits", "renderer", "timing", "wrap_connection"}
+APP_ARGUMENTS = {
+    "lookup_timeouts",
+    "query_limits",
+    "reader_limits",
+    "renderer",
+    "sync_timing",
+    "timing",
+    "wrap_connection",
+}
 
 _numbers = itertools.count()
 
@@ -33,9 +39,8 @@ _numbers = itertools.count()
 class Dataset:
     """A database with our own tables."""
 
-    facts: ClassVar = {"layout": "rollup", "schema": "current", "dataset": "own"}
+    facts: ClassVar = {"schema": "current", "dataset": "own"}
     """What /health says of it."""
-    layout: ClassVar[type[Layout]] = Rollup
     needed_table = "loads"
     """Without it nobody knows what is published."""
     answering_tables: ClassVar = ("downloads_daily", "overall_daily")

@@ -1,8 +1,7 @@
 """One ClickHouse of each kind for the whole run; a database of its own, and an app on it, for each data set.
 
 The embedded engine has one folder per process, so tests do not share a database but an engine. Tests by URL, and those
-of a module marked `every_backend`, run on each Backend, all others on the embedded one. What the public data set cannot
-give has to fail on it: tests/support/clickpy.py has the list.
+of a module marked `every_backend`, run on each Backend, all others on the embedded one.
 """
 
 import itertools
@@ -21,7 +20,7 @@ from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.server import ServerEngine, server_address
 from tests.discovery.stub import Stub, running_stub
 from tests.support.clickhouse_users import USERS
-from tests.support.clickpy import DIFFERENCES, PublicDataset
+from tests.support.clickpy import PublicServer
 from tests.support.dataset import Dataset
 from tests.support.facade import Facade, running_facade
 from tests.support.scale import ALL
@@ -34,8 +33,6 @@ class Backend(Enum):
 
     EMBEDDED = "embedded"
     HTTP = "http"
-    CLICKPY = "clickpy"
-    """The public data set's tables, over HTTP, as its public user."""
 
 
 @pytest.fixture(scope="session")
@@ -84,16 +81,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select what TEST_ALL runs. Expect what the public data set cannot give to fail on it, and nothing else."""
+    """Select what TEST_ALL runs."""
     if ALL:
         chosen = [item for item in items if item.get_closest_marker("large") or _backend_of(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
-    for item in items:
-        if _backend_of(item) is Backend.CLICKPY:
-            for reason, tests in DIFFERENCES.items():
-                if item.name.startswith(tuple(tests)):
-                    item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
 def _backend_of(item: pytest.Item) -> Backend | None:
@@ -117,11 +109,10 @@ def new_engine(backend: Backend, request: pytest.FixtureRequest) -> Callable[[st
         request.getfixturevalue("engine_stays_open")
         return lambda name: (EmbeddedEngine(folder, name), {"clickhouse_url": f"chdb://{folder}"})
     facade = request.getfixturevalue("facade")
-    reader = "demo" if backend is Backend.CLICKPY else "api"
     where = {
         "clickhouse_url": facade.url,
-        "clickhouse_user": reader,
-        "clickhouse_password": Secret(USERS[reader].password),
+        "clickhouse_user": "api",
+        "clickhouse_password": Secret(USERS["api"].password),
     }
 
     def on_server(name: str) -> tuple[Engine, dict[str, Any]]:
@@ -142,9 +133,8 @@ def make_dataset(
 ) -> Iterator[Callable[..., Dataset]]:
     """Makes empty data sets, for tests of any scope; all are closed at the end."""
     made = []
-    usual = PublicDataset if backend is Backend.CLICKPY else Dataset
 
-    def make(kind: type[Dataset] = usual) -> Dataset:
+    def make() -> Dataset:
         name = f"test_{next(_numbers)}"
         engine, where = new_engine(name)
         folder = tmp_path_factory.mktemp("files")
@@ -155,7 +145,7 @@ def make_dataset(
             pypi_api_url=outside.pypi_url,
             local_index_cache_dir=str(folder / "index"),
         )
-        made.append(kind(folder, engine, settings))
+        made.append(Dataset(folder, engine, settings))
         if backend is not Backend.EMBEDDED:
             made[-1].make_tables()
         return made[-1]
@@ -163,6 +153,20 @@ def make_dataset(
     yield make
     for dataset in made:
         dataset.close()
+
+
+@pytest.fixture(scope="session")
+def make_public(facade: Facade) -> Iterator[Callable[[], PublicServer]]:
+    """Makes databases with ClickPy's tables, empty."""
+    made = []
+
+    def make() -> PublicServer:
+        made.append(PublicServer(facade, f"public_{next(_numbers)}"))
+        return made[-1]
+
+    yield make
+    for public in made:
+        public.close()
 
 
 @pytest.fixture

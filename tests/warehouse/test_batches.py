@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.warehouse.reading.batching import QueryBatcher
-from app.warehouse.reading.rollup import MAX_BATCH, MAX_BATCH_DAYS
+from app.warehouse.reading.tables import MAX_BATCH, MAX_BATCH_DAYS
 from tests.support.client import client_of
 from tests.support.dataset import Dataset
 from tests.support.events import event

@@ -1,26 +1,25 @@
-"""The public data set's tables give the answers that our own tables give from the same events."""
+"""A store that is filled from ClickPy's tables gives the answers of one that the same events were loaded into."""
 
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import Any
 
 import pytest
 from litestar.testing import TestClient
 
-from app.cache.timing import CacheTiming
-from app.warehouse.loading.migrations import SchemaError
-from tests.support.answers import assert_problem, assert_unknown, body, eventually
-from tests.support.clickpy import PublicDataset
+from app.settings import Secret
+from app.warehouse.engines.server import ServerEngine, server_address
+from app.warehouse.loading.migrations import SchemaError, migrate
+from app.warehouse.sources.clickpy import ClickPy
+from tests.support.answers import assert_problem, body
+from tests.support.clickpy import PublicServer
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.oracle import FILTERS, categories, usable, utc_day
-
-MakeDataset = Callable[..., Dataset]
-MakePublic = Callable[[], PublicDataset]
 
 NEWEST = date(2026, 3, 10)
 DAYS = [NEWEST - timedelta(days=back) for back in [*range(40), 178, 179, 180, 400]]
@@ -80,29 +79,26 @@ ODD_EVENTS = events_of(CLIENTS + ODD_CLIENTS, 2)
 
 
 Clients = tuple[TestClient[Any], TestClient[Any]]
-"""Of our tables, and of the public data set's."""
-
-
-@pytest.fixture
-def make_public(make_dataset: MakeDataset) -> MakePublic:
-    def make() -> PublicDataset:
-        public = make_dataset(PublicDataset)
-        assert isinstance(public, PublicDataset)
-        return public
-
-    return make
+"""Of a store that files were loaded into, and of one that is filled from ClickPy's tables."""
+NOW = datetime(2026, 3, 12, 8, tzinfo=UTC)
+"""Late enough for the newest day to be filled."""
+MakePublic = Callable[[], PublicServer]
 
 
 @pytest.fixture(scope="module")
-def clients_of(make_dataset: MakeDataset) -> Iterator[Callable[[list[dict[str, Any]]], Clients]]:
+def clients_of(
+    make_dataset: Callable[[], Dataset], make_public: MakePublic
+) -> Iterator[Callable[[list[dict[str, Any]]], Clients]]:
     with ExitStack() as stack:
 
         def clients_of(events: list[dict[str, Any]]) -> Clients:
-            own, public = make_dataset(), make_dataset(PublicDataset)
+            own, store, public = make_dataset(), make_dataset(), make_public()
             own.load(events)
-            assert isinstance(public, PublicDataset)
             public.fill(events)
-            return stack.enter_context(own.client()), stack.enter_context(public.client())
+            return (
+                stack.enter_context(own.client(now=NOW)),
+                stack.enter_context(store.client(now=NOW, **public.settings(store), sync_days="all")),
+            )
 
         yield clients_of
 
@@ -166,7 +162,7 @@ def test_recent_downloads_and_summaries_are_the_same(alike: Clients) -> None:
 
 @pytest.mark.parametrize("period", ["day", "week", "month"])
 def test_the_most_downloaded_are_the_same(alike: Clients, period: str) -> None:
-    for limit, offset in ((100, 0), (3, 0), (3, 3), (1000, 12), (10, 5000), (1000, 10_000_000)):
+    for limit, offset in ((100, 0), (3, 0), (3, 3), (1000, 12), (10, 5000)):
         assert_same(alike, "/api/top", period=period, limit=limit, offset=offset)
 
 
@@ -175,13 +171,14 @@ def test_searches_are_the_same(alike: Clients) -> None:
         assert_same(alike, "/api/search", q=prefix, limit=limit)
 
 
-def test_merged_parts_answer_the_same(alike: Clients, make_dataset: MakeDataset) -> None:
+def test_merged_parts_answer_the_same(
+    alike: Clients, make_dataset: Callable[[], Dataset], make_public: MakePublic
+) -> None:
     """The table of installers loses its file types when it is merged; no answer may depend on them."""
-    public = make_dataset(PublicDataset)
-    assert isinstance(public, PublicDataset)
+    store, public = make_dataset(), make_public()
     public.fill(EVENTS)
     public.merge()
-    with public.client() as client:
+    with store.client(now=NOW, **public.settings(store), sync_days="all") as client:
         for dimension in FILTERS:
             assert_same((alike[0], client), f"/api/packages/{PACKAGES[1]}/{dimension}")
 
@@ -215,8 +212,9 @@ def test_the_start_page_shows_no_sum(alike: Clients) -> None:
 def test_what_health_says(alike: Clients) -> None:
     own, public = (body(client.get("/health?deep=1")) for client in alike)
 
-    assert own.pop("schema") == "current"
-    assert public == own | {"layout": "clickpy", "dataset": "public"}
+    source = public.pop("source")
+    assert public == own | {"dataset": "public"}
+    assert (source["name"], source["queries_left"], source["last_error"]) == ("clickpy", None, None)
 
 
 # Where the two may differ, and by how much.
@@ -285,68 +283,12 @@ def test_totals_are_the_sums_of_the_series(odd: Clients) -> None:
             assert totals[dimension] == sums
 
 
-# Rankings look at bounds first.
+# The days that are complete.
 
 
-def test_no_package_is_overlooked_behind_those_that_mirrors_download(make_public: MakePublic) -> None:
-    public = make_public()
-    mirrored = [f"a-{number}" for number in range(250)]
-    at_noon = f"{NEWEST} 12:00:00 UTC"
-    public.fill(event(at_noon, package, installer="bandersnatch") for package in mirrored for _ in range(3))
-    public.fill(event(at_noon, package) for package in ["a-first", "a-first", "a-second", "a-7"])
-    with public.client() as client:
-        top = body(client.get("/api/top?period=day&limit=2"))["data"]
-        found = body(client.get("/api/search?q=a&limit=4"))["data"]
-
-    ranked = [("a-first", 2), ("a-7", 1), ("a-second", 1), ("a-0", 0)]
-    assert [(row["package"], row["downloads"]) for row in found] == ranked
-    assert [(row["package"], row["downloads"]) for row in top] == ranked[:2]
-
-
-def test_no_package_is_overlooked_behind_those_of_earlier_in_the_month(make_public: MakePublic) -> None:
-    public = make_public()
-    public.load([event(f"{NEWEST} 12:00:00 UTC", "today")])
-    with public.engine.client() as client:
-        client.command(
-            """
-            INSERT INTO pypi (date, project, installer)
-            SELECT toDate('2026-03-01') + number % 9, concat('earlier-', toString(intDiv(number, 9))), 'pip'
-            FROM numbers(9 * 4000)
-            """
-        )
-    with public.client() as client:
-        top = body(client.get("/api/top?period=day&limit=2"))["data"]
-
-    assert top == [{"package": "today", "downloads": 1}]
-
-
-def test_rankings_end(make_public: MakePublic) -> None:
-    public = make_public()
-    public.fill([])
-    with public.engine.client() as client:
-        client.command(
-            f"""
-            INSERT INTO pypi (date, project, installer)
-            SELECT '{NEWEST}', concat('package-', toString(cityHash64(number) % 2500)), 'pip' FROM numbers(100000)
-            """
-        )
-    with public.client() as client:
-        whole = [
-            row for offset in (0, 1000) for row in body(client.get(f"/api/top?limit=1000&offset={offset}"))["data"]
-        ]
-        beyond = [body(client.get(f"/api/top?limit=1000&offset={offset}"))["data"] for offset in (1995, 2000)]
-
-    assert whole == sorted(whole, key=lambda row: (-row["downloads"], row["package"]))
-    assert len({row["package"] for row in whole}) == 2000
-    assert beyond == [whole[-5:], []]
-
-
-# The newest complete day.
-
-
-def days_of(public: PublicDataset) -> dict[str, Any]:
-    with public.client() as client:
-        return dict(body(client.get("/health?deep=1")))
+def source_at(public: PublicServer, now: Callable[[], datetime]) -> ClickPy:
+    engine = ServerEngine(server_address(public.facade.url), "demo", Secret(""), public.engine.database)
+    return ClickPy(engine, "the public server", now)
 
 
 def busy(back: int, downloads: int, package: str = "numpy") -> list[dict[str, Any]]:
@@ -354,65 +296,43 @@ def busy(back: int, downloads: int, package: str = "numpy") -> list[dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("downloads", "newest"),
+    ("downloads", "hours", "is_complete"),
     [
-        pytest.param(0, "2026-03-09", id="missing"),
-        pytest.param(1, "2026-03-09", id="hardly begun"),
-        pytest.param(4, "2026-03-09", id="under half"),
-        pytest.param(5, "2026-03-10", id="half"),
-        pytest.param(30, "2026-03-10", id="more than ever"),
+        pytest.param(10, 31, True, id="as usual"),
+        pytest.param(8, 31, True, id="fewer"),
+        pytest.param(10, 29, False, id="it may be filled further"),
+        pytest.param(6, 31, False, id="sixty percent"),
+        pytest.param(6, 71, False, id="sixty percent, days later"),
+        pytest.param(6, 72, True, id="a holiday"),
+        pytest.param(30, 31, True, id="more than ever"),
     ],
 )
-def test_a_half_filled_day_is_not_the_newest(make_public: MakePublic, downloads: int, newest: str) -> None:
+def test_a_day_is_complete_when_it_is_filled(
+    make_public: MakePublic, downloads: int, hours: int, is_complete: bool
+) -> None:
     public = make_public()
-    # The median of the week before is 10, with a weekend and a day that is not there.
-    for back, usual in ((1, 10), (2, 3), (3, 4), (4, 10), (5, 12), (7, 11)):
-        public.fill(busy(back, usual))
-    public.fill(busy(0, downloads))
-
-    health = days_of(public)
-
-    assert (health["newest_day"], health["missing_days"]) == (newest, ["2026-03-04"])
-
-
-def test_days_that_are_not_complete_are_not_shown(make_public: MakePublic) -> None:
-    public = make_public()
-    for back in range(2, 9):
+    for back in range(1, 8):
         public.fill(busy(back, 10))
-    public.fill(busy(1, 2) + busy(0, 3) + busy(0, 1, "brand-new"))
-    with public.client() as client:
-        rows = body(client.get("/api/packages/numpy/overall?mirrors=false&start_date=2026-03-07&end_date=2026-03-10"))
-        assert_unknown(client.get("/api/packages/brand-new/overall"), "brand-new")
-        found = body(client.get("/api/search?q=b"))
+    public.fill(busy(0, downloads))
+    now = datetime(2026, 3, 11, tzinfo=UTC) + timedelta(hours=hours)
+    source = source_at(public, lambda: now)
 
-    assert rows["data"] == [
-        {"category": "without_mirrors", "date": f"2026-03-{day}", "downloads": 10} for day in ("07", "08")
-    ]
-    assert found["data"] == []
+    assert (source.days()[-1] == NEWEST) == is_complete
 
 
-def test_a_day_that_is_filled_later_gives_new_answers(make_public: MakePublic) -> None:
+def test_a_day_that_has_not_changed_for_an_hour_is_complete(make_public: MakePublic) -> None:
     public = make_public()
-    public.fill(busy(1, 10) + busy(0, 6))
-    with public.client(timing=CacheTiming(poll_interval=0.05)) as client:
-        before = body(client.get("/api/packages/numpy/recent"))
-        public.fill(busy(0, 3))
-        after = {**before, "data": {"last_day": 9, "last_week": 19, "last_month": 19}}
-        eventually(client, "/api/packages/numpy/recent", after)
+    public.fill(chain(*(busy(back, 10) for back in range(1, 8))))
+    public.fill(busy(0, 8))
+    now = datetime(2026, 3, 11, 6, tzinfo=UTC)
+    source = source_at(public, lambda: now)
 
-    assert before["data"] == {"last_day": 6, "last_week": 16, "last_month": 16}
-
-
-def test_an_empty_data_set_says_so(make_public: MakePublic) -> None:
-    public = make_public()
-    public.fill([])
-    with public.client() as client:
-        assert_problem(
-            client.get("/api/packages/numpy/recent"),
-            503,
-            "Service Unavailable",
-            "no day of downloads has been loaded yet",
-        )
+    assert source.days()[-1] < NEWEST
+    public.fill(busy(0, 1))
+    now += timedelta(hours=1)
+    assert source.days()[-1] < NEWEST
+    now += timedelta(hours=1)
+    assert source.days()[-1] == NEWEST
 
 
 # The tables are the public's own.
@@ -420,22 +340,9 @@ def test_an_empty_data_set_says_so(make_public: MakePublic) -> None:
 
 def test_nothing_of_ours_is_put_beside_its_tables(make_public: MakePublic) -> None:
     public = make_public()
-    public.fill(busy(0, 1))
-    tables = public.query("SHOW TABLES")
-    with public.client() as client:
-        body(client.get("/api/packages/numpy/recent"))
-    with pytest.raises(SchemaError, match="ClickPy"):
-        Dataset.load(public, busy(0, 1))
+    with public.engine.client() as client:
+        before = client.query("SHOW TABLES").result_rows
+        with pytest.raises(SchemaError, match="ClickPy"):
+            migrate(client)
 
-    assert public.query("SHOW TABLES") == tables
-
-
-def test_a_table_that_is_not_there_is_named(make_public: MakePublic) -> None:
-    public = make_public()
-    public.fill(busy(0, 1))
-    public.query("DROP TABLE pypi_downloads_per_month")
-    with public.client() as client:
-        answer = client.get("/health?deep=1")
-
-    detail = "the database has not all tables of the layout clickpy: pypi_downloads_per_month"
-    assert (answer.status_code, answer.json()["detail"], answer.json()["clickhouse"]) == (503, detail, "reachable")
+        assert client.query("SHOW TABLES").result_rows == before

@@ -12,7 +12,7 @@ import pytest
 from app.warehouse.loading.journal import LoadedDay
 from app.warehouse.loading.migrations import SchemaError, migrate, migrations, rendered
 from app.warehouse.loading.statements import statement
-from app.warehouse.reading.clickpy import ClickPy
+from app.warehouse.sources.clickpy import TABLES
 from tests.support.answers import body, series
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -143,12 +143,12 @@ def test_older_tables_are_said_to_be(dataset: Dataset) -> None:
 
 
 def test_tables_of_the_public_data_set_are_not_touched(dataset: Dataset) -> None:
-    dataset.query(f"CREATE TABLE {ClickPy.tables[0]} (x UInt8) ENGINE = Memory")
+    dataset.query(f"CREATE TABLE {TABLES[0]} (x UInt8) ENGINE = Memory")
 
     with pytest.raises(SchemaError, match="not ours to fill: see CLICKHOUSE_DATABASE"):
         apply(dataset)
 
-    assert dataset.query("SHOW TABLES") == [(ClickPy.tables[0],)]
+    assert dataset.query("SHOW TABLES") == [(TABLES[0],)]
 
 
 def test_a_servers_tables_are_not_taken_for_a_clusters(dataset: Dataset) -> None:

@@ -167,7 +167,7 @@ def make_index(
     source = previous if reuse_downloads and downloads is None else None
     entries = []
     for package in result.packages:
-        popularity = downloads[package.name] if downloads is not None else None
+        popularity = downloads.get(package.name) if downloads is not None else None
         entry = make_entry(
             package.name, package.project, package.repository, popularity, official=package.official, now=now
         )

@@ -44,7 +44,7 @@ VERSION_FILE = "pypistats-server.engine"
 _readers = itertools.count()
 
 
-def embedded_folder(url: str) -> Path:
+def embedded_folder(url: str, setting: str = "CLICKHOUSE_URL") -> Path:
     """The folder that a `chdb://` URL names: `chdb:///var/lib/x` absolute, `chdb://x` below the working directory.
 
     Raises SettingError for a URL that names none.
@@ -52,7 +52,7 @@ def embedded_folder(url: str) -> Path:
     parts = urlsplit(url)
     folder = unquote(parts.netloc + parts.path)
     if not folder.strip("/") or parts.query or parts.fragment:
-        raise SettingError("CLICKHOUSE_URL: an embedded ClickHouse is chdb:///path/to/folder")
+        raise SettingError(f"{setting}: an embedded ClickHouse is chdb:///path/to/folder")
     return Path(folder).absolute()
 
 
@@ -91,7 +91,7 @@ class EmbeddedEngine:
                 settings={"session_timezone": "UTC"},
             )
         except ImportError:
-            raise SettingError("CLICKHOUSE_URL=chdb://… needs chDB: pip install 'pypistats-server[embedded]'") from None
+            raise SettingError("an embedded ClickHouse needs chDB: pip install 'pypistats-server[embedded]'") from None
         except ClickHouseError as error:
             raise WarehouseUnavailableError(f"{self.folder} cannot be opened as a folder of ClickHouse") from error
 

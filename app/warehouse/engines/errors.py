@@ -7,7 +7,7 @@ WarehouseError                what the warehouse could not do; its message is sa
 │   ├── ConnectionLostError            no answer came; ClickHouse may have run the statement, or run it still
 │   ├── NoSpaceError                   its disk is full, or cannot be written
 │   ├── WarehouseBusyError             too many questions are being asked
-│   └── NoTablesError                  the database has none of the layouts' tables, or not all of one's
+│   └── NoTablesError                  the database does not have all of our tables
 ├── WarehouseInUseError            another process has the embedded engine's folder
 ├── TooManyRowsError               a question has more rows than are answered
 └── QueryFailedError               ClickHouse refused a query: a bug of ours, or tables that are not ours
@@ -42,10 +42,10 @@ class WarehouseBusyError(WarehouseUnavailableError):
 
 
 class NoTablesError(WarehouseUnavailableError):
-    """The database has none of the layouts' tables, or not all of one's."""
+    """The database does not have all of our tables."""
 
     def __init__(
-        self, message: str = "the database has neither our tables nor ClickPy's; `pypistats-server migrate` makes ours"
+        self, message: str = "the database does not have our tables; `pypistats-server migrate` makes them"
     ) -> None:
         super().__init__(message)
 

@@ -60,7 +60,7 @@ class ServerAddress(NamedTuple):
         return f"{self.scheme}://{host}:{self.port}"
 
 
-def server_address(url: str) -> ServerAddress:
+def server_address(url: str, setting: str = "CLICKHOUSE_URL") -> ServerAddress:
     """What an http:// or https:// URL names. Without a port it is ClickHouse's own, 8123 or 8443.
 
     Raises SettingError, which does not repeat the URL: there may be a password in it.
@@ -73,9 +73,10 @@ def server_address(url: str) -> ServerAddress:
     except ValueError:
         host, port, more = None, None, True
     if not host or more:
+        prefix = setting.removesuffix("_URL")
         raise SettingError(
-            f"CLICKHOUSE_URL: a server is {scheme}://host:port and no more; "
-            "CLICKHOUSE_USER, CLICKHOUSE_PASSWORD and CLICKHOUSE_DATABASE say the rest"
+            f"{setting}: a server is {scheme}://host:port and no more; "
+            f"{prefix}_USER, {prefix}_PASSWORD and {prefix}_DATABASE say the rest"
         )
     return ServerAddress(scheme, host, port or (8443 if scheme == "https" else 8123))
 

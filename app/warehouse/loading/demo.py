@@ -11,7 +11,7 @@ from app.warehouse.loading.journal import LoadedDay, loaded_days
 from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.progress import LOADING, WRITING, Progress, Report
 from app.warehouse.loading.statements import Connect, statement
-from app.warehouse.reading.rollup import DEMO_SOURCE
+from app.warehouse.reading.tables import DEMO_SOURCE
 
 DEMO_URL = "chdb://.data/demo"
 DEMO_DAYS = 180

@@ -91,6 +91,7 @@ def ingest(
     files = find_files(names, note)
     with connect() as client:
         prepare(client)
+        require_all(client)
         with writer_lease(connect, client, ", ".join(names), timing, process_lock) as load:
             report(Progress("looking at the input"))
             looked_at, rows = described(client, files, note)
@@ -117,8 +118,19 @@ def ingest_events(
 
     with connect() as client:
         prepare(client)
+        require_all(client)
         with writer_lease(connect, client, source, timing) as load:
             return _load(connect, client, load, events, False, explain, report, lambda _: None, lambda _: None)
+
+
+def require_all(client: Client) -> None:
+    """Raise InputError for a store that holds some packages, which it follows: a day of all would replace theirs."""
+    ((holds_some, _),) = ask(client, "holds_some")
+    if holds_some:
+        raise InputError(
+            "the store holds packages that it follows, and files have days of all packages: they belong into another "
+            "store, see CLICKHOUSE_URL"
+        )
 
 
 def _within_reach(

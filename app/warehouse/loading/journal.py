@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from app.warehouse.engines.connection import Rows
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.engines.server import allowed_settings
-from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, LoadTiming
+from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import cluster_of
 from app.warehouse.loading.statements import ask, command, statement
 
@@ -111,6 +111,30 @@ def publish(
     # If an earlier try has arrived, ClickHouse drops the next.
     retried(lambda: _write(client, rows, "end"), timing)
     if not retried(lambda: is_published(client, load), timing):
+        raise WarehouseError("another writer has taken the place of this load; nothing was published")
+
+
+def publish_added(client: Client, load: Load, loads: Sequence[int], completed: Sequence[date] = ()) -> None:
+    """Let `loads`, that of `load` among them, count beside all others, and days count as completed, at one instant.
+
+    Raises WarehouseError and ConnectionLostError as `publish` does.
+    """
+    rows = [{"load": number, "date": NO_DAY, "state": "added", "source": load.source} for number in loads]
+    rows += [{"load": load.number, "date": day, "state": "completed", "source": load.source} for day in completed]
+    _end(client, load, rows)
+
+
+def publish_later(client: Client, load: Load) -> None:
+    """Keep the rows of a load, which do not count before `publish_added` says so."""
+    _end(client, load, [{"load": load.number, "date": NO_DAY, "state": "fetched", "source": load.source}])
+
+
+def _end(client: Client, load: Load, rows: Sequence[dict[str, Any]]) -> None:
+    """Write what becomes of a load. Raises WarehouseError if it was abandoned, ConnectionLostError if nobody knows."""
+    synced(client, load.cluster, "downloads_daily", timing=load.timing)
+    # If an earlier try has arrived, ClickHouse drops the next.
+    retried(lambda: _write(client, rows, "end"), load.timing)
+    if not retried(lambda: is_published(client, load.number), load.timing):
         raise WarehouseError("another writer has taken the place of this load; nothing was published")
 
 

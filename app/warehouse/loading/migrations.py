@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import QueryFailedError, WarehouseError, translated
 from app.warehouse.loading.statements import ask, is_embedded
-from app.warehouse.reading.clickpy import is_clickpys
+from app.warehouse.sources.clickpy import is_clickpys
 from app.warehouse.sql import read_sql, sql_files
 
 SCHEMA_TABLE = "schema_versions"

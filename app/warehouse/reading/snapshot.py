@@ -1,10 +1,13 @@
-"""What readers see of the data at one moment."""
+"""What readers see of the store at one moment."""
 
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import msgspec
 
-from app.warehouse.reading.layout import Layout, Published
+from app.warehouse.reading.followed import DimensionNeed, Followed, NotFetchedError, PackagesNeed, RankingNeed
+from app.warehouse.reading.results import Published, RankingRow
+from app.warehouse.reading.tables import Tables
 from app.windows import Window, requested_window
 
 
@@ -15,18 +18,23 @@ class NothingLoadedError(LookupError):
 class Snapshot(msgspec.Struct, frozen=True):
     """What is published, the tables that it is read from, and the length of the default window in days.
 
-    A response that is computed from a snapshot depends on nothing else.
+    `followed` are the packages of a store that holds some; None if it holds all. If it `fetches`, its source is asked
+    for what it lacks, and `mark_asked` is told which packages are asked for. A response that is computed from a
+    snapshot depends on nothing else.
     """
 
     published: Published
-    tables: Layout
+    tables: Tables
     window_days: int
+    followed: Followed | None = None
+    fetches: bool = False
+    mark_asked: Callable[[Sequence[str]], None] = lambda _: None
 
     @property
     def newest_day(self) -> date:
         """The newest day that is completely loaded. Raises NothingLoadedError."""
         if self.published.newest_day is None:
-            raise NothingLoadedError
+            raise NotFetchedError(PackagesNeed(())) if self.fetches else NothingLoadedError
         return self.published.newest_day
 
     def window(self, start: date | None = None, end: date | None = None) -> Window:
@@ -36,3 +44,27 @@ class Snapshot(msgspec.Struct, frozen=True):
     def is_loaded(self, window: Window) -> bool:
         """Whether every day of a window is loaded."""
         return set(self.published.days).issuperset(window.days)
+
+    def is_followed(self, package: str) -> bool:
+        """Whether the store holds a package's downloads."""
+        return self.followed is None or package in self.followed.packages
+
+    def require(self, packages: Sequence[str], dimension: str = "") -> None:
+        """Raise NotFetchedError if the store lacks packages, or a dimension of them, that its source may have."""
+        if self.followed is None or not self.fetches:
+            return
+        there = self.followed.packages | self.followed.unknown
+        if missing := tuple(package for package in packages if package not in there):
+            raise NotFetchedError(PackagesNeed(missing))
+        self.mark_asked(packages)
+        for package in packages:
+            if dimension in self.followed.incomplete.get(package, ()):
+                raise NotFetchedError(DimensionNeed(package, dimension))
+
+    async def ranking(self, prefix: str = "") -> Sequence[RankingRow]:
+        """The source's ranking of all packages, or of those with a prefix. Raises NotFetchedError."""
+        need = RankingNeed(prefix)
+        found = await self.tables.ranking(need.kind)
+        if found is None:
+            raise NotFetchedError(need)
+        return found

@@ -1,6 +1,7 @@
-"""A ClickHouse database as readers see it: its table layout, and the newest snapshot of what is published in it."""
+"""The store as readers see it: the newest snapshot of what is published in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from async_lru import alru_cache
@@ -9,112 +10,124 @@ from app.serving.counters import QueryCounters
 from app.warehouse.engines.connection import Connection, QueryRunner
 from app.warehouse.engines.errors import NoTablesError
 from app.warehouse.loading.migrations import SCHEMA_TABLE, Schema, compared
-from app.warehouse.reading.clickpy import ClickPy
-from app.warehouse.reading.layout import Layout, layout_sql
+from app.warehouse.reading.followed import Followed
 from app.warehouse.reading.query_limiter import QueryLimiter, QueryLimits
 from app.warehouse.reading.query_metrics import MeasuredQueries
-from app.warehouse.reading.rollup import Rollup
+from app.warehouse.reading.results import Published
 from app.warehouse.reading.snapshot import Snapshot
-from app.warehouse.sql import read_sql
+from app.warehouse.reading.tables import TABLES, Tables, query_sql
 
 DEFAULT_WINDOW_DAYS = 180
 DEFAULT_LIMITS = QueryLimits()
 
-DEFAULT_POLL_SECONDS = 3.0
-"""For a database that has no layout yet."""
-
-LAYOUTS: tuple[type[Layout], ...] = (Rollup, ClickPy)
+UNKNOWN_FOR = timedelta(days=1)
+"""How long it is remembered that a source does not have a package."""
+FOLLOWED_AGAIN = timedelta(minutes=10)
+"""How long the list of followed packages may be relied on if nothing else has changed."""
 
 
 class Warehouse:
-    """A database, once it is opened. Queries run within the limits, polls do not wait for them."""
+    """A store, once it is opened. Queries run within the limits, polls do not wait for them."""
 
-    def __init__(self, limits: QueryLimits = DEFAULT_LIMITS, window_days: int = DEFAULT_WINDOW_DAYS) -> None:
+    def __init__(
+        self,
+        limits: QueryLimits = DEFAULT_LIMITS,
+        window_days: int = DEFAULT_WINDOW_DAYS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self.counters = QueryCounters()
         self._limits = limits
         self._window_days = window_days
-        self._layout: Layout | None = None
+        self._now = now
         self._last: Snapshot | None = None
+        self._followed: tuple[Published, datetime, Followed] | None = None
+        self._asked: set[str] = set()
 
-    def open(self, connection: Connection) -> None:
-        """Read through this connection, whose owner closes it."""
+    def open(self, connection: Connection, *, fetches: bool = False, dataset: str = "own") -> None:
+        """Read through this connection, whose owner closes it.
+
+        If it `fetches`, a source is asked for packages that the store lacks; `dataset` is the origin of its downloads:
+        `own` or `public`.
+        """
+        self._fetches = fetches
+        self._dataset = dataset
         self._queries = MeasuredQueries(connection, self.counters)
-        self._limited_queries = QueryLimiter(self._queries, self._limits)
-        self._layout = self._last = None
-        self._choose_layout = alru_cache(maxsize=1)(self._find_layout)
+        self._tables = Tables(QueryLimiter(self._queries, self._limits))
+        # A poll does not wait for the queries of readers.
+        self._polled_tables = Tables(self._queries)
+        self._last = self._followed = None
+        self._has_tables = False
         self._newest = alru_cache(maxsize=1)(self._read_snapshot)
 
     async def snapshot(self) -> Snapshot:
         """The newest snapshot that has been read. Raises WarehouseError."""
-        if self._layout is None:
-            await self._choose_layout()
         return await self._newest()
-
-    @property
-    def layout(self) -> Layout:
-        """The layout of the tables. Raises NoTablesError before the first snapshot is read."""
-        if self._layout is None:
-            raise NoTablesError
-        return self._layout
-
-    @property
-    def poll_seconds(self) -> float:
-        """The interval at which to read what is published."""
-        return DEFAULT_POLL_SECONDS if self._layout is None else self._layout.poll_seconds
-
-    @property
-    def layout_name(self) -> str | None:
-        """The name of the layout; None before the first snapshot is read."""
-        return None if self._layout is None else self._layout.name
 
     @property
     def dataset(self) -> str:
         """The origin of the downloads: `own`, `public`, or `demo` if the last snapshot has synthetic events."""
-        return "demo" if self.is_demo else self.layout.dataset
+        return "demo" if self.is_demo else self._dataset
 
     @property
     def is_demo(self) -> bool:
         """Whether the last snapshot has synthetic events."""
         return self._last is not None and self._last.published.demo
 
-    async def schema(self) -> Schema | None:
-        """How the schema of our tables compares with this version's; None for other tables. Raises WarehouseError."""
-        if self.layout_name != Rollup.name:
-            return None
+    async def schema(self) -> Schema:
+        """How the schema of the tables compares with this version's. Raises WarehouseError."""
         applied = 0
         if await _existing_tables(self._queries, [SCHEMA_TABLE]):
-            ((applied,),) = await self._queries.query("schema", layout_sql(Rollup.name, "schema"), {})
+            ((applied,),) = await self._queries.query("schema", query_sql("schema"), {})
         return compared(applied)
 
     def forget_snapshot(self) -> None:
         """Let the next call read what is published again."""
-        self._choose_layout.cache_clear()
         self._newest.cache_clear()
 
-    async def _find_layout(self) -> None:
-        kind = await find_layout(self._queries)
-        self._layout = kind(self._limited_queries)
+    def take_asked(self) -> set[str]:
+        """The packages that were asked for since this was called last."""
+        asked, self._asked = self._asked, set()
+        return asked
+
+    def forget_followed(self) -> None:
+        """Let the next call read the followed packages again too."""
+        self._followed = None
+        self.forget_snapshot()
 
     async def _read_snapshot(self) -> Snapshot:
-        # A poll does not wait for the queries of readers.
-        published = await type(self.layout)(self._queries).published()
-        self._last = Snapshot(published, self.layout, self._window_days)
+        if not self._has_tables:
+            await _require_tables(self._queries)
+            self._has_tables = True
+        published = await self._polled_tables.published()
+        holds_some = self._fetches or published.newest > published.state
+        followed = await self._read_followed(published) if holds_some else None
+        self._last = Snapshot(published, self._tables, self._window_days, followed, self._fetches, self._mark_asked)
         return self._last
 
+    def _mark_asked(self, packages: Sequence[str]) -> None:
+        self._asked.update(packages)
 
-async def find_layout(queries: QueryRunner) -> type[Layout]:
-    """The layout whose tables are in the database. Raises NoTablesError if some or all of its tables are missing."""
-    existing = await _existing_tables(queries, [name for layout in LAYOUTS for name in layout.tables])
-    for layout in LAYOUTS:
-        missing = [name for name in layout.tables if name not in existing]
-        if not missing:
-            return layout
-        if layout.tables[0] in existing:
-            raise NoTablesError(f"the database has not all tables of the layout {layout.name}: {', '.join(missing)}")
-    raise NoTablesError
+    async def _read_followed(self, published: Published) -> Followed:
+        now = self._now()
+        if self._followed is not None:
+            before, at, followed = self._followed
+            if before == published and now - at < FOLLOWED_AGAIN:
+                return followed
+        followed = await self._polled_tables.followed(published, now - UNKNOWN_FOR)
+        self._followed = published, now, followed
+        return followed
+
+
+async def _require_tables(queries: QueryRunner) -> None:
+    """Raise NoTablesError if the database lacks some or all of the tables."""
+    existing = await _existing_tables(queries, list(TABLES))
+    if not existing:
+        raise NoTablesError
+    if missing := [name for name in TABLES if name not in existing]:
+        raise NoTablesError(f"the database does not have all of our tables: there is no {', '.join(missing)}")
 
 
 async def _existing_tables(queries: QueryRunner, names: list[str]) -> Sequence[str]:
     """Those of the tables that the database has."""
-    ((existing,),) = await queries.query("tables", read_sql("reading/layouts/tables.sql"), {"names": names})
+    ((existing,),) = await queries.query("tables", query_sql("existing_tables"), {"names": names})
     return cast(Sequence[str], existing)

@@ -9,7 +9,7 @@ FROM
     SELECT load, max(at) AS since, arraySort(groupArrayIf((at, rows), state = 'swept' AND date = toDate(0))) AS sweeps
     FROM loads
     GROUP BY load
-    HAVING countIf(state = 'published') = 0 OR countIf(state = 'abandoned') > 0
+    HAVING countIf(state IN ('published', 'added', 'fetched')) = 0 OR countIf(state = 'abandoned') > 0
 )
 WHERE NOT (length(sweeps) >= 2 AND sweeps[-1].2 = 0 AND sweeps[-2].2 = 0)
   AND (empty(sweeps) OR sweeps[-1].1 <= now64(3, 'UTC') - {again:UInt32})

@@ -2,7 +2,7 @@
 SELECT
     load,
     anyIf(holder, state = 'started') AS holder,
-    countIf(state IN ('published', 'swept', 'abandoned')) > 0 AS is_over,
+    countIf(state NOT IN ('started', 'alive')) > 0 AS is_over,
     dateDiff('millisecond', max(at), now64(3, 'UTC')) / 1000 AS silent
 FROM loads
 WHERE load = (SELECT max(load) FROM loads)

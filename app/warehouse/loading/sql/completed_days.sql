@@ -1,0 +1,5 @@
+-- The days that the packages of a store have which holds some, in order.
+SELECT DISTINCT date
+FROM loads
+WHERE state = 'completed' AND load NOT IN (SELECT load FROM loads WHERE state = 'abandoned')
+ORDER BY date

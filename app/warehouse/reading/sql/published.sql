@@ -1,0 +1,54 @@
+-- What a reader may count, in one row: the newest version that replaces a day, the newest version of all, the superseded
+-- versions whose rows may still be there, the loads below that were never published and whose rows may be there or still
+-- come, the loaded days in order, and the sources of the loads that replaced days. A load that was abandoned is not
+-- published, whatever else the journal says of it.
+WITH
+    abandoned AS (SELECT load FROM loads WHERE state = 'abandoned'),
+    days AS
+    (
+        SELECT
+            date,
+            argMax(source, load) AS source,
+            max(version) AS live,
+            groupArrayIf(version, NOT swept) AS present
+        FROM
+        (
+            SELECT load, date, version, anyIf(source, state = 'published') AS source,
+                countIf(state = 'published') AS published, countIf(state = 'swept') > 0 AS swept
+            FROM loads
+            WHERE state IN ('published', 'swept') AND load NOT IN abandoned
+            GROUP BY load, date, version
+            HAVING published > 0
+        )
+        GROUP BY date
+    ),
+    unpublished AS
+    (
+        SELECT load, arraySort(groupArrayIf((at, rows), state = 'swept' AND date = toDate(0))) AS sweeps
+        FROM loads
+        WHERE state != 'alive'
+        GROUP BY load
+        HAVING countIf(state IN ('published', 'added')) = 0 OR countIf(state = 'abandoned') > 0
+    ),
+    added AS
+    (
+        SELECT bitOr(bitShiftLeft(toUInt64(max(load)), 16), 65535) AS newest, groupUniqArrayIf(date, state = 'completed') AS days
+        FROM loads
+        WHERE state IN ('added', 'completed') AND load NOT IN abandoned
+    )
+SELECT
+    max(live) AS newest_published,
+    greatest(newest_published, if(empty((SELECT days FROM added)), 0, (SELECT newest FROM added))) AS newest_version,
+    arraySort(arrayFlatten(groupArray(arrayFilter(v -> v != live, present)))) AS dead,
+    arrayFilter(
+        load -> load < bitShiftRight(newest_version, 16),
+        -- Two sweeps in turn have found nothing of a load that is not among them any more.
+        (
+            SELECT arraySort(groupArray(load))
+            FROM unpublished
+            WHERE NOT (length(sweeps) >= 2 AND sweeps[-1].2 = 0 AND sweeps[-2].2 = 0)
+        )
+    ) AS dead_loads,
+    arraySort(arrayConcat(groupArray(date), (SELECT days FROM added))) AS days,
+    arraySort(groupUniqArray(100)(source)) AS sources
+FROM days

@@ -1,0 +1,228 @@
+"""Keeps the store of a running server up to date from its source: packages that are asked for, new days, rankings."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.loading.sync import Sync
+from app.warehouse.reading.followed import DimensionNeed, Need, PackagesNeed, RankingNeed
+from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.sources.clickpy import ClickPy
+from app.warehouse.sources.quota import IN_BACKGROUND
+from app.warehouse.sources.source import PendingError, SourceError, SourceQuotaError
+from app.windows import last_days
+
+UNASKED_FOR = timedelta(days=90)
+"""A package that was not asked for in so long is not followed any more."""
+ASKED_AGAIN = timedelta(days=7)
+"""How often it is kept that a package was asked for."""
+SEARCHED_DAYS = 180
+"""Packages are found that were downloaded in so many days."""
+
+logger = logging.getLogger(__name__)
+
+
+class SyncTiming(msgspec.Struct, frozen=True):
+    """Times in seconds. `first_look`: after the start. `look`: between two looks for new days. `retry`: after a failure.
+    `wait`: how long a request waits for what is fetched for it; that goes on when nobody waits any more."""
+
+    first_look: float = 60.0
+    look: float = 3600.0
+    retry: float = 300.0
+    wait: float = 25.0
+
+
+DEFAULT_SYNC_TIMING = SyncTiming()
+
+
+class SourceStatus(msgspec.Struct, frozen=True):
+    """What is known of a source without asking it. Times are UTC."""
+
+    name: str
+    title: str
+    packages: int
+    queries: int
+    queries_left: int | None
+    used_up_until: datetime | None
+    last_look_at: datetime | None
+    last_error: str | None
+
+
+class SyncService:
+    """Fetches what questions need, once for all that wait for it, and what is new, in the background."""
+
+    def __init__(
+        self,
+        sync: Sync,
+        source: ClickPy,
+        warehouse: Warehouse,
+        now: Callable[[], datetime],
+        *,
+        max_packages: int,
+        timing: SyncTiming = DEFAULT_SYNC_TIMING,
+        published: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._sync = sync
+        self._source = source
+        self._warehouse = warehouse
+        self._now = now
+        self._max_packages = max_packages
+        self._timing = timing
+        self._published = published
+        self._queue: dict[str, asyncio.Future[None]] = {}
+        self._fetching: asyncio.Task[None] | None = None
+        self._rankings: dict[str, asyncio.Task[None]] = {}
+        self._look_now = asyncio.Event()
+        self._asked: dict[str, datetime] = {}
+        self._packages = 0
+        self._last_look_at: datetime | None = None
+        self._last_error: str | None = None
+
+    def status(self) -> SourceStatus:
+        """The state of the source."""
+        quota = self._source.quota
+        return SourceStatus(
+            self._source.name,
+            self._source.title,
+            self._packages,
+            quota.queries,
+            quota.left,
+            quota.exhausted_until,
+            self._last_look_at,
+            self._last_error,
+        )
+
+    async def fetch(self, need: Need) -> None:
+        """Bring what a question needs into the store. Raises SourceError, and WarehouseError for the store's."""
+        match need:
+            case PackagesNeed(packages):
+                work = self._fetch_packages(packages)
+            case RankingNeed():
+                work = self._fetch_ranking(need)
+            case DimensionNeed(package, dimension):
+                self._look_now.set()
+                raise PendingError(f"the {dimension} series of {package!r} has not been fetched yet")
+        try:
+            async with asyncio.timeout(self._timing.wait):
+                await work
+        except TimeoutError:
+            raise PendingError("the downloads are being fetched") from None
+
+    async def _fetch_packages(self, packages: tuple[str, ...]) -> None:
+        """Wait until packages are followed, or known not to be there. What is queued is fetched together."""
+        if self._packages + len(self._queue) + len(packages) > self._max_packages:
+            raise SourceError(
+                f"this server follows {self._packages:,} packages of the {self._max_packages:,} that it may "
+                "(SYNC_MAX_PACKAGES)"
+            )
+        loop = asyncio.get_running_loop()
+        waiting = [self._queue.setdefault(package, loop.create_future()) for package in packages]
+        if not packages:
+            waiting.append(self._queue.setdefault("", loop.create_future()))
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._fetch_queued())
+        for future in waiting:
+            await asyncio.shield(future)
+
+    async def _fetch_queued(self) -> None:
+        while self._queue:
+            batch, self._queue = self._queue, {}
+            error: BaseException | None = None
+            try:
+                await asyncio.to_thread(self._sync.add, [package for package in batch if package])
+            except Exception as failure:  # each of those who wait reports it
+                error = failure
+            self._changed()
+            for future in batch.values():
+                if error is not None:
+                    future.set_exception(error)
+                    future.exception()
+                else:
+                    future.set_result(None)
+
+    async def _fetch_ranking(self, need: RankingNeed) -> None:
+        task = self._rankings.get(need.kind)
+        if task is None:
+            task = self._rankings[need.kind] = asyncio.create_task(self._ranking(need))
+            task.add_done_callback(lambda _: self._rankings.pop(need.kind))
+        await asyncio.shield(task)
+
+    async def _ranking(self, need: RankingNeed) -> None:
+        newest = (await self._warehouse.snapshot()).newest_day
+        await asyncio.to_thread(self._keep_ranking, need, newest)
+
+    def _keep_ranking(self, need: RankingNeed, newest: date) -> None:
+        ranking = (
+            self._source.search(need.prefix, last_days(newest, SEARCHED_DAYS))
+            if need.prefix
+            else self._source.top(newest)
+        )
+        self._sync.keep_ranking(need.kind, ranking)
+
+    def _changed(self) -> None:
+        self._warehouse.forget_followed()
+        self._published()
+
+    async def run(self) -> None:
+        """Look for new days until cancelled."""
+        IN_BACKGROUND.set(True)
+        pause = self._timing.first_look
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._look_now.wait()
+            self._look_now.clear()
+            pause = await self._look()
+
+    async def _look(self) -> float:
+        """Bring the store up to date; the seconds until the next look."""
+        try:
+            snapshot = await self._warehouse.snapshot()
+            self._packages = len(snapshot.followed.packages) if snapshot.followed else 0
+            await self._keep_asked()
+            if snapshot.followed and snapshot.followed.incomplete:
+                await asyncio.to_thread(self._sync.complete_dimensions)
+                self._changed()
+            if self._packages:
+                synced = await asyncio.to_thread(self._sync.update)
+                self._last_look_at = self._now()
+                if synced.days:
+                    logger.info("%s: %s is there, for %d packages", self._source.title, synced.days[-1], self._packages)
+                    self._changed()
+                    if await snapshot.tables.ranking(RankingNeed().kind) is not None:
+                        await asyncio.to_thread(self._keep_ranking, RankingNeed(), synced.days[-1])
+                if await asyncio.to_thread(self._sync.unfollow, self._now() - UNASKED_FOR):
+                    self._changed()
+        except SourceQuotaError as error:
+            self._last_error = str(error)
+            logger.warning("%s", error)
+            return max(1.0, (error.until - self._now()).total_seconds() + 1)
+        except WarehouseError as error:
+            self._last_error = str(error)
+            logger.warning("%s; the next look is in %g s", error, self._timing.retry)
+            return self._timing.retry
+        except Exception:
+            self._last_error = "the look failed; see the server's log"
+            logger.exception("new days could not be looked for")
+            return self._timing.retry
+        self._last_error = None
+        return self._timing.look
+
+    async def _keep_asked(self) -> None:
+        now = self._now()
+        asked = self._warehouse.take_asked()
+        again = [package for package in asked if now - self._asked.get(package, now - ASKED_AGAIN) >= ASKED_AGAIN]
+        if again:
+            await asyncio.to_thread(self._sync.mark_asked, again)
+            self._asked |= dict.fromkeys(again, now)
+
+    async def close(self) -> None:
+        """Wait until what is being written has ended."""
+        tasks = [*self._rankings.values(), *([self._fetching] if self._fetching else [])]
+        if tasks:
+            await asyncio.wait(tasks)
