@@ -57,6 +57,7 @@ class Result(msgspec.Struct, frozen=True):
     timezone: str
 
 
+QUOTA_USAGE = re.compile(r"\bsystem\s*\.\s*quota_usage\b", re.IGNORECASE)
 FREE = re.compile(r"\bFROM\s+system\s*\.\s*(one|quotas?(_limits|_usage)?|quotas_usage)\b", re.IGNORECASE)
 """What a query may ask without being counted: it reads none but these tables, or none at all (that is system.one)."""
 
@@ -72,11 +73,16 @@ class Quota:
         self._end = 0.0
         self._guard = threading.Lock()
 
-    def count(self, asked: Asked) -> None:
-        """Raise EngineError where the user has had all of his queries in this interval."""
+    def count(self, asked: Asked) -> str:
+        """Count a statement, and return it with this quota as the table system.quota_usage.
+
+        Raises EngineError where the user has had all of his queries in this interval.
+        """
         is_free = FREE.search(asked.sql) or not re.search(r"\bFROM\b", asked.sql, re.IGNORECASE)
-        if asked.user != self._user or is_free:
-            return
+        if asked.user != self._user:
+            return asked.sql
+        if is_free:
+            return self._shown(asked.sql)
         with self._guard:
             now = time.time()
             if now >= self._end:
@@ -90,6 +96,16 @@ class Quota:
                     f"{self._used}/{self._most}. Interval will end at {end}. "
                     f"Name of quota template: `{self._user}`. (QUOTA_EXCEEDED)",
                 )
+        return asked.sql
+
+    def _shown(self, sql: str) -> str:
+        with self._guard:
+            columns = (
+                f"SELECT '{self._user}' AS quota_name, toNullable(toUInt32({self._seconds})) AS duration, "
+                f"toNullable(toUInt64({self._used})) AS queries, toNullable(toUInt64({self._most})) AS max_queries, "
+                f"toNullable(toDateTime({int(self._end or time.time() + self._seconds)}, 'UTC')) AS end_time"
+            )
+        return QUOTA_USAGE.sub(f"({columns})", sql)
 
 
 class Engine:
@@ -112,11 +128,10 @@ class Engine:
 
     def run(self, asked: Asked) -> Result:
         """Run a statement in the calling thread. Raises EngineError."""
-        if self.quota:
-            self.quota.count(asked)
+        sql = self.quota.count(asked) if self.quota else asked.sql
         try:
             with self._connection(asked) as connection:
-                result = connection.query(asked.sql, asked.format, params=asked.parameters)
+                result = connection.query(sql, asked.format, params=asked.parameters)
                 return Result(result.bytes(), _summary(result), asked.settings.get("session_timezone") or self.timezone)
         except EngineError:
             raise

@@ -41,8 +41,7 @@ class OldEngine:
 
     def run(self, asked: Asked) -> Result:
         """Run a statement. Raises EngineError."""
-        if self.quota:
-            self.quota.count(asked)
+        statement = self.quota.count(asked) if self.quota else asked.sql
         settings = USERS[asked.user].settings | asked.settings
         settings.pop("readonly", None)
         for name in settings:
@@ -50,7 +49,7 @@ class OldEngine:
                 raise EngineError(115, f"Unknown setting '{name}'. (UNKNOWN_SETTING)")
         # What is set stays set for all statements, text cannot be taken back, and the oldest cannot even read it again:
         # so no comments, and UTC by the process's own zone.
-        sql = _with_token(asked.sql, settings.get("insert_deduplication_token", ""))
+        sql = _with_token(statement, settings.get("insert_deduplication_token", ""))
         settings = {name: value for name, value in settings.items() if value.isdecimal()}
         with self._guard:
             wanted = {name: self._defaults[name] for name in self._current} | settings

@@ -2,25 +2,24 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from litestar.testing import TestClient
 
 from app.settings import Secret
-from app.stats.questions import Popularity, popularity
 from app.warehouse.engines.errors import QueryFailedError
 from app.warehouse.engines.server import ServerEngine, server_address
-from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.loading.sync import PACKAGES_PER_QUERY
+from app.warehouse.sources.clickpy import RANKED, ClickPy
+from app.windows import last_days
 from tests.support.answers import body
-from tests.support.clickpy import PublicDataset
+from tests.support.clickpy import PublicServer
 from tests.support.dataset import Dataset
 from tests.support.facade import Facade
-from tests.support.fixtures import Backend
 
-pytestmark = pytest.mark.only_backend(Backend.CLICKPY)
-
+NOW = datetime(2026, 3, 12, 8, tzinfo=UTC)
 DAYS, RELEASES, MIRRORED, PYTHONS, COUNTRIES, PACKAGES = 180, 2_500, 500, 15, 200, 2_500
 
 # On each day each of boto3's releases once, and some of them once more by a mirror or an unknown installer.
@@ -53,8 +52,8 @@ FROM numbers({30 * PACKAGES})
 
 
 @pytest.fixture(scope="module")
-def public(make_dataset: Callable[..., Dataset]) -> Dataset:
-    public = make_dataset(PublicDataset)
+def public(make_public: Callable[[], PublicServer]) -> PublicServer:
+    public = make_public()
     with public.engine.client() as client:
         client.command(BOTO3)
         client.command(OTHERS)
@@ -62,17 +61,15 @@ def public(make_dataset: Callable[..., Dataset]) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def client(public: Dataset) -> Iterator[TestClient[Any]]:
-    with public.client() as client:
+def client(public: PublicServer, make_dataset: Callable[[], Dataset]) -> Iterator[TestClient[Any]]:
+    store = make_dataset()
+    with store.client(now=NOW, **public.settings(store)) as client:
         yield client
 
 
 @pytest.fixture
-def role(public: Dataset, facade: Facade) -> ServerEngine:
-    settings = public.settings
-    return ServerEngine(
-        server_address(facade.url), settings.clickhouse_user, settings.clickhouse_password, settings.clickhouse_database
-    )
+def role(public: PublicServer) -> ServerEngine:
+    return ServerEngine(server_address(public.facade.url), "demo", Secret(""), public.engine.database)
 
 
 def test_this_role_cuts_without_a_word(role: ServerEngine) -> None:
@@ -115,23 +112,23 @@ def test_totals_and_recent_downloads_are_whole(client: TestClient[Any]) -> None:
     assert recent == {"last_day": RELEASES, "last_week": 7 * RELEASES, "last_month": 30 * RELEASES}
 
 
-def test_batches_are_whole(client: TestClient[Any]) -> None:
-    packages = [f"package-{number}" for number in range(499)]
-    answer = body(client.get(f"/api/recent?{urlencode({'package': ['unknown', *packages]}, doseq=True)}"))
+def test_a_query_about_many_packages_is_whole(role: ServerEngine) -> None:
+    source = ClickPy(role, "the public server", lambda: NOW)
+    packages = [f"package-{number}" for number in range(PACKAGES_PER_QUERY)]
+    counts = list(source.counts(packages, last_days(date(2026, 3, 10), 30)))
+    source.close()
 
-    assert answer["missing"] == ["unknown"]
-    assert answer["data"] == {key: {"last_day": 1, "last_week": 7, "last_month": 30} for key in packages}
+    # Of each dimension one category.
+    assert sum(sum(part.downloads) for part in counts) == 9 * 30 * PACKAGES_PER_QUERY
 
 
 @pytest.mark.parametrize(("period", "days"), [("day", 1), ("week", 7), ("month", 30)])
 def test_rankings_are_whole(client: TestClient[Any], period: str, days: int) -> None:
     names = ["boto3", *sorted(f"package-{number}" for number in range(PACKAGES))]
-    pages = [
-        body(client.get(f"/api/top?period={period}&limit=1000&offset={offset}"))["data"] for offset in (0, 1000, 2000)
-    ]
+    ranked = body(client.get(f"/api/top?period={period}&limit=1000"))["data"]
 
     expected = [{"package": name, "downloads": days * (RELEASES if name == "boto3" else 1)} for name in names]
-    assert pages == [expected[:1000], expected[1000:2000], []]
+    assert ranked == expected[:RANKED]
 
 
 def test_searches_are_whole(client: TestClient[Any]) -> None:
@@ -141,24 +138,10 @@ def test_searches_are_whole(client: TestClient[Any]) -> None:
     assert found == [{"package": name, "downloads": 30} for name in names[:100]]
 
 
-async def test_the_downloads_of_an_index_are_whole(role: ServerEngine) -> None:
-    """Discovery asks for the downloads of all its packages at once; there may be thousands."""
-    packages = [f"package-{number}" for number in range(PACKAGES)]
-    reader = role.reader()
-    try:
-        warehouse = Warehouse()
-        warehouse.open(reader)
-        found = await popularity(await warehouse.snapshot(), packages, 30)
-    finally:
-        await reader.close()
-
-    assert found == dict.fromkeys(packages, Popularity(downloads=30, last_month=30, last_week=7, before=23))
-
-
-async def test_no_answer_comes_from_a_part_of_what_there_is_to_read(public: Dataset, facade: Facade) -> None:
+async def test_no_answer_comes_from_a_part_of_what_there_is_to_read(public: PublicServer, facade: Facade) -> None:
     """Where the user may say so; the role itself is told to break off."""
     count = "SELECT countIf(number >= 0) FROM numbers(10000000)"
-    hasty = ServerEngine(server_address(facade.url), "hasty", Secret(""), public.settings.clickhouse_database)
+    hasty = ServerEngine(server_address(facade.url), "hasty", Secret(""), public.engine.database)
     with hasty.client() as client:
         assert client.command(count) < 10_000_000
     reader = hasty.reader()

@@ -189,16 +189,13 @@ class Sync:
         while missing := self._not_fetched(days):
             for batch in _batches(missing, len(days)):
                 step(f"fetching {_days_named(days)} of {len(missing):,} packages")
-                with self._load(f"{self._source.name}: {_days_named(days)}") as (client, load):
-                    found = self._write(client, load, batch, days, DIMENSIONS)
-                    _insert(
-                        client, "fetched_days", [{"date": day, "load": load.number, "packages": batch} for day in days]
-                    )
-                    publish_later(client, load)
-                    synced.rows += sum(found.values())
+                synced.rows += self._fetch_days(batch, days)
         with self._load(f"{self._source.name}: {_days_named(days)}") as (client, load):
             if _not_fetched(client, days):
                 # Another process has followed a package at this moment: the next look goes on with it.
+                return synced
+            if not set(days).isdisjoint(_completed(client)):
+                # Another process has completed them.
                 return synced
             loads = [number for (number,) in ask(client, "fetched_loads", {"days": days})]
             publish_added(client, load, [load.number, *loads], days)
@@ -209,6 +206,17 @@ class Sync:
     def _not_fetched(self, days: Sequence[date]) -> list[str]:
         with self._connect() as client:
             return _not_fetched(client, days)
+
+    def _fetch_days(self, packages: Sequence[str], days: Sequence[date]) -> int:
+        """Write the rows of some packages on days that are not completed; return their number."""
+        with self._load(f"{self._source.name}: {_days_named(days)}") as (client, load):
+            # Another process may have fetched some of them since.
+            missing = set(_not_fetched(client, days))
+            wanted = [package for package in packages if package in missing]
+            found = self._write(client, load, wanted, days, DIMENSIONS)
+            _insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
+            publish_later(client, load)
+        return sum(found.values())
 
     def complete_dimensions(self, step: Step = lambda _: None) -> Synced:
         """Fetch the dimensions that packages lack, one at a time."""
@@ -221,7 +229,9 @@ class Sync:
 
     def _complete(self, package: str, dimension: str, rest: Sequence[str], last: date, synced: Synced) -> None:
         with self._load(f"{self._source.name}: {dimension} of {package}") as (client, load):
-            parts = [[day for day in _completed(client) if day <= last]]
+            # Another process may have fetched it since.
+            is_missing = dimension in _followed(client).get(package, ((), last))[0]
+            parts = [[day for day in _completed(client) if day <= last]] if is_missing else []
             while parts:
                 days = parts.pop()
                 try:
@@ -232,8 +242,9 @@ class Sync:
                     parts += [days[: len(days) // 2], days[len(days) // 2 :]]
                     continue
                 synced.rows += sum(found.values())
-            row = {"project": package, "state": "followed", "load": load.number, "last": last, "incomplete": list(rest)}
-            _insert(client, "followed", [row])
+            if is_missing:
+                row = {"project": package, "state": "followed", "load": load.number, "last": last}
+                _insert(client, "followed", [row | {"incomplete": list(rest)}])
             publish_added(client, load, [load.number])
 
     def unfollow(self, unasked_since: datetime) -> list[str]:
@@ -315,7 +326,8 @@ def write_counts(client: Client, load: Load, counts: Counts, days: set[date]) ->
     """Write the rows of counts that are of some days, as those of a load."""
     if not days.issuperset(counts.dates):
         kept = [day in days for day in counts.dates]
-        counts = Counts(*(list(compress(column, kept)) for column in counts))
+        columns: Iterator[Any] = (list(compress(column, kept)) for column in counts)
+        counts = Counts(*columns)
     if not counts.dates:
         return
     first = load.number << 16
@@ -339,7 +351,9 @@ def _completed(client: Client) -> list[date]:
 
 
 def _not_fetched(client: Client, days: Sequence[date]) -> list[str]:
-    """The followed packages whose rows of some days are not there yet."""
+    """The followed packages whose rows of some days are not there yet; none if the days are completed."""
+    if not set(days).isdisjoint(_completed(client)):
+        return []
     fetched = {package for (package,) in ask(client, "fetched_packages", {"days": list(days)})}
     return [package for package in _followed(client) if package not in fetched]
 

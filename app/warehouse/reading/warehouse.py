@@ -73,6 +73,11 @@ class Warehouse:
         """Whether the last snapshot has synthetic events."""
         return self._last is not None and self._last.published.demo
 
+    @property
+    def packages(self) -> int:
+        """The number of packages in the last snapshot of a store that holds some."""
+        return len(self._last.followed.packages) if self._last and self._last.followed else 0
+
     async def schema(self) -> Schema:
         """How the schema of the tables compares with this version's. Raises WarehouseError."""
         applied = 0

@@ -109,15 +109,15 @@ class ClickPy:
             "start": window.start,
             "end": window.end,
         }
+        counts = Counts([], [], [], [], [])
         for package, dimension, categories, dates, downloads in self._ask(_sql("counts"), parameters):
-            names = [category for category, days in zip(categories, dates, strict=True) for _ in days]
-            yield Counts(
-                [package] * len(names),
-                [dimension] * len(names),
-                names,
-                [day for days in dates for day in days],
-                [count for counts in downloads for count in counts],
-            )
+            for category, days, numbers in zip(categories, dates, downloads, strict=True):
+                counts.packages.extend([package] * len(days))
+                counts.dimensions.extend([dimension] * len(days))
+                counts.categories.extend([category] * len(days))
+                counts.dates.extend(days)
+                counts.downloads.extend(numbers)
+        yield counts
 
     def top(self, newest: date) -> Ranking:
         """The most downloaded packages of the month that ends with a day."""

@@ -28,8 +28,11 @@ logger = logging.getLogger(__name__)
 
 
 class SyncTiming(msgspec.Struct, frozen=True):
-    """Times in seconds. `first_look`: after the start. `look`: between two looks for new days. `retry`: after a failure.
-    `wait`: how long a request waits for what is fetched for it; that goes on when nobody waits any more."""
+    """Times in seconds.
+
+    `first_look`: after the start. `look`: between two looks for new days. `retry`: after a failure. `wait`: how long a
+    request waits for what is fetched for it; fetching goes on after that.
+    """
 
     first_look: float = 60.0
     look: float = 3600.0
@@ -79,7 +82,6 @@ class SyncService:
         self._rankings: dict[str, asyncio.Task[None]] = {}
         self._look_now = asyncio.Event()
         self._asked: dict[str, datetime] = {}
-        self._packages = 0
         self._last_look_at: datetime | None = None
         self._last_error: str | None = None
 
@@ -89,7 +91,7 @@ class SyncService:
         return SourceStatus(
             self._source.name,
             self._source.title,
-            self._packages,
+            self._warehouse.packages,
             quota.queries,
             quota.left,
             quota.exhausted_until,
@@ -115,9 +117,10 @@ class SyncService:
 
     async def _fetch_packages(self, packages: tuple[str, ...]) -> None:
         """Wait until packages are followed, or known not to be there. What is queued is fetched together."""
-        if self._packages + len(self._queue) + len(packages) > self._max_packages:
+        followed = self._warehouse.packages
+        if followed + len(self._queue) + len(packages) > self._max_packages:
             raise SourceError(
-                f"this server follows {self._packages:,} packages of the {self._max_packages:,} that it may "
+                f"this server follows {followed:,} packages of the {self._max_packages:,} that it may "
                 "(SYNC_MAX_PACKAGES)"
             )
         loop = asyncio.get_running_loop()
@@ -183,16 +186,20 @@ class SyncService:
         """Bring the store up to date; the seconds until the next look."""
         try:
             snapshot = await self._warehouse.snapshot()
-            self._packages = len(snapshot.followed.packages) if snapshot.followed else 0
             await self._keep_asked()
             if snapshot.followed and snapshot.followed.incomplete:
                 await asyncio.to_thread(self._sync.complete_dimensions)
                 self._changed()
-            if self._packages:
+            if self._warehouse.packages:
                 synced = await asyncio.to_thread(self._sync.update)
                 self._last_look_at = self._now()
                 if synced.days:
-                    logger.info("%s: %s is there, for %d packages", self._source.title, synced.days[-1], self._packages)
+                    logger.info(
+                        "%s: %s is there, for %d packages",
+                        self._source.title,
+                        synced.days[-1],
+                        self._warehouse.packages,
+                    )
                     self._changed()
                     if await snapshot.tables.ranking(RankingNeed().kind) is not None:
                         await asyncio.to_thread(self._keep_ranking, RankingNeed(), synced.days[-1])

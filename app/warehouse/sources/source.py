@@ -34,11 +34,11 @@ class TooMuchError(SourceError):
 class Counts(NamedTuple):
     """Downloads by package, dimension, category and date: five columns of equal length."""
 
-    packages: Sequence[str]
-    dimensions: Sequence[str]
-    categories: Sequence[str]
-    dates: Sequence[date]
-    downloads: Sequence[int]
+    packages: list[str]
+    dimensions: list[str]
+    categories: list[str]
+    dates: list[date]
+    downloads: list[int]
 
 
 class Source(Protocol):
