@@ -161,7 +161,7 @@ def create_app(
                 migrate(client)
         source = ClickPy(open_engine(places.source), places.title, now) if places.source else None
         reader = engine.reader(reader_limits)
-        warehouse.open(wrap_connection(reader), fetches=source is not None, dataset=places.dataset)
+        warehouse.open(wrap_connection(reader), source=places.title, dataset=places.dataset)
         await _poll_once(answers.versions, warehouse, timing.poll_first)
         discovery = Discovery(settings, warehouse, now, timeouts=lookup_timeouts)
         await discovery.open()

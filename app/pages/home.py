@@ -50,6 +50,7 @@ async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
         "days": len(snapshot.published.days),
         "missing_days": missing_days(snapshot),
         "is_demo": snapshot.published.demo,
+        "source": snapshot.source,
         "q": q,
     }
     if q:

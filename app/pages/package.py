@@ -78,6 +78,7 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> Res
         missing_days=missing_days(snapshot),
         first=snapshot.published.days[0],
         is_demo=snapshot.published.demo,
+        source=snapshot.source,
         changes=changed,
         sparkline=sparkline([downloads for _, downloads in changed.daily]),
         shift_titles=SHIFT_TITLES,

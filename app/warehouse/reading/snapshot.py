@@ -18,17 +18,22 @@ class NothingLoadedError(LookupError):
 class Snapshot(msgspec.Struct, frozen=True):
     """What is published, the tables that it is read from, and the length of the default window in days.
 
-    `followed` are the packages of a store that holds some; None if it holds all. If it `fetches`, its source is asked
-    for what it lacks, and `mark_asked` is told which packages are asked for. A response that is computed from a
-    snapshot depends on nothing else.
+    `followed` are the packages of a store that holds some; None if it holds all. `source` is what is asked for what the
+    store lacks, in words; empty if nothing is. `mark_asked` is told which packages are asked for. A response that is
+    computed from a snapshot depends on nothing else.
     """
 
     published: Published
     tables: Tables
     window_days: int
     followed: Followed | None = None
-    fetches: bool = False
+    source: str = ""
     mark_asked: Callable[[Sequence[str]], None] = lambda _: None
+
+    @property
+    def fetches(self) -> bool:
+        """Whether a source is asked for what the store lacks."""
+        return bool(self.source)
 
     @property
     def newest_day(self) -> date:

@@ -43,13 +43,13 @@ class Warehouse:
         self._followed: tuple[Published, datetime, Followed] | None = None
         self._asked: set[str] = set()
 
-    def open(self, connection: Connection, *, fetches: bool = False, dataset: str = "own") -> None:
+    def open(self, connection: Connection, *, source: str = "", dataset: str = "own") -> None:
         """Read through this connection, whose owner closes it.
 
-        If it `fetches`, a source is asked for packages that the store lacks; `dataset` is the origin of its downloads:
-        `own` or `public`.
+        `source` is what is asked for packages that the store lacks, in words; empty if nothing is. `dataset` is the
+        origin of the downloads: `own` or `public`.
         """
-        self._fetches = fetches
+        self._source = source
         self._dataset = dataset
         self._queries = MeasuredQueries(connection, self.counters)
         self._tables = Tables(QueryLimiter(self._queries, self._limits))
@@ -104,9 +104,9 @@ class Warehouse:
             await _require_tables(self._queries)
             self._has_tables = True
         published = await self._polled_tables.published()
-        holds_some = self._fetches or published.newest > published.state
+        holds_some = bool(self._source) or published.newest > published.state
         followed = await self._read_followed(published) if holds_some else None
-        self._last = Snapshot(published, self._tables, self._window_days, followed, self._fetches, self._mark_asked)
+        self._last = Snapshot(published, self._tables, self._window_days, followed, self._source, self._mark_asked)
         return self._last
 
     def _mark_asked(self, packages: Sequence[str]) -> None:
