@@ -226,8 +226,8 @@ def running_emulator(log: Path) -> Iterator[str]:
             pytest.skip(f"BigQuery's emulator does not start: {log.read_text(errors='replace')[-500:]}")
         yield url
     finally:
-        process.terminate()
-        process.wait(30)
+        process.kill()
+        process.wait()
 
 
 def _is_up(process: subprocess.Popen[bytes], url: str) -> bool:
