@@ -10,7 +10,7 @@ EXAMPLES ?= 10000
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all compat check format bench faults soak fuzz audit dist lock clean
+.PHONY: help setup demo serve test test-all emulator compat check format bench faults soak fuzz audit dist lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ test: $(READY)  ## run all tests, on up to four cores
 
 test-all: $(READY)  ## run what `make test` leaves out: the other kinds of ClickHouse, random tests at large sizes
 	TEST_ALL=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+emulator: $(READY)  ## install BigQuery's emulator below .compat/; tests that need it are skipped without it
+	$(BIN)/python -m tests.support.bigquery
 
 compat: $(READY)  ## load and ask on older versions of ClickHouse too (VERSIONS="24.8 current"), print a table
 	$(BIN)/python -m tests.compat $(VERSIONS)

@@ -1,3 +1,3 @@
 """Fixtures that both test folders use."""
 
-pytest_plugins = ["tests.support.fixtures", "tests.support.loading"]
+pytest_plugins = ["tests.support.bigquery", "tests.support.fixtures", "tests.support.loading"]

@@ -47,7 +47,9 @@ from app.warehouse.loading.sync import Sync, synced_days
 from app.warehouse.loading.watch import Watcher
 from app.warehouse.reading.query_limiter import QueryLimits
 from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.sources.bigquery import BigQuery
 from app.warehouse.sources.clickpy import ClickPy
+from app.warehouse.sources.connect import open_source
 from app.warehouse.sources.service import DEFAULT_SYNC_TIMING, SyncService, SyncTiming
 
 ROUTES = [
@@ -108,7 +110,7 @@ async def _poll_once(versions: DataVersions, warehouse: Warehouse, seconds: floa
 def _sync_service(
     settings: Settings,
     engine: Engine,
-    source: ClickPy,
+    source: ClickPy | BigQuery,
     answers: AnswerCache,
     now: Callable[[], datetime],
     timing: SyncTiming,
@@ -121,6 +123,7 @@ def _sync_service(
         answers.warehouse,
         now,
         max_packages=settings.sync_max_packages,
+        listed=settings.sync_packages,
         timing=timing,
         published=answers.versions.poll_soon,
     )
@@ -159,7 +162,7 @@ def create_app(
         if isinstance(engine, EmbeddedEngine):
             with engine.client() as client:
                 migrate(client)
-        source = ClickPy(open_engine(places.source), places.title, now) if places.source else None
+        source = open_source(settings, places, now)
         reader = engine.reader(reader_limits)
         warehouse.open(wrap_connection(reader), source=places.title, dataset=places.dataset)
         await _poll_once(answers.versions, warehouse, timing.poll_first)
@@ -171,7 +174,7 @@ def create_app(
         # Discovery asks the network in the background: statistics do not wait for it.
         background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.versions.run())]
         if service:
-            answers.fetch = service.fetch
+            answers.fetch = service.fetch if places.source else None
             background.append(asyncio.create_task(service.run()))
         if watch:
             watcher = Watcher(watch, engine.client, answers.versions.poll_soon, settings.watch_quiet_seconds)

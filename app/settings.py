@@ -89,6 +89,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sync_packages: Annotated[
         str, Meta(description="file with the names of packages to follow, one a line; `all` for all of BigQuery's")
     ] = ""
+    bigquery_project: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z][a-z0-9.:-]*[a-z0-9])?\Z",
+            description="Google Cloud project that BigQuery bills queries to; required for BigQuery",
+        ),
+    ] = ""
+    bigquery_table: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z][a-z0-9.:-]*[a-z0-9]\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+\Z",
+            description="BigQuery's table of downloads, `project.dataset.table`, partitioned by the day of `timestamp`",
+        ),
+    ] = "bigquery-public-data.pypi.file_downloads"
+    bigquery_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=10 << 20,
+            description="maximum number of bytes that BigQuery may bill for one query, which is of one day; a day of "
+            "all of PyPI is 120 to 150 GB, and BigQuery compares what the day could cost at most, also for one package",
+        ),
+    ] = 200_000_000_000
+    bigquery_api_endpoint: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^/?#@]+/?)?\Z",
+            description="base URL of BigQuery's API, `http://` without credentials; empty for Google's",
+        ),
+    ] = ""
+    bigquery_price: Annotated[
+        float, Meta(ge=0, description="list price of BigQuery in dollars a TiB, for `sync --dry-run` and its result")
+    ] = 6.25
     window_days: Annotated[int, Meta(ge=30, le=3660, description="default number of days in a series")] = 180
     cache_ttl_seconds: Annotated[
         Seconds,

@@ -63,6 +63,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "clickhouse_connect": {"app.warehouse"},
     "chdb": {"app.warehouse"},
+    "google": {"app.warehouse"},
     "prometheus_client": {"app.metrics"},
     "brotli": {"app.cache"},
     "backports.zstd": {"app.cache", "app.warehouse"},

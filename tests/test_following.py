@@ -15,8 +15,9 @@ from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.load import LoadTiming
 from app.warehouse.loading.sync import PACKAGES_PER_QUERY, Sync
 from app.warehouse.sources.clickpy import ClickPy
+from app.warehouse.sources.errors import SourceQuotaError, TooMuchError
 from app.warehouse.sources.service import SyncTiming
-from app.warehouse.sources.source import DIMENSIONS, Counts, SourceQuotaError, TooMuchError
+from app.warehouse.sources.source import DIMENSIONS, Counts
 from app.windows import Window
 from tests.support.answers import assert_problem, assert_unknown, body, eventually, series
 from tests.support.clickpy import PublicServer

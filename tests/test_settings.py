@@ -37,6 +37,10 @@ DEFAULTS: dict[str, object] = {
     "PYPI_API_URL": "",
     "DISCOVERY_OFFICIAL_REPO": "flet-dev/flet",
     "DISCOVERY_OFFICIAL_PATH": "sdk/python/packages",
+    "BIGQUERY_PROJECT": "",
+    "BIGQUERY_TABLE": "bigquery-public-data.pypi.file_downloads",
+    "BIGQUERY_MAX_BYTES": 200_000_000_000,
+    "BIGQUERY_API_ENDPOINT": "",
 }
 
 
@@ -54,6 +58,20 @@ def test_secrets_are_empty_by_default(variable: str) -> None:
     secret = getattr(from_environment(), variable.lower())
 
     assert (bool(secret), secret.reveal()) == (False, "")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BIGQUERY_PROJECT", "my-project-1"),
+        ("BIGQUERY_PROJECT", "example.com:my-project"),
+        ("BIGQUERY_TABLE", "example.com:my-project.pypi_2026.file-downloads"),
+        ("BIGQUERY_API_ENDPOINT", "http://127.0.0.1:9050"),
+        ("BIGQUERY_API_ENDPOINT", "https://bigquery.example.com/"),
+    ],
+)
+def test_values_of_bigquery(variable: str, value: str) -> None:
+    assert getattr(from_environment(**{variable: value}), variable.lower()) == value
 
 
 def test_values_from_the_environment() -> None:
@@ -94,6 +112,17 @@ def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> 
         ("CLICKHOUSE_DATABASE", "1a"),
         ("CLICKHOUSE_DATABASE", "x; DROP DATABASE y"),
         ("CLICKHOUSE_DATABASE", "x\n"),
+        ("BIGQUERY_PROJECT", "My Project"),
+        ("BIGQUERY_PROJECT", "123"),
+        ("BIGQUERY_TABLE", ""),
+        ("BIGQUERY_TABLE", "pypi.file_downloads"),
+        ("BIGQUERY_TABLE", "`bigquery-public-data.pypi.file_downloads`"),
+        ("BIGQUERY_TABLE", "a.b.c` WHERE TRUE --"),
+        ("BIGQUERY_TABLE", "a.b.c\n"),
+        ("BIGQUERY_MAX_BYTES", "10485759"),
+        ("BIGQUERY_API_ENDPOINT", "127.0.0.1:9050"),
+        ("BIGQUERY_API_ENDPOINT", "http://user@127.0.0.1:9050"),
+        ("BIGQUERY_API_ENDPOINT", "http://127.0.0.1:9050/?key=x"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_name(variable: str, value: str) -> None:
@@ -168,7 +197,7 @@ def test_the_file_is_looked_for_in_the_working_directory(tmp_path: Path, monkeyp
         (b'GITHUB_TOKEN = ["hush"]', "GITHUB_TOKEN must be a string"),
         (
             b'WINDOW_DAYS = "hush"',
-            "WINDOW_DAYS is not a secret; it accepts CLICKHOUSE_PASSWORD, GITHUB_TOKEN",
+            "WINDOW_DAYS is not a secret; it accepts CLICKHOUSE_PASSWORD, GITHUB_TOKEN, STORE_PASSWORD",
         ),
         (b"\xff\xfe hush", "cannot be read: UnicodeDecodeError"),
     ],

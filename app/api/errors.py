@@ -28,7 +28,7 @@ from app.warehouse.engines.connection import DEFAULT_READER_LIMITS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
 from app.warehouse.reading.followed import NotFetchedError
 from app.warehouse.reading.snapshot import NothingLoadedError
-from app.warehouse.sources.source import SourceError, SourceQuotaError
+from app.warehouse.sources.errors import SourceError, SourceQuotaError
 
 logger = logging.getLogger(__name__)
 

@@ -131,13 +131,11 @@ def migrate() -> None:
 @main.command()
 @click.argument("names", nargs=-1, metavar="NAME…")
 @click.option("--from", "source", type=click.Choice(["clickpy", "bigquery"]), help="Where the downloads come from.")
-@click.option("--packages", type=click.Path(path_type=Path, dir_okay=False), help="A file with one name a line.")
+@click.option("--packages", default="", help="A file with one name a line; `all` for all packages of BigQuery.")
 @click.option("--top", default=0, type=click.IntRange(0), help="Follow so many of the most downloaded packages.")
 @click.option("--days", help="Days to fetch, or `all`; without it those of SYNC_DAYS.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch no downloads.")
-def sync(
-    names: tuple[str, ...], source: str | None, packages: Path | None, top: int, days: str | None, dry_run: bool
-) -> None:
+def sync(names: tuple[str, ...], source: str | None, packages: str, top: int, days: str | None, dry_run: bool) -> None:
     """Follow packages of a source, and fetch what the store lacks of all that it follows: days, packages.
 
     Without a NAME, --packages and --top, it brings the packages up to date that are followed already.

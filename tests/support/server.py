@@ -82,9 +82,7 @@ class Served(NamedTuple):
 @contextmanager
 def started(*arguments: str, cwd: Path, **changes: str) -> Iterator[Served]:
     """The same, with its process, which may have ended when the block ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with (cwd / "serve.log").open("ab") as log:
         log_start = log.tell()
         process = subprocess.Popen(
@@ -105,6 +103,13 @@ def started(*arguments: str, cwd: Path, **changes: str) -> Iterator[Served]:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+
+
+def free_port() -> int:
+    """A port of the loopback interface that is free now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], base: str, cwd: Path) -> None:

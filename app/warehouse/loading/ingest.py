@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
-from typing import Any
 
 from clickhouse_connect.driver.client import Client
 from msgspec import structs
@@ -23,7 +22,6 @@ from app.warehouse.engines.errors import (
     WarehouseError,
     translated,
 )
-from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.describe import described
 from app.warehouse.loading.examine import (
     OLDEST_DAY,
@@ -40,6 +38,7 @@ from app.warehouse.loading.journal import (
     LoadedDay,
     forget_received,
     publish,
+    require_scope,
     sweep_unpublished,
     synced,
     versions,
@@ -48,26 +47,12 @@ from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.progress import Progress, Report, reported
 from app.warehouse.loading.running import keep_alive, run
-from app.warehouse.loading.statements import Connect, ask, is_embedded, statement
+from app.warehouse.loading.statements import Connect, is_embedded, statement
+from app.warehouse.loading.sums import checked, complete, load_settings, write_settings
 from app.warehouse.loading.upload import send
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, writer_lease
 
 logger = logging.getLogger(__name__)
-
-SPILL_BYTES = 1_200_000_000
-"""Memory that the GROUP BY of a load may take before ClickHouse goes on on disk."""
-
-WRITE_SETTINGS = {
-    "max_bytes_before_external_group_by": SPILL_BYTES,
-    "max_bytes_ratio_before_external_group_by": 0,
-}
-
-CLUSTER_SETTINGS = {
-    # An insert into all shards is over when they have its rows.
-    "distributed_foreground_insert": 1,
-    # Sums are made here, and sent to the shard of their package. Left alone, each shard would keep its own sums.
-    "parallel_distributed_insert_select": 0,
-}
 
 
 def ingest(
@@ -91,7 +76,7 @@ def ingest(
     files = find_files(names, note)
     with connect() as client:
         prepare(client)
-        require_all(client)
+        require_scope(client, of_all=True)
         with writer_lease(connect, client, ", ".join(names), timing, process_lock) as load:
             report(Progress("looking at the input"))
             looked_at, rows = described(client, files, note)
@@ -118,19 +103,9 @@ def ingest_events(
 
     with connect() as client:
         prepare(client)
-        require_all(client)
+        require_scope(client, of_all=True)
         with writer_lease(connect, client, source, timing) as load:
             return _load(connect, client, load, events, False, explain, report, lambda _: None, lambda _: None)
-
-
-def require_all(client: Client) -> None:
-    """Raise InputError for a store that holds some packages, which it follows: a day of all would replace theirs."""
-    ((holds_some, _),) = ask(client, "holds_some")
-    if holds_some:
-        raise InputError(
-            "the store holds packages that it follows, and files have days of all packages: they belong into another "
-            "store, see CLICKHOUSE_URL"
-        )
 
 
 def _within_reach(
@@ -146,7 +121,7 @@ def _within_reach(
             report(Progress(f"sending file {number} of {len(looked_at)}"))
             values = {"load": load.number, "file": number}
             try:
-                send(client, file, shape, values, _settings(load))
+                send(client, file, shape, values, load_settings(load))
             except QueryFailedError as error:
                 raise InputError(f"{file.name}: {reason(error)}") from error
             file = Received(**structs.asdict(file), load=load.number, number=number)  # noqa: PLW2901
@@ -180,7 +155,7 @@ def _load(
     # Of a file that was sent, and of Parquet, the number is known.
     downloads = size.downloads if whole or size.downloads else _event_count(client, load, events)
     try:
-        written = _checked(client, load.number, downloads)
+        written = checked(client, load.number, downloads)
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     days = finished_days(written, today, load.source, note, unfinished)
@@ -212,47 +187,19 @@ def _write(
         **versions(load.number),
     }
     # A version of ClickHouse that does not know a setting refuses it.
-    settings = allowed_settings(client, WRITE_SETTINGS) | _settings(load)
+    settings = write_settings(client, load)
     with reported(connect, load.number, report, total):
         whole = run(client, load, statement("write_packages", events.sql), parameters, settings)
     report(Progress("summing over all packages", rows_read=total, total=total))
-    synced(client, load.cluster, "downloads_daily", timing=load.timing)
-    for name in ("write_all", "write_overall"):
-        whole &= run(client, load, statement(name), versions(load.number), settings)
-    # What is published next must be there for whoever reads it, from whichever replica.
-    synced(client, load.cluster, "downloads_daily", "overall_daily", timing=load.timing)
-    return whole
-
-
-def _settings(load: Load) -> dict[str, Any]:
-    return {"log_comment": load.comment} | (CLUSTER_SETTINGS if load.cluster else {})
+    return complete(client, load) and whole
 
 
 def _event_count(client: Client, load: Load, events: RawEvents) -> int:
     """The downloads of the input, counted once more: all were written, if the load has as many."""
-    sql, settings = statement("event_count", events.sql), _settings(load) | keep_alive(client, load.timing)
+    sql, settings = statement("event_count", events.sql), load_settings(load) | keep_alive(client, load.timing)
     with translated():
         ((total,),) = client.query(sql, parameters=events.parameters, settings=settings).result_rows
     return int(total)
-
-
-def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
-    """The days that a load has written. Raises WarehouseError where their sums do not add up to the events."""
-    overall = {day: sums for day, *sums in ask(client, "written_overall", versions(load))}
-    days = []
-    for day, with_mirrors, dropped, python, events, packages, rows, without_mirrors, agree in ask(
-        client, "written", versions(load)
-    ):
-        if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
-            raise WarehouseError(f"the sums of {day} do not agree; nothing was published")
-        days.append(LoadedDay(day, events, dropped, packages, rows, python))
-    if not days:
-        # What had been sent may have been removed by a writer that has taken the place.
-        raise WarehouseError("nothing was written of the input, and nothing was published")
-    written = sum(day.events for day in days)
-    if total and written != total:
-        raise WarehouseError(f"{written:,} events were written of {total:,}; nothing was published")
-    return days
 
 
 def finished_days(

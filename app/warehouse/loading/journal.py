@@ -14,7 +14,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import Rows
-from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
+from app.warehouse.engines.errors import ConnectionLostError, InputError, WarehouseError, translated
 from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import cluster_of
@@ -51,6 +51,21 @@ class LoadedDay(msgspec.Struct, frozen=True):
 def loaded_days(client: Client) -> list[date]:
     """The days that are published, in order."""
     return [day for (day,) in ask(client, "loaded_days")]
+
+
+def require_scope(client: Client, *, of_all: bool) -> None:
+    """Raise InputError for a store that holds some packages, where days of all are to be loaded, or the reverse."""
+    ((holds_some, holds_all),) = ask(client, "holds_some")
+    if of_all and holds_some:
+        raise InputError(
+            "the store holds packages that it follows, and days of all packages would replace theirs: load them into "
+            "another store, see CLICKHOUSE_URL"
+        )
+    if not of_all and holds_all:
+        raise InputError(
+            "the store holds the days of all packages, which files were loaded into: packages that are followed belong "
+            "into another store, see STORE_URL and DATA_DIR"
+        )
 
 
 def versions(load: int) -> dict[str, int]:

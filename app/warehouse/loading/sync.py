@@ -17,15 +17,25 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.engines.errors import ConnectionLostError, InputError, translated
-from app.warehouse.loading.journal import publish_added, publish_later, sweep_unpublished, versions
+from app.warehouse.engines.errors import ConnectionLostError, translated
+from app.warehouse.loading.journal import (
+    loaded_days,
+    publish,
+    publish_added,
+    publish_later,
+    require_scope,
+    sweep_unpublished,
+    versions,
+)
 from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.running import run
 from app.warehouse.loading.statements import Connect, ask, command, statement
+from app.warehouse.loading.sums import checked, complete
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, WriterBusyError, writer_lease
 from app.warehouse.sources.clickpy import Ranking
-from app.warehouse.sources.source import DIMENSIONS, Counts, Source, SourceError, TooMuchError
+from app.warehouse.sources.errors import SourceError, TooMuchError
+from app.warehouse.sources.source import DIMENSIONS, Counts, Source
 from app.windows import Window
 
 EPOCH = date(1970, 1, 1)
@@ -56,12 +66,17 @@ class Synced(msgspec.Struct):
 
 class Plan(msgspec.Struct, frozen=True):
     """What loads from a source would do: days to complete, packages to follow, the number of those that are followed
-    already, and of queries to the source."""
+    already; and what is asked of the source: packages (None for all) and their days."""
 
     days: Sequence[date]
     packages: Sequence[str]
     followed: int
-    queries: int
+    asked: Sequence[tuple[Sequence[str] | None, Window]] = ()
+
+    @property
+    def queries(self) -> int:
+        """The number of queries to the source."""
+        return len(self.asked)
 
 
 Step = Callable[[str], None]
@@ -116,11 +131,42 @@ class Sync:
         followed, completed = self.followed(), self.completed()
         new = [package for package in packages if package not in followed]
         days = sorted(set(self._wanted_days()).difference(completed))
-        queries = len(list(_batches(new, len(completed) or len(days))))
+        history = completed or days
+        asked = [(batch, Window(history[0], history[-1])) for batch in _batches(new, len(history))]
         if completed and days:
-            queries += len(list(_batches([*followed, *new], len(days))))
-        queries += sum(len(dimensions) for dimensions, _ in followed.values())
-        return Plan(days, new, len(followed), queries)
+            asked += [(batch, Window(days[0], days[-1])) for batch in _batches([*followed, *new], len(days))]
+        for package, (dimensions, last) in followed.items():
+            asked += [([package], Window(history[0], last))] * len(dimensions)
+        return Plan(days, new, len(followed), asked)
+
+    def plan_all(self) -> Plan:
+        """What `load_all` would do."""
+        days = self._days_of_all()
+        return Plan(days, [], 0, [(None, Window(day, day)) for day in days])
+
+    def _days_of_all(self) -> list[date]:
+        """The days of all packages that the store is to have and lacks."""
+        with self._connect() as client:
+            loaded = loaded_days(client)
+        days = list(self._source.days())
+        if self._days is not None:
+            days = days[-self._days :]
+        return [day for day in days if day not in set(loaded)]
+
+    def load_all(self, step: Step = lambda _: None) -> Synced:
+        """Load the days of all packages that the store lacks, oldest first, each at one instant."""
+        synced = Synced()
+        for day in self._days_of_all():
+            step(f"fetching {day} of all packages")
+            with self._load(f"{self._source.name}: {day}", of_all=True) as (client, load):
+                for counts in self._source.counts(None, Window(day, day)):
+                    write_counts(client, load, counts, {day})
+                complete(client, load)
+                written = checked(client, load.number, 0)
+                publish(client, load.number, load.source, written, load.timing)
+            synced.days.append(day)
+            synced.rows += sum(each.rows for each in written)
+        return synced
 
     def _begin(self) -> list[date]:
         """Complete the days that a store begins with, while it has no packages; return them if it had none."""
@@ -288,8 +334,11 @@ class Sync:
         return found
 
     @contextmanager
-    def _load(self, source: str) -> Iterator[tuple[Client, Load]]:
-        """A load that has the lease while the block lasts. Raises WriterBusyError if it is not free for long."""
+    def _load(self, source: str, *, of_all: bool = False) -> Iterator[tuple[Client, Load]]:
+        """A load that has the lease while the block lasts. Raises WriterBusyError if it is not free for long.
+
+        It is `of_all` packages, or adds some. Raises InputError for a store that holds the other.
+        """
         give_up_at = time.monotonic() + BUSY_SECONDS
         with ExitStack() as stack:
             client = stack.enter_context(self._connect())
@@ -303,23 +352,13 @@ class Sync:
                         raise
                     time.sleep(self._timing.poll / 10)
             sweep_unpublished(client, load.number, timing=self._timing)
-            require_some(client)
+            require_scope(client, of_all=of_all)
             yield client, load
 
 
 def synced_days(text: str) -> int | None:
     """The number of days in SYNC_DAYS; None for all that a source has."""
     return None if text == "all" else int(text)
-
-
-def require_some(client: Client) -> None:
-    """Raise InputError for a store that holds whole days of all packages, which files were loaded into."""
-    ((_, holds_all),) = ask(client, "holds_some")
-    if holds_all:
-        raise InputError(
-            "the store holds the days of all packages, which files were loaded into: packages of a source belong into "
-            "another one, see STORE_URL and DATA_DIR"
-        )
 
 
 def write_counts(client: Client, load: Load, counts: Counts, days: set[date]) -> None:

@@ -1,0 +1,1 @@
+"""Where downloads come from that are not in the store yet."""

@@ -16,8 +16,9 @@ from clickhouse_connect.driver.client import Client
 from app.warehouse.engines.connection import Engine, Rows
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.loading.statements import require_complete
+from app.warehouse.sources.errors import SourceError, TooMuchError
 from app.warehouse.sources.quota import Quota
-from app.warehouse.sources.source import DIMENSIONS, Counts, SourceError, TooMuchError
+from app.warehouse.sources.source import DIMENSIONS, Counts
 from app.warehouse.sql import read_sql
 from app.windows import Window, popularity_windows, recent_windows, week_before
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
-from app.warehouse.sources.source import SourceQuotaError
+from app.warehouse.sources.errors import SourceQuotaError
 
 RESERVE = 3
 """One part in so many of the quota is kept for people who wait: packages that are asked for the first time."""

@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 
-from app.warehouse.engines.errors import WarehouseError
-from app.warehouse.loading.sync import Sync
+from app.warehouse.engines.errors import InputError, WarehouseError
+from app.warehouse.loading.sync import Sync, Synced
 from app.warehouse.reading.followed import DimensionNeed, Need, PackagesNeed, RankingNeed
 from app.warehouse.reading.warehouse import Warehouse
+from app.warehouse.sources.bigquery import BigQuery
 from app.warehouse.sources.clickpy import ClickPy
+from app.warehouse.sources.errors import PendingError, SourceError, SourceQuotaError
+from app.warehouse.sources.package_list import ALL, read_packages
 from app.warehouse.sources.quota import IN_BACKGROUND
-from app.warehouse.sources.source import PendingError, SourceError, SourceQuotaError
 from app.windows import last_days
 
 UNASKED_FOR = timedelta(days=90)
@@ -62,11 +65,12 @@ class SyncService:
     def __init__(
         self,
         sync: Sync,
-        source: ClickPy,
+        source: ClickPy | BigQuery,
         warehouse: Warehouse,
         now: Callable[[], datetime],
         *,
         max_packages: int,
+        listed: str = "",
         timing: SyncTiming = DEFAULT_SYNC_TIMING,
         published: Callable[[], None] = lambda: None,
     ) -> None:
@@ -75,6 +79,7 @@ class SyncService:
         self._warehouse = warehouse
         self._now = now
         self._max_packages = max_packages
+        self._listed = listed
         self._timing = timing
         self._published = published
         self._queue: dict[str, asyncio.Future[None]] = {}
@@ -157,14 +162,12 @@ class SyncService:
 
     async def _ranking(self, need: RankingNeed) -> None:
         newest = (await self._warehouse.snapshot()).newest_day
-        await asyncio.to_thread(self._keep_ranking, need, newest)
+        if isinstance(self._source, ClickPy):
+            await asyncio.to_thread(self._keep_ranking, self._source, need, newest)
 
-    def _keep_ranking(self, need: RankingNeed, newest: date) -> None:
-        ranking = (
-            self._source.search(need.prefix, last_days(newest, SEARCHED_DAYS))
-            if need.prefix
-            else self._source.top(newest)
-        )
+    def _keep_ranking(self, source: ClickPy, need: RankingNeed, newest: date) -> None:
+        searched = last_days(newest, SEARCHED_DAYS)
+        ranking = source.search(need.prefix, searched) if need.prefix else source.top(newest)
         self._sync.keep_ranking(need.kind, ranking)
 
     def _changed(self) -> None:
@@ -185,31 +188,20 @@ class SyncService:
     async def _look(self) -> float:
         """Bring the store up to date; the seconds until the next look."""
         try:
-            snapshot = await self._warehouse.snapshot()
-            await self._keep_asked()
-            if snapshot.followed and snapshot.followed.incomplete:
-                await asyncio.to_thread(self._sync.complete_dimensions)
+            if self._listed == ALL:
+                synced = await asyncio.to_thread(self._sync.load_all)
+            else:
+                synced = await self._update()
+            self._last_look_at = self._now()
+            if synced.days:
+                logger.info("%s: %s is there", self._source.title, synced.days[-1])
                 self._changed()
-            if self._warehouse.packages:
-                synced = await asyncio.to_thread(self._sync.update)
-                self._last_look_at = self._now()
-                if synced.days:
-                    logger.info(
-                        "%s: %s is there, for %d packages",
-                        self._source.title,
-                        synced.days[-1],
-                        self._warehouse.packages,
-                    )
-                    self._changed()
-                    if await snapshot.tables.ranking(RankingNeed().kind) is not None:
-                        await asyncio.to_thread(self._keep_ranking, RankingNeed(), synced.days[-1])
-                if await asyncio.to_thread(self._sync.unfollow, self._now() - UNASKED_FOR):
-                    self._changed()
+                await self._rank_again(synced.days[-1])
         except SourceQuotaError as error:
             self._last_error = str(error)
             logger.warning("%s", error)
             return max(1.0, (error.until - self._now()).total_seconds() + 1)
-        except WarehouseError as error:
+        except (InputError, WarehouseError) as error:
             self._last_error = str(error)
             logger.warning("%s; the next look is in %g s", error, self._timing.retry)
             return self._timing.retry
@@ -220,9 +212,37 @@ class SyncService:
         self._last_error = None
         return self._timing.look
 
-    async def _keep_asked(self) -> None:
+    async def _update(self) -> Synced:
+        """Follow what is listed, and bring what is followed up to date."""
+        listed = await asyncio.to_thread(read_packages, Path(self._listed)) if self._listed else []
+        synced = await asyncio.to_thread(self._sync.add, listed) if listed else Synced()
+        if synced.packages:
+            self._changed()
+        await self._keep_asked(listed)
+        followed = (await self._warehouse.snapshot()).followed
+        if followed is None or not followed.packages:
+            return synced
+        if followed.incomplete:
+            await asyncio.to_thread(self._sync.complete_dimensions)
+            self._changed()
+        synced.days += (await asyncio.to_thread(self._sync.update)).days
+        if isinstance(self._source, ClickPy):
+            # Others are asked for packages that somebody has listed.
+            if await asyncio.to_thread(self._sync.unfollow, self._now() - UNASKED_FOR):
+                self._changed()
+        return synced
+
+    async def _rank_again(self, newest: date) -> None:
+        """Fetch the ranking of a new day, if anybody has asked for one."""
+        need = RankingNeed()
+        snapshot = await self._warehouse.snapshot()
+        if isinstance(self._source, ClickPy) and await snapshot.tables.ranking(need.kind) is not None:
+            await asyncio.to_thread(self._keep_ranking, self._source, need, newest)
+
+    async def _keep_asked(self, listed: Sequence[str]) -> None:
+        """Keep which packages were asked for. Those that are listed count as asked for."""
         now = self._now()
-        asked = self._warehouse.take_asked()
+        asked = self._warehouse.take_asked().union(listed)
         again = [package for package in asked if now - self._asked.get(package, now - ASKED_AGAIN) >= ASKED_AGAIN]
         if again:
             await asyncio.to_thread(self._sync.mark_asked, again)

@@ -1,34 +1,14 @@
 """What a source is: something that has downloads which the store does not have yet."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import NamedTuple, Protocol
 
-from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.sources.quota import Quota
 from app.windows import Window
 
 DIMENSIONS = ("overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type")
 """The dimensions that the store holds of a package."""
-
-
-class SourceError(WarehouseError):
-    """A source cannot be asked; the message names it and what to do."""
-
-
-class SourceQuotaError(SourceError):
-    """The quota of a source is used up until a time."""
-
-    def __init__(self, message: str, until: datetime) -> None:
-        super().__init__(message)
-        self.until = until
-
-
-class PendingError(SourceError):
-    """Something is being fetched, and will be there a little later."""
-
-
-class TooMuchError(SourceError):
-    """A query asks for more than the source gives at a time."""
 
 
 class Counts(NamedTuple):
@@ -44,11 +24,12 @@ class Counts(NamedTuple):
 class Source(Protocol):
     """Where downloads come from that are not in the store yet. Every method raises SourceError.
 
-    `title` names it for people.
+    `title` names it for people; `quota` counts the queries that it was sent.
     """
 
     name: str
     title: str
+    quota: Quota
 
     def days(self) -> Sequence[date]:
         """The days that are complete, in order."""
@@ -60,3 +41,6 @@ class Source(Protocol):
 
         Raises TooMuchError if the source does not give so much at a time.
         """
+
+    def close(self) -> None:
+        """Close the connection; the next call connects again."""
