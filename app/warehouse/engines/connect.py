@@ -77,7 +77,8 @@ def find_places(settings: Settings) -> Places:
     there, store = clickhouse_place(settings), store_place(settings)
     is_default = there.url == Settings().clickhouse_url
     if settings.sync_from == "bigquery":
-        return Places(store if settings.store_url or is_default else there)
+        is_store = not (settings.store_url or is_default or _has_clickpys_tables(there))
+        return Places(there if is_store else store)
     if settings.sync_from == "off" and (settings.store_url or is_default):
         return Places(store)
     if settings.store_url or is_default or settings.sync_from == "clickpy" or _has_clickpys_tables(there):

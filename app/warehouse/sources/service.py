@@ -226,11 +226,12 @@ class SyncService:
             await asyncio.to_thread(self._sync.complete_dimensions)
             self._changed()
         synced.days += (await asyncio.to_thread(self._sync.update)).days
-        if isinstance(self._source, ClickPy):
-            # Others are asked for packages that somebody has listed.
-            if await asyncio.to_thread(self._sync.unfollow, self._now() - UNASKED_FOR):
-                self._changed()
+        if isinstance(self._source, ClickPy) and await self._unfollow():
+            self._changed()
         return synced
+
+    async def _unfollow(self) -> list[str]:
+        return await asyncio.to_thread(self._sync.unfollow, self._now() - UNASKED_FOR)
 
     async def _rank_again(self, newest: date) -> None:
         """Fetch the ranking of a new day, if anybody has asked for one."""
