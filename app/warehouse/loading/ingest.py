@@ -49,7 +49,7 @@ from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.progress import Progress, Report, reported
 from app.warehouse.loading.running import keep_alive, run
 from app.warehouse.loading.statements import Connect, ask, is_embedded, statement
-from app.warehouse.loading.upload import send
+from app.warehouse.loading.upload import fetch, send
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, writer_lease
 
 logger = logging.getLogger(__name__)
@@ -124,23 +124,25 @@ def ingest_events(
 def _within_reach(
     client: Client, load: Load, looked_at: Sequence[tuple[File, Shape]], report: Report
 ) -> list[tuple[File, Shape]]:
-    """The files, all where ClickHouse can read them: a server has been sent those of this machine."""
+    """The files, where ClickHouse reads them as often as it is asked: a server stores their raw events."""
     if is_embedded(client):
         return list(looked_at)
     sweep_unpublished(client, load.number, timing=load.timing)
-    found: list[tuple[File, Shape]] = []
-    for number, (file, shape) in enumerate(looked_at, 1):
-        if file.is_local:
-            report(Progress(f"sending file {number} of {len(looked_at)}"))
-            values = {"load": load.number, "file": number}
-            try:
-                send(client, file, shape, values, _settings(load))
-            except QueryFailedError as error:
-                raise InputError(f"{file.name}: {reason(error)}") from error
-            file = Received(**structs.asdict(file), load=load.number, number=number)  # noqa: PLW2901
-        found.append((file, shape))
+    found = [
+        (Received(**structs.asdict(file), load=load.number, number=number), shape)
+        for number, (file, shape) in enumerate(looked_at, 1)
+    ]
+
+    def sending(file: Received) -> None:
+        report(Progress(f"{'sending' if file.is_local else 'reading'} file {file.number:,} of {len(found):,}"))
+
+    send(client, [(file, shape) for file, shape in found if file.is_local], _settings(load), sending)
+    for (remote, shape), (file, _) in zip(looked_at, found, strict=True):
+        if not remote.is_local:
+            sending(file)
+            fetch(client, load, remote, shape, file.number, _settings(load))
     synced(client, load.cluster, "incoming", timing=load.timing)
-    return found
+    return list(found)
 
 
 def _load(

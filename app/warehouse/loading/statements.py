@@ -7,6 +7,7 @@ from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import Rows
 from app.warehouse.engines.errors import ConnectionLostError, translated
+from app.warehouse.loading.form import post
 from app.warehouse.sql import read_sql
 
 Connect = Callable[[], Client]
@@ -53,7 +54,12 @@ def require_complete(client: Client, summary: Mapping[str, Any], has_body: bool 
         raise ConnectionLostError("ClickHouse's answer was not complete")
 
 
-def command(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> None:
-    """Run a statement that returns no rows. Raises WarehouseError."""
+def command(
+    client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """Run a statement that returns no rows, and return ClickHouse's summary. Raises WarehouseError."""
     with translated():
+        if not is_embedded(client):
+            return post(client, sql, parameters, settings or {}).summary
         client.command(sql, parameters=dict(parameters), settings=dict(settings or {}))
+        return {}
