@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from litestar import Litestar
@@ -46,6 +46,7 @@ from app.warehouse.loading.watch import Watcher
 from app.warehouse.reading.clickpy import is_clickpys
 from app.warehouse.reading.query_limiter import QueryLimits
 from app.warehouse.reading.warehouse import Warehouse
+from app.windows import utc_now
 
 ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
@@ -76,10 +77,6 @@ ROUTES = [
 
 
 logger = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def unwrapped(connection: Connection) -> Connection:
@@ -122,7 +119,7 @@ def create_app(
     port of their own.
     """
     limits = query_limits or QueryLimits(settings.max_queries)
-    warehouse = Warehouse(limits, settings.window_days)
+    warehouse = Warehouse(limits, settings.window_days, now)
     answers = AnswerCache(warehouse, settings, now, timing)
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)

@@ -39,7 +39,7 @@ def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
         with engine.client() as client:
             findings.append(CheckResult("connection", f"ClickHouse {client.server_version} {engine.where}"))
             unsafe = why_unsafe(client)
-        layout, schema, published = asyncio.run(_published(engine))
+        layout, schema, published = asyncio.run(_published(engine, now))
         findings.append(CheckResult("tables", f"all there, of the layout {layout}"))
         if schema:
             findings.append(CheckResult("schema", schema.advice or schema.state, good=not schema.advice))
@@ -60,10 +60,10 @@ def _changed(settings: Settings) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.changed().items()) or "all as by default"
 
 
-async def _published(engine: Engine) -> tuple[str, Schema | None, Published]:
+async def _published(engine: Engine, now: datetime) -> tuple[str, Schema | None, Published]:
     """The layout of the tables, how their schema compares with this version's, and what the API would answer from."""
     reader = engine.reader()
-    warehouse = Warehouse()
+    warehouse = Warehouse(now=lambda: now)
     warehouse.open(reader)
     try:
         published = (await warehouse.snapshot()).published

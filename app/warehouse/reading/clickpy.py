@@ -5,6 +5,7 @@ one row of arrays, and a query reads the rows of a bounded number of packages, b
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.client import Client
@@ -64,8 +65,8 @@ class ClickPy:
     def __init__(self, queries: QueryRunner) -> None:
         self._queries = queries
 
-    async def published(self) -> Published:
-        state, days = await self._columns("published", {})
+    async def published(self, today: date) -> Published:
+        state, days = await self._columns("published", {"today": today})
         return Published(state, (), tuple(days))
 
     async def series(

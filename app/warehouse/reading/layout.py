@@ -105,8 +105,8 @@ class Layout(Protocol):
 
     def __init__(self, queries: QueryRunner) -> None: ...
 
-    async def published(self) -> Published:
-        """What is published now."""
+    async def published(self, today: date) -> Published:
+        """What is published now, of the days before `today` (UTC)."""
 
     async def series(
         self,

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, QueryRunner, QuerySettings
@@ -45,8 +46,8 @@ class Rollup:
         self._series: QueryBatcher[tuple[str, str], Series] = QueryBatcher()
         self._recent: QueryBatcher[tuple[str], RecentRow] = QueryBatcher()
 
-    async def published(self) -> Published:
-        ((newest,), (dead,), (dead_loads,), (days,), (sources,)) = await self._columns("published", {})
+    async def published(self, today: date) -> Published:
+        ((newest,), (dead,), (dead_loads,), (days,), (sources,)) = await self._columns("published", {"today": today})
         return Published(newest, tuple(dead), tuple(days), DEMO_SOURCE in sources, tuple(dead_loads))
 
     async def series(

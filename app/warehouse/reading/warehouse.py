@@ -1,6 +1,7 @@
 """A ClickHouse database as readers see it: its table layout, and the newest snapshot of what is published in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import cast
 
 from async_lru import alru_cache
@@ -16,6 +17,7 @@ from app.warehouse.reading.query_metrics import MeasuredQueries
 from app.warehouse.reading.rollup import Rollup
 from app.warehouse.reading.snapshot import Snapshot
 from app.warehouse.sql import read_sql
+from app.windows import utc_now
 
 DEFAULT_WINDOW_DAYS = 180
 DEFAULT_LIMITS = QueryLimits()
@@ -27,12 +29,18 @@ LAYOUTS: tuple[type[Layout], ...] = (Rollup, ClickPy)
 
 
 class Warehouse:
-    """A database, once it is opened. Queries run within the limits, polls do not wait for them."""
+    """A database, once it is opened. Queries run within the limits, polls do not wait for them. `now` is the clock."""
 
-    def __init__(self, limits: QueryLimits = DEFAULT_LIMITS, window_days: int = DEFAULT_WINDOW_DAYS) -> None:
+    def __init__(
+        self,
+        limits: QueryLimits = DEFAULT_LIMITS,
+        window_days: int = DEFAULT_WINDOW_DAYS,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.counters = QueryCounters()
         self._limits = limits
         self._window_days = window_days
+        self._now = now
         self._layout: Layout | None = None
         self._last: Snapshot | None = None
 
@@ -97,7 +105,8 @@ class Warehouse:
 
     async def _read_snapshot(self) -> Snapshot:
         # A poll does not wait for the queries of readers.
-        published = await type(self.layout)(self._queries).published()
+        today = self._now().astimezone(UTC).date()
+        published = await type(self.layout)(self._queries).published(today)
         self._last = Snapshot(published, self.layout, self._window_days)
         return self._last
 

@@ -21,8 +21,8 @@ WITH
         )
         GROUP BY date
     ),
-    -- without a week before, `usual` is not a number, and nothing is less than that
-    (SELECT maxOrNull(date) FROM days WHERE NOT downloads < usual / 2) AS newest
+    -- No day is complete before it is over. Without a week before, `usual` is not a number, and nothing is less than that
+    (SELECT maxOrNull(date) FROM days WHERE date < {today:Date} AND NOT downloads < usual / 2) AS newest
 SELECT
     sum(cityHash64(date, downloads)) AS state,
     arraySort(groupArray(date)) AS loaded

@@ -1,7 +1,7 @@
 -- What a reader may count, in one row: the newest published version, the superseded versions whose rows may still be
 -- there, the loads below it that were never published and whose rows may be there or still come, the published days in
 -- order, and the sources of the loads that they come from. A load that was abandoned is not published, whatever else
--- the journal says of it.
+-- the journal says of it. A day that is not over before {today:Date} is not published either: older versions loaded it.
 WITH
     abandoned AS (SELECT load FROM loads WHERE state = 'abandoned'),
     days AS
@@ -9,7 +9,7 @@ WITH
         SELECT
             date,
             argMax(source, load) AS source,
-            max(version) AS live,
+            if(date < {today:Date}, max(version), 0) AS live,
             groupArrayIf(version, NOT swept) AS present
         FROM
         (
@@ -42,6 +42,6 @@ SELECT
             WHERE NOT (length(sweeps) >= 2 AND sweeps[-1].2 = 0 AND sweeps[-2].2 = 0)
         )
     ) AS dead_loads,
-    arraySort(groupArray(date)) AS days,
-    arraySort(groupUniqArray(100)(source)) AS sources
+    arraySort(groupArrayIf(date, live != 0)) AS days,
+    arraySort(groupUniqArrayIf(100)(source, live != 0)) AS sources
 FROM days
