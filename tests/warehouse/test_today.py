@@ -29,6 +29,7 @@ def test_todays_rows_are_left_out_with_a_note(dataset: Dataset, tmp_path: Path, 
     assert [day.date for day in days] == [date(2026, 3, 8), date(2026, 3, 9)]
     assert counts(dataset) == right(OVER)
     assert dataset.notes == [f"left out: 3 downloads of today, which is not over; {LATE}"]
+    assert dataset.query(f"SELECT count() FROM downloads_daily WHERE date = '{TODAY}'") == [(0,)]
     with dataset.client() as client:
         assert body(client.get("/health?deep=1"))["newest_day"] == "2026-03-09"
 

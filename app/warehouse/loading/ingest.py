@@ -40,6 +40,7 @@ from app.warehouse.loading.journal import (
     LoadedDay,
     forget_received,
     publish,
+    remove_day,
     sweep_unpublished,
     synced,
     versions,
@@ -174,6 +175,9 @@ def _load(
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     days = finished_days(written, today, load.source, note, unfinished)
+    if len(days) < len(written):
+        # The number of downloads that were left out, which nobody reads any more.
+        remove_day(client, load.number, today, load.cluster, load.timing)
     for column in unseen_columns(client, load.number, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
     publish(client, load.number, load.source, days, load.timing)
