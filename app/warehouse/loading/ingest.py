@@ -79,13 +79,15 @@ def ingest(
     report: Report = lambda _: None,
     note: Note = logger.warning,
     unfinished: Callable[[LoadedDay], None] = lambda _: None,
+    before_publishing: Callable[[], None] = lambda: None,
     timing: LoadTiming = DEFAULT_LOAD_TIMING,
     process_lock: threading.Lock = PROCESS_LOCK,
 ) -> list[LoadedDay]:
     """Load the download events of files, folders, shell patterns and URLs; return the days published, in order.
 
     A server is sent the local files, and reads URLs by itself. What is passed over or left out is told in notes; today
-    (UTC) is always left out, for it is not over, and `unfinished` is called with what was. Raises InputError where the
+    (UTC) is always left out, for it is not over, and `unfinished` is called with what was. What `before_publishing`
+    raises ends the load. Raises InputError where the
     input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and WarehouseError where
     ClickHouse fails. Nothing is published then. Of all loads with one `process_lock`, one runs at a time.
     """
@@ -101,7 +103,19 @@ def ingest(
             def explain(error: QueryFailedError) -> InputError:
                 return explain_refusal(client, found, replace, timing.now().date(), error)
 
-            return _load(connect, client, load, raw_events(found), replace, explain, report, note, unfinished, size)
+            return _load(
+                connect,
+                client,
+                load,
+                raw_events(found),
+                explain,
+                replace=replace,
+                report=report,
+                note=note,
+                unfinished=unfinished,
+                before_publishing=before_publishing,
+                size=size,
+            )
 
 
 def ingest_events(
@@ -119,7 +133,7 @@ def ingest_events(
     with connect() as client:
         prepare(client)
         with writer_lease(connect, client, source, timing) as load:
-            return _load(connect, client, load, events, False, explain, report, lambda _: None, lambda _: None)
+            return _load(connect, client, load, events, explain, report=report)
 
 
 def _within_reach(
@@ -151,11 +165,13 @@ def _load(
     client: Client,
     load: Load,
     events: RawEvents,
-    replace: bool,
     explain: Callable[[QueryFailedError], InputError],
+    *,
     report: Report,
-    note: Note,
-    unfinished: Callable[[LoadedDay], None],
+    replace: bool = False,
+    note: Note = lambda _: None,
+    unfinished: Callable[[LoadedDay], None] = lambda _: None,
+    before_publishing: Callable[[], None] = lambda: None,
     size: InputSize = UNKNOWN_SIZE,
 ) -> list[LoadedDay]:
     today = load.timing.now().date()
@@ -180,6 +196,7 @@ def _load(
         remove_day(client, load.number, today, load.cluster, load.timing)
     for column in unseen_columns(client, load.number, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
+    before_publishing()
     publish(client, load.number, load.source, days, load.timing)
     with suppress(WarehouseError):
         # Otherwise the next load does.
