@@ -151,11 +151,12 @@ def _within_reach(
     def sending(file: Received) -> None:
         report(Progress(f"{'sending' if file.is_local else 'reading'} file {file.number:,} of {len(found):,}"))
 
-    send(client, [(file, shape) for file, shape in found if file.is_local], _settings(load), sending)
+    settings = _settings(load) | keep_alive(client, load.timing)
+    send(client, [(file, shape) for file, shape in found if file.is_local], settings, sending)
     for (remote, shape), (file, _) in zip(looked_at, found, strict=True):
         if not remote.is_local:
             sending(file)
-            fetch(client, load, remote, shape, file.number, _settings(load))
+            fetch(client, load, remote, shape, file.number, settings)
     synced(client, load.cluster, "incoming", timing=load.timing)
     return list(found)
 
@@ -187,14 +188,14 @@ def _load(
     # Of a file that was sent, and of Parquet, the number is known.
     downloads = size.downloads if whole or size.downloads else _event_count(client, load, events)
     try:
-        written = _checked(client, load.number, downloads)
+        written = _checked(client, load, downloads)
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     days = finished_days(written, today, load.source, note, unfinished)
     if len(days) < len(written):
         # The number of downloads that were left out, which nobody reads any more.
         remove_day(client, load.number, today, load.cluster, load.timing)
-    for column in unseen_columns(client, load.number, events):
+    for column in unseen_columns(client, load, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
     before_publishing()
     publish(client, load.number, load.source, days, load.timing)
@@ -247,12 +248,13 @@ def _event_count(client: Client, load: Load, events: RawEvents) -> int:
     return int(total)
 
 
-def _checked(client: Client, load: int, total: int) -> list[LoadedDay]:
+def _checked(client: Client, load: Load, total: int) -> list[LoadedDay]:
     """The days that a load has written. Raises WarehouseError where their sums do not add up to the events."""
-    overall = {day: sums for day, *sums in ask(client, "written_overall", versions(load))}
+    own, alive = versions(load.number), _settings(load) | keep_alive(client, load.timing)
+    overall = {day: sums for day, *sums in ask(client, "written_overall", own, settings=alive)}
     days = []
     for day, with_mirrors, dropped, python, events, packages, rows, without_mirrors, agree in ask(
-        client, "written", versions(load)
+        client, "written", own, settings=alive
     ):
         if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")

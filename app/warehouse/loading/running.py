@@ -12,7 +12,7 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseUnavailableError
-from app.warehouse.loading.load import Load, LoadTiming
+from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.statements import ask, command, is_embedded, require_complete, statement
 
 ACCESS_DENIED = 497
@@ -42,8 +42,8 @@ def run(client: Client, load: Load, sql: str, parameters: Mapping[str, Any], set
     return True
 
 
-def keep_alive(client: Client, timing: LoadTiming) -> dict[str, int]:
-    """The settings with which ClickHouse sends headers while it runs a statement."""
+def keep_alive(client: Client, timing: LoadTiming = DEFAULT_LOAD_TIMING) -> dict[str, Any]:
+    """The settings with which ClickHouse sends headers while it runs a statement, as the driver's would too seldom."""
     if is_embedded(client):
         return {}
     return {

@@ -37,10 +37,17 @@ def _file(name: str) -> str:
     return read_sql(f"loading/sql/{name}.sql")
 
 
-def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None, cluster: str = "") -> Rows:
+def ask(
+    client: Client,
+    question: str,
+    parameters: Mapping[str, Any] | None = None,
+    cluster: str = "",
+    settings: dict[str, Any] | None = None,
+) -> Rows:
     """The rows of a query. Raises WarehouseError."""
     with translated():
-        result = client.query(statement(question, cluster=cluster), parameters=dict(parameters or {}))
+        sql = statement(question, cluster=cluster)
+        result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
     require_complete(client, result.summary, bool(result.result_rows))
     return result.result_rows
 

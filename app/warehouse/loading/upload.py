@@ -18,7 +18,7 @@ from app.warehouse.loading.form import MAX_FILES, FormFile, post
 from app.warehouse.loading.formats import NOT_COMPRESSED, opened
 from app.warehouse.loading.load import Load
 from app.warehouse.loading.running import run
-from app.warehouse.loading.statements import statement
+from app.warehouse.loading.statements import require_complete, statement
 
 CHUNK_BYTES = 1 << 20
 SMALL_BYTES = 1 << 20
@@ -121,14 +121,15 @@ def _send(client: Client, batch: Batch, shape: Shape, settings: dict[str, Any]) 
     )
     sql = _receive(batch[0][0].load, f"SELECT file_number, {shape.columns}\nFROM (\n{union}\n)")
     with translated():
-        post(client, sql, {}, INPUT_SETTINGS | settings, tables)
+        answer = post(client, sql, {}, INPUT_SETTINGS | settings, tables)
+    require_complete(client, answer.summary)
 
 
 def _send_alone(client: Client, file: Received, shape: Shape, settings: dict[str, Any]) -> None:
     escaped = shape.structure.replace("\\", "\\\\").replace("'", "\\'")
     select = f"SELECT {file.number} AS file_number, {shape.columns}\nFROM input('{escaped}')"
     with translated():
-        client.raw_insert(
+        answer = client.raw_insert(
             # The driver writes INSERT INTO before this and FORMAT after it.
             _receive(file.load, select).split(INSERT, maxsplit=1)[1],
             insert_block=_chunks(Path(file.name)),
@@ -136,6 +137,7 @@ def _send_alone(client: Client, file: Received, shape: Shape, settings: dict[str
             compression=None if file.compression == NOT_COMPRESSED else file.compression,
             settings=INPUT_SETTINGS | settings,
         )
+    require_complete(client, answer.summary)
 
 
 def _receive(load: int, select: str) -> str:
