@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from litestar import Litestar
@@ -51,6 +51,7 @@ from app.warehouse.sources.bigquery import BigQuery
 from app.warehouse.sources.clickpy import ClickPy
 from app.warehouse.sources.connect import open_source
 from app.warehouse.sources.service import DEFAULT_SYNC_TIMING, SyncService, SyncTiming
+from app.windows import utc_now
 
 ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
@@ -81,10 +82,6 @@ ROUTES = [
 
 
 logger = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def unwrapped(connection: Connection) -> Connection:

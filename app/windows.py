@@ -20,6 +20,10 @@ FIRST_DATE = date(1970, 1, 1)
 LAST_DATE = date(2149, 6, 6)
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Window(msgspec.Struct, frozen=True):
     """Days from `start` to `end`, both inclusive."""
 

@@ -91,11 +91,16 @@ def migrated(tables: Tables) -> None:
 
 
 def loaded(tables: Tables) -> None:
-    """A day of each format, compressed or not."""
+    """A day of each format, compressed or not; two files each, which are sent together."""
     kinds = (("nested.jsonl", ".gz"), ("dotted.csv", ".zst"), ("nested.parquet", ""))
     for day, (kind, compression) in enumerate(kinds, 8):
+        folder = tables.folder / str(day)
+        folder.mkdir()
         events = [one for one in FIRST if one["timestamp"].startswith(f"2026-03-{day:02}")]
-        ingest(tables.engine().client, [str(files.write(tables.folder, kind, events, compression))])
+        for number in range(2):
+            path = files.write(folder, kind, events[number::2], compression)
+            path.rename(folder / f"{number}-{path.name}")
+        ingest(tables.engine().client, [str(folder)])
 
 
 def replaced(tables: Tables) -> None:

@@ -55,6 +55,7 @@ MAY_IMPORT = {
         "app.serving",
         "app.settings",
         "app.warehouse",
+        "app.windows",
     },
     "app.cli": {"app", "app.main", "app.serving", "app.settings", "app.warehouse", "app.windows"},
     "app": set[str](),

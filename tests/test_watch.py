@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from clickhouse_connect.driver.client import Client
 
 from app.warehouse.loading.formats import zstd
 from app.warehouse.loading.watch import Watcher
@@ -78,8 +79,16 @@ class Folder:
         self.path = folder
         self.now = 1000.0
         self.published = 0
-        self._watcher = Watcher(folder, dataset.engine.client, self._count, QUIET_SECONDS, lambda: self.now)
+        self.meanwhile: Callable[[], object] = lambda: None
+        """Happens once, in the middle of the next load."""
+        self._connect = dataset.engine.client
+        self._watcher = Watcher(folder, self._client, self._count, QUIET_SECONDS, lambda: self.now)
         self.poll()
+
+    def _client(self) -> Client:
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return self._connect()
 
     def _count(self) -> None:
         self.published += 1
@@ -130,6 +139,32 @@ def test_a_copy_that_stalls_is_not_taken_half(dataset: Dataset, folder: Folder) 
     assert folder.poll(QUIET_SECONDS - 1) == {"day.jsonl"}
     assert folder.poll() == {"done/day.jsonl"}
     assert (downloads(dataset), folder.published) == (100, 1)
+
+
+def test_a_file_that_changes_while_it_is_loaded_is_loaded_anew(dataset: Dataset, folder: Folder) -> None:
+    lines = WHOLE.splitlines(keepends=True)
+    file = folder.path / "day.jsonl"
+    file.write_bytes(b"".join(lines[:30]))
+    assert folder.poll() == {"day.jsonl"}
+    folder.meanwhile = lambda: file.write_bytes(WHOLE)
+
+    assert folder.poll(QUIET_SECONDS) == {"day.jsonl"}
+    assert (downloads(dataset), folder.published) == (0, 0)
+    assert folder.poll() == {"day.jsonl"}
+    assert folder.poll(QUIET_SECONDS) == {"done/day.jsonl"}
+    assert (downloads(dataset), folder.published) == (100, 1)
+
+
+def test_a_file_that_joins_a_folder_while_it_is_loaded_is_loaded_with_it(dataset: Dataset, folder: Folder) -> None:
+    (folder.path / "day").mkdir()
+    (folder.path / "day" / "a.jsonl").write_bytes(WHOLE)
+    assert folder.poll() == {"day/a.jsonl"}
+    folder.meanwhile = lambda: (folder.path / "day" / "b.jsonl").write_bytes(WHOLE)
+
+    assert folder.poll(QUIET_SECONDS) == {"day/a.jsonl", "day/b.jsonl"}
+    assert folder.poll() == {"day/a.jsonl", "day/b.jsonl"}
+    assert folder.poll(QUIET_SECONDS) == {"done/day/a.jsonl", "done/day/b.jsonl"}
+    assert (downloads(dataset), folder.published) == (200, 1)
 
 
 @pytest.mark.parametrize("name", ENDED)

@@ -45,7 +45,7 @@ def check_everything(settings: Settings, now: datetime) -> list[CheckResult]:
         with engine.client() as client:
             findings.append(CheckResult("connection", f"ClickHouse {client.server_version} {engine.where}"))
             unsafe = why_unsafe(client)
-        schema, published = asyncio.run(_published(engine))
+        schema, published = asyncio.run(_published(engine, now))
         findings.append(CheckResult("tables", "all there"))
         findings.append(CheckResult("schema", schema.advice or schema.state, good=not schema.advice))
         if unsafe:
@@ -79,10 +79,10 @@ def _check_source(place: Place, title: str, now: datetime) -> CheckResult:
     return CheckResult("source", f"{title}: {newest}{left}", good=bool(days))
 
 
-async def _published(engine: Engine) -> tuple[Schema, Published]:
+async def _published(engine: Engine, now: datetime) -> tuple[Schema, Published]:
     """How the schema of the tables compares with this version's, and what the API would answer from."""
     reader = engine.reader()
-    warehouse = Warehouse()
+    warehouse = Warehouse(now=lambda: now)
     warehouse.open(reader)
     try:
         published = (await warehouse.snapshot()).published

@@ -1,12 +1,14 @@
 """`/api/packages/{package}/overall`; and what all series have in common: windows, granularity, CSV."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from litestar.testing import TestClient
 
 from tests.support.answers import assert_unknown, body, series
+from tests.support.dataset import NOON
 from tests.support.events import event
 
 # The newest day is Wednesday, 2026-03-11; the 180 days that end with it begin on Saturday, 2025-09-13.
@@ -50,7 +52,7 @@ EVENTS = [
 
 @pytest.fixture(scope="module")
 def client(client_of: Callable[..., TestClient[Any]]) -> TestClient[Any]:
-    return client_of(EVENTS)
+    return client_of(EVENTS, now=NOON + timedelta(days=1))
 
 
 @pytest.mark.parametrize("package", ["bandersnatch", "z3c-pypimirror", "artifactory", "devpi"])

@@ -1,12 +1,23 @@
 """Writes Avro, as its specification says: there is no need of more types than exports have."""
 
+import bz2
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import pyarrow as pa
+from backports import zstd
 
 TEXT = ["null", "string"]
 MARK = bytes(range(16))
+CODECS: dict[str, Callable[[bytes], bytes]] = {
+    "null": bytes,
+    "deflate": lambda block: zlib.compress(block, wbits=-15),
+    "snappy": lambda block: pa.compress(block, "snappy", asbytes=True) + zlib.crc32(block).to_bytes(4, "big"),
+    "zstandard": zstd.compress,
+    "bzip2": bz2.compress,
+}
 
 
 def record(name: str, /, **fields: Any) -> dict[str, Any]:
@@ -35,9 +46,7 @@ NESTED = record(
 def written(schema: Mapping[str, Any], rows: Iterable[Mapping[str, Any]], codec: str = "null") -> bytes:
     """A file of one block, or of none where there are no rows."""
     encoded = [_value(schema, row) for row in rows]
-    block = b"".join(encoded)
-    if codec == "deflate":
-        block = zlib.compress(block, wbits=-15)
+    block = CODECS[codec](b"".join(encoded))
     metadata = {"avro.schema": json.dumps(schema), "avro.codec": codec}
     header = _long(len(metadata)) + b"".join(_text(k) + _text(v) for k, v in metadata.items()) + _long(0) + MARK
     blocks = _long(len(encoded)) + _long(len(block)) + block + MARK if encoded else b""

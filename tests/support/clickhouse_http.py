@@ -33,7 +33,6 @@ import chdb
 import lz4.frame
 import msgspec
 from aiohttp import web
-from aiohttp.multipart import BodyPartReader
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -108,6 +107,7 @@ INSERT_OF_INPUT = re.compile(
     rb"\s*INSERT\s+INTO\b.*?\binput\s*\(.*?\bFORMAT\s+\w+[ \t\r]*\n?", re.IGNORECASE | re.DOTALL
 )
 INPUT = re.compile(r"\binput\s*\(\s*('(?:[^'\\]|\\.)*')\s*\)", re.IGNORECASE)
+FORM_NAMES = re.compile(r'name="(?P<name>[^"]*)"(?:; filename="(?P<file>[^"]*)")?')
 HEAD_BYTES = 1 << 20
 
 # As ClickHouse has them by default: http_max_uri_size, http_max_fields (since 26.7; 1,000,000 before),
@@ -239,7 +239,7 @@ class Facade:
         parameters = _fields_of_url(request)
         encoding = request.headers.get("Content-Encoding", "")
         if request.content_type.startswith("multipart/"):
-            parameters |= await _fields_of_form(request)
+            parameters |= await _fields_of_form(request, body.parent)
         else:
             await _spool(request, encoding, body)
         sql = _statement(parameters.get("query", ""), body)
@@ -351,19 +351,36 @@ def _fields_of_url(request: web.Request) -> dict[str, str]:
     return dict(request.query)
 
 
-async def _fields_of_form(request: web.Request) -> dict[str, str]:
-    """The fields of a form."""
+async def _fields_of_form(request: web.Request, folder: Path) -> dict[str, str]:
+    """The fields of a form. A part with a file name is a table in its query, for the engine a file."""
     fields: dict[str, str] = {}
     sizes = []
-    async for part in await request.multipart():
-        assert isinstance(part, BodyPartReader)
-        if part.filename:
-            raise EngineError(48, "External tables are not there in this facade. (NOT_IMPLEMENTED)")
-        value = await part.read()
-        sizes.append((part.name or "", len(part.name or ""), len(value)))
-        fields[part.name or ""] = value.decode()
+    boundary = request.headers["Content-Type"].partition("boundary=")[2].strip('"').encode()
+    for part in (b"\r\n" + await request.read()).split(b"\r\n--" + boundary)[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        found = FORM_NAMES.search(head.decode())
+        assert found
+        name = found["name"]
+        if found["file"] is not None:
+            sizes.append((name, 0, 0))
+            fields |= _external_table(fields, name, folder / name)
+            (folder / name).write_bytes(value)
+            continue
+        sizes.append((name, len(name), len(value)))
+        fields[name] = value.decode()
     _limit_fields(sizes)
-    return fields
+    return {name: value for name, value in fields.items() if not name.endswith(("_format", "_structure"))}
+
+
+def _external_table(fields: dict[str, str], name: str, path: Path) -> dict[str, str]:
+    """The query, and the structure as a parameter: as src/Core/ExternalTable.cpp, the format comes before its file."""
+    if f"{name}_structure" not in fields:
+        text = f"Neither structure nor types have not been provided for external table {name}. (BAD_ARGUMENTS)"
+        raise EngineError(36, text)
+    structure = fields[f"{name}_structure"]
+    parameter = f"structure_{zlib.crc32(structure.encode())}"
+    table = f"file('{path}', '{fields.get(f'{name}_format', 'TabSeparated')}', {{{parameter}:String}})"
+    return {"query": re.sub(rf"\bFROM {name}\b", f"FROM {table}", fields["query"]), f"param_{parameter}": structure}
 
 
 def _limit_fields(fields: Iterable[tuple[str, int, int]]) -> None:

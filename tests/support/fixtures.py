@@ -178,13 +178,13 @@ def dataset(make_dataset: Callable[[], Dataset]) -> Dataset:
 @pytest.fixture(scope="module")
 def client_of(
     make_dataset: Callable[[], Dataset],
-) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], TestClient[Any]]]:
+) -> Iterator[Callable[..., TestClient[Any]]]:
     """Makes a client of an app that answers from some events; it stays open for the module's tests."""
     with ExitStack() as stack:
 
-        def client_of(events: Iterable[Mapping[str, Any]]) -> TestClient[Any]:
+        def client_of(events: Iterable[Mapping[str, Any]], **options: Any) -> TestClient[Any]:
             dataset = make_dataset()
             dataset.load(events)
-            return stack.enter_context(dataset.client())
+            return stack.enter_context(dataset.client(**options))
 
         yield client_of

@@ -26,10 +26,11 @@ PAUSE_SECONDS = 0.02
 class Proxy:
     """Passes connections on to a port of this machine.
 
-    It ends those that `cut` says. If it `goes`, it passes on nothing after that.
+    It ends those that `cut` says, and those on which nothing was sent for `silent_seconds` (0: never). If it `goes`, it
+    passes on nothing after that.
     """
 
-    def __init__(self, target: int, cut: Cut, goes: bool) -> None:
+    def __init__(self, target: int, cut: Cut, goes: bool, silent_seconds: float) -> None:
         self.port = 0
         self.ended = 0
         """Connections that were ended while a request waited for its answer."""
@@ -39,6 +40,7 @@ class Proxy:
         self._target = target
         self._cut = cut
         self._goes = goes
+        self._silent_seconds = silent_seconds or None
 
     @property
     def url(self) -> str:
@@ -84,7 +86,7 @@ class Proxy:
         waiting, number, begun = False, 0, b""
         try:
             while True:
-                seconds = PAUSE_SECONDS if waiting and moment == "running" else None
+                seconds = PAUSE_SECONDS if waiting and moment == "running" else self._silent_seconds
                 done, _ = await asyncio.wait({asked, answered}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if self._goes and self.ended:
                     return
@@ -118,9 +120,15 @@ class Proxy:
 
 
 @contextmanager
-def running_proxy(target: int, cut: Cut = lambda _number, _request: None, *, goes: bool = False) -> Iterator[Proxy]:
+def running_proxy(
+    target: int,
+    cut: Cut = lambda _number, _request: None,
+    *,
+    goes: bool = False,
+    silent_seconds: float = 0,
+) -> Iterator[Proxy]:
     """A proxy in a thread of its own while the block lasts."""
-    proxy, ready = Proxy(target, cut, goes), threading.Event()
+    proxy, ready = Proxy(target, cut, goes, silent_seconds), threading.Event()
     loop, ending = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(proxy.serve(ending, ready)), name="proxy")
     thread.start()

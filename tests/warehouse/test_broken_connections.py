@@ -156,12 +156,22 @@ def test_a_statement_whose_connection_broke_is_waited_for(
 
 
 def test_a_long_statement_keeps_its_connection_alive(dataset: Dataset, facade: Facade) -> None:
+    """The load balancer would end a connection after a part of its time."""
     timing = structs.replace(SHORT, progress=0.1)
-    with running_proxy(facade.port) as proxy:
-        (day,) = ingest_events(through(proxy, dataset).client, slow_events(9, 0.5), "slow", timing=timing)
+    with running_proxy(facade.port, silent_seconds=1.5) as proxy:
+        (day,) = ingest_events(through(proxy, dataset).client, slow_events(5, 0.5), "slow", timing=timing)
 
-    assert day.events == 9
+    assert (day.events, proxy.ended) == (5, 0)
     assert proxy.progress_headers > 1
+
+
+def test_a_silent_statement_loses_its_connection(dataset: Dataset, facade: Facade) -> None:
+    timing = structs.replace(SHORT, progress=60)
+    with running_proxy(facade.port, silent_seconds=1) as proxy, pytest.raises(ConnectionLostError) as lost:
+        ingest_events(through(proxy, dataset).client, slow_events(4, 0.5), "slow", timing=timing)
+
+    assert proxy.ended > 0
+    assert "nothing was published" in str(lost.value)
 
 
 def test_an_answer_that_ends_among_its_headers_is_none(

@@ -5,7 +5,7 @@ and no Keeper, so `ON CLUSTER` is taken out of statements and kept for a look, a
 is as `migrate` and `ingest` make it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.summary import QuerySummary
 from litestar.testing import TestClient
 
 from app.main import create_app
@@ -75,17 +76,22 @@ class Cluster:
 
     def client(self) -> Client:
         client = self._server.client()
-        command = client.command
+        raw_insert = client.raw_insert
 
-        def on_this_node(sql: str, *arguments: Any, **more: Any) -> Any:
-            if ON_CLUSTER in sql:
+        def on_this_node(table: str, *, insert_block: Iterable[bytes], **more: Any) -> QuerySummary:
+            """A form with a statement; files that are sent as they are have a table."""
+            if table:
+                return raw_insert(table, insert_block=insert_block, **more)  # type: ignore[arg-type]
+            body = b"".join(insert_block)
+            if ON_CLUSTER.encode() in body:
+                sql = body.split(b"\r\n\r\n", maxsplit=1)[1].split(b"\r\n--")[0].decode()
                 statement = sql.split("\n", maxsplit=1)[1].strip()
                 self.on_all_nodes.append(statement.split(" WHERE")[0])
                 if statement.startswith("SYSTEM SYNC REPLICA"):
-                    return ""
-            return command(sql.replace(ON_CLUSTER, ""), *arguments, **more)
+                    return QuerySummary({})
+            return raw_insert(table, insert_block=body.replace(ON_CLUSTER.encode(), b""), **more)
 
-        client.command = on_this_node  # type: ignore[method-assign]
+        client.raw_insert = on_this_node  # type: ignore[method-assign,assignment]
         return client
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:

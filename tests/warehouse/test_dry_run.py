@@ -1,10 +1,12 @@
 """A dry run on every kind of ClickHouse: it sees what a load would, and writes nothing."""
 
+import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from app.settings import SettingError
 from app.warehouse.loading.dry_run import dry_run
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
@@ -27,3 +29,15 @@ def test_it_sees_what_a_load_would_and_writes_nothing(dataset: Dataset, tmp_path
     assert dry_run(dataset.engine.client, [path], replace=True).refusal is None
     assert dataset.query("SELECT count() FROM loads") == journal
     assert dataset.query("SELECT count() FROM incoming") == [(0,)]
+
+
+@pytest.mark.only_backend(Backend.HTTP)
+def test_without_chdb_it_says_why_a_server_does_not_do(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.make_tables()
+    path = write_jsonl(tmp_path / "a.jsonl", [event()])
+    monkeypatch.setitem(sys.modules, "chdb", None)
+
+    with pytest.raises(SettingError, match=r"stores nothing on a server, .* 'pypistats-server\[embedded\]'"):
+        dry_run(dataset.engine.client, [str(path)])

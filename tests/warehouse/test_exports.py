@@ -180,7 +180,7 @@ def test_compression_that_the_name_does_not_say(
     assert counts(dataset) == right(EVENTS)
 
 
-@pytest.mark.parametrize("codec", ["null", "deflate"])
+@pytest.mark.parametrize("codec", ["null", "deflate", "snappy", "zstandard"])
 def test_avro(dataset: Dataset, tmp_path: Path, codec: str) -> None:
     rows = [files.instants(e) for e in [*EVENTS, EVENTS[0] | {"file": None, "details": None}]]
     path = tmp_path / "events.avro"

@@ -1,5 +1,6 @@
 """Files on HTTP, which ClickHouse reads by itself."""
 
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -10,6 +11,8 @@ import pytest
 
 from tests.support import files
 from tests.support.dataset import Dataset
+from tests.support.events import event
+from tests.support.facade import Facade
 from tests.support.fixtures import Backend
 from tests.support.loading import EVENTS, assert_refused, counts, right
 
@@ -93,3 +96,34 @@ def test_a_url_without_rows_is_passed_over(dataset: Dataset, tmp_path: Path, url
 
     assert counts(dataset) == right(EVENTS)
     assert dataset.notes == [f"passed over, without a row: {url}/{name}"]
+
+
+@pytest.mark.only_backend(Backend.HTTP)
+def test_the_request_line_does_not_grow_with_the_urls(
+    dataset: Dataset, facade: Facade, tmp_path: Path, url: str
+) -> None:
+    longest = []
+    for count in (1, 20):
+        path = files.write(tmp_path, "nested.jsonl", [event(f"2026-01-{count:02} 12:00:00 UTC")])
+        facade.requests()
+        (day,) = dataset.load_files(*[f"{url}/{path.name}?{number:0100}" for number in range(count)])
+        assert day.events == count
+        longest.append(max(seen["line"] for seen in facade.requests()))
+
+    assert longest[1] - longest[0] < 10
+    assert longest[1] < 2_048
+
+
+@pytest.mark.only_backend(Backend.HTTP)
+def test_a_server_stores_the_rows_of_a_url_before_it_looks_at_them(
+    dataset: Dataset, facade: Facade, tmp_path: Path, url: str
+) -> None:
+    """What is at a URL may change: what is checked is what is counted."""
+    path = files.write(tmp_path, "dotted.csv", EVENTS)
+    facade.requests()
+
+    dataset.load_files(f"{url}/{path.name}")
+
+    reading = [r["sql"] for r in facade.requests() if path.name in json.dumps(r["parameters"])]
+    assert [sql.split()[0] for sql in reading if not sql.startswith("DESCRIBE")] == ["--"], reading
+    assert "INSERT INTO incoming" in reading[-1]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from app.warehouse.engines.errors import InputError
-from tests.support import files
+from app.warehouse.loading.files import REASON_LENGTH
+from tests.support import avro, files
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.fixtures import Backend
@@ -198,3 +199,31 @@ def test_a_scheme_that_is_not_known(refusing: Dataset) -> None:
     assert_refused(
         refusing, "ftp://localhost/events.csv", "accepted are files, folders and s3://, gs://, https://, http://"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("broken.jsonl", b'{"timestamp": "2026-03-09 12:00:00 UTC", "project": "%s", "file": [}\n'),
+        ("text.jsonl", b'{"timestamp": "2026-03-09 12:00:00 UTC", "project": "numpy"}\n%s\n'),
+        ("quotes.csv", b'date,project,version,type,installer,python_minor,system,country_code\n"2026-03-09","%s"x,1\n'),
+        ("short.csv", b"date,project,version,type,installer,python_minor,system,country_code\n2026-03-09,%s\n"),
+    ],
+)
+def test_an_error_does_not_repeat_what_is_in_the_file(
+    refusing: Dataset, tmp_path: Path, name: str, text: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(text % (b"secret" * 50_000))
+
+    assert_refused(refusing, path)
+    with pytest.raises(InputError) as error:
+        refusing.load_files(path)
+    assert len(str(error.value)) < len(str(path)) + REASON_LENGTH + 10
+
+
+def test_an_avro_codec_that_clickhouse_does_not_know(refusing: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "events.avro"
+    path.write_bytes(avro.written(avro.NESTED, map(files.instants, EVENTS), "bzip2"))
+
+    assert_refused(refusing, path, "cannot be read as Avro: ", "codec", "bzip2")

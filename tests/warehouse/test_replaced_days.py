@@ -10,7 +10,7 @@ from app.cache.timing import CacheTiming
 from app.warehouse.loading.examine import DayLoadedError
 from app.warehouse.loading.journal import sweep_superseded
 from tests.support.answers import body, eventually, series
-from tests.support.dataset import Dataset
+from tests.support.dataset import NOON, Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.fixtures import Backend
 from tests.support.loading import EVENTS, counts, right
@@ -39,7 +39,7 @@ def test_replaced_days_are_what_the_call_says_and_the_others_stay(dataset: Datas
     dataset.load(second, replace=True)
     oracle = Oracle(published(EVENTS, second))
 
-    with dataset.client() as client:
+    with dataset.client(now=NOON + timedelta(days=1)) as client:
         for package in ("numpy", "a-b", "new", "__all__"):
             for dimension in ("overall", "version", "country"):
                 answer = body(client.get(f"/api/packages/{package}/{dimension}"))

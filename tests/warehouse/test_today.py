@@ -1,13 +1,13 @@
 """Today is never published: no day is, before it is over in UTC."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.warehouse.loading.load import LoadTiming
 from tests.support import files
-from tests.support.answers import body
+from tests.support.answers import body, series
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.fixtures import Backend
@@ -29,6 +29,7 @@ def test_todays_rows_are_left_out_with_a_note(dataset: Dataset, tmp_path: Path, 
     assert [day.date for day in days] == [date(2026, 3, 8), date(2026, 3, 9)]
     assert counts(dataset) == right(OVER)
     assert dataset.notes == [f"left out: 3 downloads of today, which is not over; {LATE}"]
+    assert dataset.query(f"SELECT count() FROM downloads_daily WHERE date = '{TODAY}'") == [(0,)]
     with dataset.client() as client:
         assert body(client.get("/health?deep=1"))["newest_day"] == "2026-03-09"
 
@@ -74,6 +75,24 @@ def test_todays_rows_do_not_meet_a_day_that_an_older_version_has_published(datas
     days = dataset.load_files(files.write(tmp_path, "nested.jsonl", EVENTS), timing=TIMING)
 
     assert [day.date for day in days] == [date(2026, 3, 8), date(2026, 3, 9)]
+
+
+def test_a_day_that_an_older_version_has_published_too_early_is_no_newest_day(dataset: Dataset) -> None:
+    """Nor is it served to those who ask for it, until it is over."""
+    dataset.load([event("2026-03-09 12:00:00 UTC"), event("2026-03-10 12:00:00 UTC")])
+    dataset.load([event("2026-03-12 12:00:00 UTC")])
+    path = "/api/packages/numpy/overall?mirrors=true&start_date=2026-03-01&end_date=2026-03-31"
+
+    with dataset.client(now=TIMING.now()) as client:
+        assert body(client.get("/health?deep=1"))["newest_day"] == "2026-03-09"
+        assert body(client.get(path)) == series("overall", "numpy", "with_mirrors 2026-03-09 1")
+        assert body(client.get("/api/packages/numpy/recent"))["data"]["last_week"] == 1
+
+    with dataset.client(now=TIMING.now() + timedelta(seconds=1)) as client:
+        assert body(client.get("/health?deep=1"))["newest_day"] == "2026-03-10"
+        assert body(client.get(path)) == series(
+            "overall", "numpy", "with_mirrors 2026-03-09 1", "with_mirrors 2026-03-10 1"
+        )
 
 
 def test_a_day_after_today_is_still_refused(refusing: Dataset, tmp_path: Path) -> None:

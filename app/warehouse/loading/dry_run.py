@@ -8,12 +8,14 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from app.settings import SettingError
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import InputError, translated
 from app.warehouse.loading.describe import described
@@ -75,6 +77,11 @@ def _reader(client: Client) -> Iterator[Client]:
     if is_embedded(client):
         yield client
         return
+    if find_spec("chdb") is None:
+        raise SettingError(
+            "--dry-run stores nothing on a server, so an embedded ClickHouse reads the files on this machine: "
+            "pip install 'pypistats-server[embedded]'"
+        )
     with TemporaryDirectory() as folder:
         engine = EmbeddedEngine(Path(folder) / "data", str(client.database))
         try:

@@ -13,6 +13,8 @@ from app.warehouse.loading.describe import pass_over
 from app.warehouse.loading.files import File, RawEvents, Received, Shape, raw_events, reason
 from app.warehouse.loading.finding import Note
 from app.warehouse.loading.journal import versions
+from app.warehouse.loading.load import Load
+from app.warehouse.loading.running import keep_alive
 from app.warehouse.loading.shapes import ACCEPTED_TIMES, FIELDS
 from app.warehouse.loading.statements import ask, statement
 
@@ -87,7 +89,11 @@ def _source(file: File) -> str:
 def _ask(client: Client, question: str, files: Files, **parameters: object) -> Rows:
     events = raw_events(files)
     with translated():
-        return client.query(statement(question, events.sql), parameters={**events.parameters, **parameters}).result_rows
+        return client.query(
+            statement(question, events.sql),
+            parameters={**events.parameters, **parameters},
+            settings=keep_alive(client),
+        ).result_rows
 
 
 def input_size(client: Client, files: Files, rows: int) -> InputSize:
@@ -104,16 +110,17 @@ def input_size(client: Client, files: Files, rows: int) -> InputSize:
     return InputSize(rows, rows)
 
 
-def unseen_columns(client: Client, load: int, events: RawEvents) -> list[str]:
+def unseen_columns(client: Client, load: Load, events: RawEvents) -> list[str]:
     """The columns in which no row of the input says anything. They are looked for where no row that counts does."""
-    names = {name for (name,) in ask(client, "null_dimensions", versions(load))}
+    names = {name for (name,) in ask(client, "null_dimensions", versions(load.number))}
     fields = [field for field in FIELDS if field.dimension in names]
     if not fields:
         return []
     seen = ", ".join(f"max(isNotNull({field.raw}))" for field in fields)
     with translated():
         sql = f"SELECT {seen} FROM ({events.sql})"  # noqa: S608 - names of ours, and what raw_events has put together
-        (answer,) = client.query(sql, parameters=events.parameters).result_rows
+        settings = {"log_comment": load.comment} | keep_alive(client, load.timing)
+        (answer,) = client.query(sql, parameters=events.parameters, settings=settings).result_rows
     return [field.bigquery for field, is_seen in zip(fields, answer, strict=True) if not is_seen]
 
 

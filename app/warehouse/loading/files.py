@@ -93,6 +93,9 @@ def raw_events(files: Sequence[tuple[File, Shape]]) -> RawEvents:
 
 REASON_LENGTH = 300
 
+# What stands before the text of an exception: of ClickHouse, of Poco, of any other library.
+INNER_EXCEPTION = re.compile(r"Exception: |Exception\. Code: \d+, e\.code\(\) = -?\d+, |e\.what\(\) = ")
+
 
 def reason(error: QueryFailedError) -> str:
     """What ClickHouse found wrong with a file, in its own words but without its surroundings."""
@@ -100,9 +103,7 @@ def reason(error: QueryFailedError) -> str:
     if "the file is empty" in text or "EMPTY_DATA_PASSED" in text:
         return EMPTY_FILE
     # Exceptions hold one another; the innermost comes last, and what surrounds it after that.
-    text = re.split(r"Exception(?:: |\. Code: \d+, e\.code\(\) = -?\d+, )", text.split("Stack trace", maxsplit=1)[0])[
-        -1
-    ]
+    text = INNER_EXCEPTION.split(text.split("Stack trace", maxsplit=1)[0])[-1]
     text = re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading|processing)|\n", text)[0].strip(
         " :.,"
     )

@@ -38,6 +38,7 @@ from app.warehouse.loading.journal import (
     LoadedDay,
     forget_received,
     publish,
+    remove_day,
     require_scope,
     sweep_unpublished,
     synced,
@@ -49,7 +50,7 @@ from app.warehouse.loading.progress import Progress, Report, reported
 from app.warehouse.loading.running import keep_alive, run
 from app.warehouse.loading.statements import Connect, is_embedded, statement
 from app.warehouse.loading.sums import checked, complete, load_settings, write_settings
-from app.warehouse.loading.upload import send
+from app.warehouse.loading.upload import fetch, send
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, writer_lease
 
 logger = logging.getLogger(__name__)
@@ -63,13 +64,15 @@ def ingest(
     report: Report = lambda _: None,
     note: Note = logger.warning,
     unfinished: Callable[[LoadedDay], None] = lambda _: None,
+    before_publishing: Callable[[], None] = lambda: None,
     timing: LoadTiming = DEFAULT_LOAD_TIMING,
     process_lock: threading.Lock = PROCESS_LOCK,
 ) -> list[LoadedDay]:
     """Load the download events of files, folders, shell patterns and URLs; return the days published, in order.
 
     A server is sent the local files, and reads URLs by itself. What is passed over or left out is told in notes; today
-    (UTC) is always left out, for it is not over, and `unfinished` is called with what was. Raises InputError where the
+    (UTC) is always left out, for it is not over, and `unfinished` is called with what was. What `before_publishing`
+    raises ends the load. Raises InputError where the
     input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and WarehouseError where
     ClickHouse fails. Nothing is published then. Of all loads with one `process_lock`, one runs at a time.
     """
@@ -86,7 +89,19 @@ def ingest(
             def explain(error: QueryFailedError) -> InputError:
                 return explain_refusal(client, found, replace, timing.now().date(), error)
 
-            return _load(connect, client, load, raw_events(found), replace, explain, report, note, unfinished, size)
+            return _load(
+                connect,
+                client,
+                load,
+                raw_events(found),
+                explain,
+                replace=replace,
+                report=report,
+                note=note,
+                unfinished=unfinished,
+                before_publishing=before_publishing,
+                size=size,
+            )
 
 
 def ingest_events(
@@ -105,29 +120,32 @@ def ingest_events(
         prepare(client)
         require_scope(client, of_all=True)
         with writer_lease(connect, client, source, timing) as load:
-            return _load(connect, client, load, events, False, explain, report, lambda _: None, lambda _: None)
+            return _load(connect, client, load, events, explain, report=report)
 
 
 def _within_reach(
     client: Client, load: Load, looked_at: Sequence[tuple[File, Shape]], report: Report
 ) -> list[tuple[File, Shape]]:
-    """The files, all where ClickHouse can read them: a server has been sent those of this machine."""
+    """The files, where ClickHouse reads them as often as it is asked: a server stores their raw events."""
     if is_embedded(client):
         return list(looked_at)
     sweep_unpublished(client, load.number, timing=load.timing)
-    found: list[tuple[File, Shape]] = []
-    for number, (file, shape) in enumerate(looked_at, 1):
-        if file.is_local:
-            report(Progress(f"sending file {number} of {len(looked_at)}"))
-            values = {"load": load.number, "file": number}
-            try:
-                send(client, file, shape, values, load_settings(load))
-            except QueryFailedError as error:
-                raise InputError(f"{file.name}: {reason(error)}") from error
-            file = Received(**structs.asdict(file), load=load.number, number=number)  # noqa: PLW2901
-        found.append((file, shape))
+    found = [
+        (Received(**structs.asdict(file), load=load.number, number=number), shape)
+        for number, (file, shape) in enumerate(looked_at, 1)
+    ]
+
+    def sending(file: Received) -> None:
+        report(Progress(f"{'sending' if file.is_local else 'reading'} file {file.number:,} of {len(found):,}"))
+
+    settings = load_settings(load) | keep_alive(client, load.timing)
+    send(client, [(file, shape) for file, shape in found if file.is_local], settings, sending)
+    for (remote, shape), (file, _) in zip(looked_at, found, strict=True):
+        if not remote.is_local:
+            sending(file)
+            fetch(client, load, remote, shape, file.number, settings)
     synced(client, load.cluster, "incoming", timing=load.timing)
-    return found
+    return list(found)
 
 
 def _load(
@@ -135,11 +153,13 @@ def _load(
     client: Client,
     load: Load,
     events: RawEvents,
-    replace: bool,
     explain: Callable[[QueryFailedError], InputError],
+    *,
     report: Report,
-    note: Note,
-    unfinished: Callable[[LoadedDay], None],
+    replace: bool = False,
+    note: Note = lambda _: None,
+    unfinished: Callable[[LoadedDay], None] = lambda _: None,
+    before_publishing: Callable[[], None] = lambda: None,
     size: InputSize = UNKNOWN_SIZE,
 ) -> list[LoadedDay]:
     today = load.timing.now().date()
@@ -155,12 +175,16 @@ def _load(
     # Of a file that was sent, and of Parquet, the number is known.
     downloads = size.downloads if whole or size.downloads else _event_count(client, load, events)
     try:
-        written = checked(client, load.number, downloads)
+        written = checked(client, load, downloads)
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     days = finished_days(written, today, load.source, note, unfinished)
-    for column in unseen_columns(client, load.number, events):
+    if len(days) < len(written):
+        # The number of downloads that were left out, which nobody reads any more.
+        remove_day(client, load.number, today, load.cluster, load.timing)
+    for column in unseen_columns(client, load, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
+    before_publishing()
     publish(client, load.number, load.source, days, load.timing)
     with suppress(WarehouseError):
         # Otherwise the next load does.

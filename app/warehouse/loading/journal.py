@@ -73,6 +73,11 @@ def versions(load: int) -> dict[str, int]:
     return {"load": load, "first_version": load << 16, "last_version": load << 16 | 0xFFFF}
 
 
+def version(load: int, day: date) -> int:
+    """The version of a load's rows of a day."""
+    return load << 16 | (day - NO_DAY).days
+
+
 def retried(work: Callable[[], Result], timing: LoadTiming) -> Result:
     """Do what may be done more than once, again where the connection breaks. Raises ConnectionLostError at the end."""
     for _ in range(TRIES - 1):
@@ -238,6 +243,12 @@ def _sweep(client: Client, sweepable: Rows, timing: LoadTiming) -> None:
         for name in ("sweep_downloads_daily", "sweep_overall_daily") if rows else ():
             retried(partial(command, client, statement(name, cluster=cluster), versions), timing)
         _write(client, [{"load": load, "date": day, "state": "swept", "rows": rows}])
+
+
+def remove_day(client: Client, load: int, day: date, cluster: str, timing: LoadTiming) -> None:
+    """Remove a load's rows of a day."""
+    only = {"first_version": version(load, day), "last_version": version(load, day)}
+    retried(partial(command, client, statement("sweep_downloads_daily", cluster=cluster), only), timing)
 
 
 def forget_received(client: Client, before: int) -> None:

@@ -10,10 +10,9 @@ from contextlib import suppress
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.summary import QuerySummary
 
-from app.warehouse.engines.errors import ConnectionLostError, WarehouseUnavailableError, translated
-from app.warehouse.loading.load import Load, LoadTiming
+from app.warehouse.engines.errors import ConnectionLostError, WarehouseUnavailableError
+from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.statements import ask, command, is_embedded, require_complete, statement
 
 ACCESS_DENIED = 497
@@ -34,11 +33,7 @@ def run(client: Client, load: Load, sql: str, parameters: Mapping[str, Any], set
     be reached for long.
     """
     try:
-        with translated():
-            answer = client.command(
-                sql, parameters=dict(parameters), settings={**settings, **keep_alive(client, load.timing)}
-            )
-        require_complete(client, answer.summary if isinstance(answer, QuerySummary) else {})
+        require_complete(client, command(client, sql, parameters, {**settings, **keep_alive(client, load.timing)}))
     except ConnectionLostError as error:
         logger.warning("%s: the connection broke; waiting until the statement has ended", error)
         _wait_until_ended(client, load)
@@ -47,8 +42,8 @@ def run(client: Client, load: Load, sql: str, parameters: Mapping[str, Any], set
     return True
 
 
-def keep_alive(client: Client, timing: LoadTiming) -> dict[str, int]:
-    """The settings with which ClickHouse sends headers while it runs a statement."""
+def keep_alive(client: Client, timing: LoadTiming = DEFAULT_LOAD_TIMING) -> dict[str, Any]:
+    """The settings with which ClickHouse sends headers while it runs a statement, as the driver's would too seldom."""
     if is_embedded(client):
         return {}
     return {

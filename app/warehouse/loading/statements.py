@@ -7,6 +7,7 @@ from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.connection import Rows
 from app.warehouse.engines.errors import ConnectionLostError, translated
+from app.warehouse.loading.form import post
 from app.warehouse.sql import read_sql
 
 Connect = Callable[[], Client]
@@ -36,10 +37,17 @@ def _file(name: str) -> str:
     return read_sql(f"loading/sql/{name}.sql")
 
 
-def ask(client: Client, question: str, parameters: Mapping[str, Any] | None = None, cluster: str = "") -> Rows:
+def ask(
+    client: Client,
+    question: str,
+    parameters: Mapping[str, Any] | None = None,
+    cluster: str = "",
+    settings: dict[str, Any] | None = None,
+) -> Rows:
     """The rows of a query. Raises WarehouseError."""
     with translated():
-        result = client.query(statement(question, cluster=cluster), parameters=dict(parameters or {}))
+        sql = statement(question, cluster=cluster)
+        result = client.query(sql, parameters=dict(parameters or {}), settings=settings)
     require_complete(client, result.summary, bool(result.result_rows))
     return result.result_rows
 
@@ -53,7 +61,12 @@ def require_complete(client: Client, summary: Mapping[str, Any], has_body: bool 
         raise ConnectionLostError("ClickHouse's answer was not complete")
 
 
-def command(client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> None:
-    """Run a statement that returns no rows. Raises WarehouseError."""
+def command(
+    client: Client, sql: str, parameters: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """Run a statement that returns no rows, and return ClickHouse's summary. Raises WarehouseError."""
     with translated():
+        if not is_embedded(client):
+            return post(client, sql, parameters, settings or {}).summary
         client.command(sql, parameters=dict(parameters), settings=dict(settings or {}))
+        return {}

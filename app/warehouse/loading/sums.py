@@ -8,7 +8,7 @@ from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.engines.server import allowed_settings
 from app.warehouse.loading.journal import LoadedDay, synced, versions
 from app.warehouse.loading.load import Load
-from app.warehouse.loading.running import run
+from app.warehouse.loading.running import keep_alive, run
 from app.warehouse.loading.statements import ask, statement
 
 SPILL_BYTES = 1_200_000_000
@@ -51,12 +51,13 @@ def complete(client: Client, load: Load) -> bool:
     return whole
 
 
-def checked(client: Client, load: int, total: int) -> list[LoadedDay]:
+def checked(client: Client, load: Load, total: int) -> list[LoadedDay]:
     """The days that a load has written. Raises WarehouseError where their sums do not add up to the events."""
-    overall = {day: sums for day, *sums in ask(client, "written_overall", versions(load))}
+    own, alive = versions(load.number), load_settings(load) | keep_alive(client, load.timing)
+    overall = {day: sums for day, *sums in ask(client, "written_overall", own, settings=alive)}
     days = []
     for day, with_mirrors, dropped, python, events, packages, rows, without_mirrors, agree in ask(
-        client, "written", versions(load)
+        client, "written", own, settings=alive
     ):
         if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")

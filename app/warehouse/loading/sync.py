@@ -162,7 +162,7 @@ class Sync:
                 for counts in self._source.counts(None, Window(day, day)):
                     write_counts(client, load, counts, {day})
                 complete(client, load)
-                written = checked(client, load.number, 0)
+                written = checked(client, load, 0)
                 publish(client, load.number, load.source, written, load.timing)
             synced.days.append(day)
             synced.rows += sum(each.rows for each in written)

@@ -153,10 +153,19 @@ class Watcher:
 
     def _load(self, entry: Path) -> bool:
         """Whether the entry was loaded."""
+        look = self._seen[entry].look
+
+        def require_unchanged() -> None:
+            if _look(entry) != look:
+                raise InputError("it has changed")
+
         try:
-            days = ingest(self._connect, [str(entry)])
+            days = ingest(self._connect, [str(entry)], before_publishing=require_unchanged)
         except InputError as error:
-            self._fail(entry, str(error))
+            if _look(entry) == look:
+                self._fail(entry, str(error))
+            else:
+                logger.warning("%s changed while it was loaded; it is loaded when it is complete", entry.name)
         except WarehouseError as error:
             # The input may be fine: it stays, and is tried again at the next look.
             logger.warning("%s could not be loaded now: %s", entry.name, error)

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -45,9 +45,10 @@ class Tables:
         self._series: QueryBatcher[tuple[str, str], Series] = QueryBatcher()
         self._recent: QueryBatcher[tuple[str], RecentRow] = QueryBatcher()
 
-    async def published(self) -> Published:
-        """What is published now."""
-        (state, newest, dead, dead_loads, days, sources) = (value for (value,) in await self._columns("published", {}))
+    async def published(self, today: date) -> Published:
+        """What is published now, of the days before `today` (UTC)."""
+        columns = await self._columns("published", {"today": today})
+        state, newest, dead, dead_loads, days, sources = (value for (value,) in columns)
         return Published(state, tuple(dead), tuple(days), DEMO_SOURCE in sources, tuple(dead_loads), newest)
 
     async def followed(self, published: Published, unknown_since: datetime) -> Followed:

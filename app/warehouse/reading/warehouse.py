@@ -16,6 +16,7 @@ from app.warehouse.reading.query_metrics import MeasuredQueries
 from app.warehouse.reading.results import Published
 from app.warehouse.reading.snapshot import Snapshot
 from app.warehouse.reading.tables import TABLES, Tables, query_sql
+from app.windows import utc_now
 
 DEFAULT_WINDOW_DAYS = 180
 DEFAULT_LIMITS = QueryLimits()
@@ -27,13 +28,13 @@ FOLLOWED_AGAIN = timedelta(minutes=10)
 
 
 class Warehouse:
-    """A store, once it is opened. Queries run within the limits, polls do not wait for them."""
+    """A store, once it is opened. Queries run within the limits, polls do not wait for them. `now` is the clock."""
 
     def __init__(
         self,
         limits: QueryLimits = DEFAULT_LIMITS,
         window_days: int = DEFAULT_WINDOW_DAYS,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.counters = QueryCounters()
         self._limits = limits
@@ -103,7 +104,7 @@ class Warehouse:
         if not self._has_tables:
             await _require_tables(self._queries)
             self._has_tables = True
-        published = await self._polled_tables.published()
+        published = await self._polled_tables.published(self._now().astimezone(UTC).date())
         holds_some = bool(self._source) or published.newest > published.state
         followed = await self._read_followed(published) if holds_some else None
         self._last = Snapshot(published, self._tables, self._window_days, followed, self._source, self._mark_asked)

@@ -1,8 +1,8 @@
--- The raw events of a file that follows the statement. The placeholder is the file's shape. (What is sent with data has
--- no parameters: the driver writes the two numbers in.)
+-- The raw events of files that come with the statement, or of a URL. The placeholder is a query for them. (What is sent
+-- with data has no parameters: the driver writes the load's number in.)
 INSERT INTO incoming (load, file, day, raw_project, raw_country, raw_version, raw_file_type, raw_installer, raw_python, raw_system, downloads)
 SELECT
-    %(load)s, %(file)s, day, raw_project, raw_country, raw_version, raw_file_type, raw_installer, raw_python,
+    %(load)s, file_number, day, raw_project, raw_country, raw_version, raw_file_type, raw_installer, raw_python,
     raw_system, downloads
 FROM
 (

@@ -1,7 +1,8 @@
 -- What a reader may count, in one row: the newest version that replaces a day, the newest version of all, the superseded
 -- versions whose rows may still be there, the loads below that were never published and whose rows may be there or still
 -- come, the loaded days in order, and the sources of the loads that replaced days. A load that was abandoned is not
--- published, whatever else the journal says of it.
+-- published, whatever else the journal says of it. A day that is not over before {today:Date} is not published either:
+-- older versions loaded it.
 WITH
     abandoned AS (SELECT load FROM loads WHERE state = 'abandoned'),
     days AS
@@ -9,7 +10,7 @@ WITH
         SELECT
             date,
             argMax(source, load) AS source,
-            max(version) AS live,
+            if(date < {today:Date}, max(version), 0) AS live,
             groupArrayIf(version, NOT swept) AS present
         FROM
         (
@@ -32,13 +33,13 @@ WITH
     ),
     added AS
     (
-        SELECT bitOr(bitShiftLeft(toUInt64(max(load)), 16), 65535) AS newest, groupUniqArrayIf(date, state = 'completed') AS days
+        SELECT bitOr(bitShiftLeft(toUInt64(max(load)), 16), 65535) AS newest, groupUniqArrayIf(date, state = 'completed' AND date < {today:Date}) AS days
         FROM loads
         WHERE state IN ('added', 'completed') AND load NOT IN abandoned
     )
 SELECT
     max(live) AS newest_published,
-    greatest(newest_published, if(empty((SELECT days FROM added)), 0, (SELECT newest FROM added))) AS newest_version,
+    greatest(newest_published, if((SELECT newest FROM added) = 65535, 0, (SELECT newest FROM added))) AS newest_version,
     arraySort(arrayFlatten(groupArray(arrayFilter(v -> v != live, present)))) AS dead,
     arrayFilter(
         load -> load < bitShiftRight(newest_version, 16),
@@ -49,6 +50,6 @@ SELECT
             WHERE NOT (length(sweeps) >= 2 AND sweeps[-1].2 = 0 AND sweeps[-2].2 = 0)
         )
     ) AS dead_loads,
-    arraySort(arrayConcat(groupArray(date), (SELECT days FROM added))) AS days,
-    arraySort(groupUniqArray(100)(source)) AS sources
+    arraySort(arrayConcat(groupArrayIf(date, live != 0), (SELECT days FROM added))) AS days,
+    arraySort(groupUniqArrayIf(100)(source, live != 0)) AS sources
 FROM days
