@@ -122,7 +122,10 @@ def test_a_killed_load_is_invisible_and_running_it_again_repairs_it(run: Run, tm
     assert after["facts"].pop("loads") - len(UNPUBLISHED) - 2 in range(len(ANY_MOMENT) + 1)
     assert after["facts"] == {
         "left": 0,
-        "tables": ["downloads_daily", "incoming", "loads", "overall_daily", "schema_versions"],
+        "tables": [
+            *("asked", "downloads_daily", "fetched_days", "followed", "incoming", "loads", "overall_daily", "rankings"),
+            "schema_versions",
+        ],
     }
 
 
