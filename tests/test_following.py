@@ -105,6 +105,15 @@ def test_an_unknown_package_is_remembered(client: TestClient[Any]) -> None:
     assert queries(client) == before + 1
 
 
+def test_a_longer_prefix_needs_no_query(client: TestClient[Any]) -> None:
+    wide = body(client.get("/api/search?q=p"))["data"]
+    before = queries(client)
+    found = [body(client.get(f"/api/search?q={prefix}"))["data"] for prefix in ("pa", "pandas", "pb")]
+
+    assert found == [wide, wide, []]
+    assert queries(client) == before
+
+
 def test_what_is_followed_is_answered_without_the_source(dataset: Dataset, public: PublicServer) -> None:
     options = {"now": NOW, "sync_timing": NEVER, **public.settings(dataset)}
     paths = ["/api/packages/numpy/overall", "/api/top", "/api/search?q=p", "/", "/packages/numpy"]

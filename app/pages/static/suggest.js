@@ -1,7 +1,7 @@
 // Suggestions for a search box: the combobox pattern of the ARIA Authoring Practices, with a list popup.
 import { compact } from "./formatting.js";
 
-const DEBOUNCE_MS = 120;
+const DEBOUNCE_MS = 200;
 const NAME_PREFIX = /^[a-z0-9][a-z0-9._-]*$/i;
 let listCount = 0;
 

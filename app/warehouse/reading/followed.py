@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+CUT_AT = 100
+"""Packages that a search finds at most."""
+
 
 class Followed(msgspec.Struct, frozen=True):
     """The packages of such a store.
@@ -39,6 +42,11 @@ class RankingNeed(msgspec.Struct, frozen=True):
     def kind(self) -> str:
         """The name of the ranking in the store."""
         return f"search {self.prefix}" if self.prefix else "top"
+
+    @property
+    def wider(self) -> list[str]:
+        """The names of the rankings of shorter prefixes."""
+        return [RankingNeed(self.prefix[:length]).kind for length in range(1, len(self.prefix))]
 
 
 Need = PackagesNeed | DimensionNeed | RankingNeed

@@ -69,7 +69,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     async def ranking(self, prefix: str = "") -> Sequence[RankingRow]:
         """The source's ranking of all packages, or of those with a prefix. Raises NotFetchedError."""
         need = RankingNeed(prefix)
-        found = await self.tables.ranking(need.kind)
+        found = await self.tables.ranking(need)
         if found is None:
             raise NotFetchedError(need)
         return found

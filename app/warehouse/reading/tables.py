@@ -10,7 +10,7 @@ from typing import Any
 
 from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, QueryRunner, QuerySettings
 from app.warehouse.reading.batching import QueryBatcher
-from app.warehouse.reading.followed import Followed
+from app.warehouse.reading.followed import CUT_AT, Followed, RankingNeed
 from app.warehouse.reading.results import (
     NO_SERIES,
     PopularityRow,
@@ -61,10 +61,14 @@ class Tables:
         }
         return Followed(frozenset(packages), incomplete, frozenset(unknown))
 
-    async def ranking(self, kind: str) -> Sequence[RankingRow] | None:
-        """The newest ranking of a kind that was fetched, most downloaded in the last month first; None if none was."""
-        columns = await self._columns("ranking", {"kind": kind})
-        return list(map(RankingRow, *(value for (value,) in columns))) if columns else None
+    async def ranking(self, need: RankingNeed) -> Sequence[RankingRow] | None:
+        """The newest ranking that was fetched, most downloaded in the last month first; None if none was."""
+        parameters = {"kind": need.kind, "wider": need.wider, "cut_at": CUT_AT}
+        columns = await self._columns("ranking", parameters)
+        if not columns:
+            return None
+        rows = map(RankingRow, *(value for (value,) in columns))
+        return [row for row in rows if row.package.startswith(need.prefix)]
 
     async def series(
         self,

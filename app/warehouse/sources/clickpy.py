@@ -16,6 +16,7 @@ from clickhouse_connect.driver.client import Client
 from app.warehouse.engines.connection import Engine, Rows
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.loading.statements import require_complete
+from app.warehouse.reading.followed import CUT_AT
 from app.warehouse.sources.errors import SourceError, TooMuchError
 from app.warehouse.sources.quota import Quota
 from app.warehouse.sources.source import DIMENSIONS, Counts
@@ -35,8 +36,6 @@ TABLES = (
 
 RANKED = 400
 """Packages of the ranking of all: each of them has up to millions of rows."""
-FOUND = 100
-"""Packages of a search."""
 
 STABLE_AFTER = timedelta(minutes=50)
 """A day whose downloads have not changed for so long is not being filled any more."""
@@ -126,7 +125,7 @@ class ClickPy:
 
     def search(self, prefix: str, window: Window) -> Ranking:
         """The packages whose name starts with a prefix and that were downloaded in a window."""
-        return self._ranking("search", window.end, {"limit": FOUND, "prefix": prefix, "start": window.start})
+        return self._ranking("search", window.end, {"limit": CUT_AT, "prefix": prefix, "start": window.start})
 
     def _ranking(self, candidates: str, newest: date, parameters: dict[str, Any]) -> Ranking:
         recent, popularity = recent_windows(newest), popularity_windows(newest, 1)

@@ -161,6 +161,8 @@ class SyncService:
         await asyncio.shield(task)
 
     async def _ranking(self, need: RankingNeed) -> None:
+        # Somebody who types a name sends a search a letter: these leave some of the quota for packages.
+        IN_BACKGROUND.set(bool(need.prefix))
         newest = (await self._warehouse.snapshot()).newest_day
         if isinstance(self._source, ClickPy):
             await asyncio.to_thread(self._keep_ranking, self._source, need, newest)
@@ -237,7 +239,7 @@ class SyncService:
         """Fetch the ranking of a new day, if anybody has asked for one."""
         need = RankingNeed()
         snapshot = await self._warehouse.snapshot()
-        if isinstance(self._source, ClickPy) and await snapshot.tables.ranking(need.kind) is not None:
+        if isinstance(self._source, ClickPy) and await snapshot.tables.ranking(need) is not None:
             await asyncio.to_thread(self._keep_ranking, self._source, need, newest)
 
     async def _keep_asked(self, listed: Sequence[str]) -> None:
