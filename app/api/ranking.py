@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from app.api.parameters import SearchQuery, TopQuery, name_prefix, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
+from app.cache.lifetime import RANKED, UNTIL_NEXT_DAY, Lifetime
 from app.cache.response import ResponseContent, json_content
 from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, search, top
 from app.warehouse.reading.snapshot import Snapshot
@@ -31,7 +32,8 @@ async def get_top_packages(request: Request[Any, Any, Any], services: NamedDepen
 
 async def top_json(snapshot: Snapshot, question: TopQuestion) -> ResponseContent:
     """Packages with their downloads in the period, without mirrors."""
-    return json_content(TopPackages(await top(snapshot, question), question.period))
+    body = TopPackages(await top(snapshot, question), question.period)
+    return json_content(body, lifetime=ranking_lifetime(snapshot))
 
 
 class SearchResults(msgspec.Struct):
@@ -50,4 +52,9 @@ async def search_packages(request: Request[Any, Any, Any], services: NamedDepend
 
 async def search_json(snapshot: Snapshot, question: SearchQuestion) -> ResponseContent:
     """Packages with their downloads in the last month, without mirrors."""
-    return json_content(SearchResults(await search(snapshot, question)))
+    return json_content(SearchResults(await search(snapshot, question)), lifetime=ranking_lifetime(snapshot))
+
+
+def ranking_lifetime(snapshot: Snapshot) -> Lifetime:
+    """How long a response with a ranking holds."""
+    return RANKED if snapshot.fetches else UNTIL_NEXT_DAY

@@ -28,6 +28,9 @@ class Lifetime(msgspec.Struct, frozen=True):
 UNTIL_NEXT_DAY = Lifetime()
 """For a response that depends on downloads alone."""
 
+RANKED = Lifetime(3600)
+"""For a response with a ranking that is fetched from a source, which may be renewed at any time."""
+
 UNCACHEABLE = Lifetime(cache_control=NO_STORE)
 """For an error: the server keeps it until the next day, HTTP caches do not."""
 

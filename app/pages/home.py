@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 
 from app.api.parameters import parse_query
+from app.api.ranking import ranking_lifetime
 from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
@@ -52,6 +53,7 @@ async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
         "is_demo": snapshot.published.demo,
         "source": snapshot.source,
         "q": q,
+        "lifetime": ranking_lifetime(snapshot),
     }
     if q:
         return render_page("search.html", found=await _search(snapshot, q), **facts)

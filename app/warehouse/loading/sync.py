@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import compress
 from typing import Any
 
@@ -47,6 +47,9 @@ FIRST_DIMENSIONS = tuple(dimension for dimension in DIMENSIONS if dimension not 
 PACKAGES_PER_QUERY = 100
 PACKAGE_DAYS_PER_QUERY = 4_000
 """Packages times days of one query, if it is about more than one package."""
+
+LOOK_SHARE = 0.9
+"""Of the time between two looks: so long after one, no process that writes to the same store takes another."""
 
 BUSY_SECONDS = 30.0
 """How long a load waits for the writer lease."""
@@ -306,6 +309,15 @@ class Sync:
             _remove_leftovers(client, load, packages)
             publish_added(client, load, [load.number])
         return packages
+
+    def claim_look(self, now: datetime, interval: float) -> bool:
+        """Whether no other process has looked for new days within most of an interval; then this one looks."""
+        since = now - timedelta(seconds=interval * LOOK_SHARE)
+        with self._connect() as client:
+            if ask(client, "looked_since", {"since": since}):
+                return False
+            _insert(client, "asked", [{"project": "", "at": now}])
+        return True
 
     def mark_asked(self, packages: Sequence[str]) -> None:
         """Keep that these packages were asked for."""

@@ -95,3 +95,10 @@ class RankingRow(NamedTuple):
     last_week: int
     last_month: int
     before: int
+
+
+class Ranking(NamedTuple):
+    """Packages of a source, most downloaded in the last month first; `day` is the newest that is counted."""
+
+    day: date
+    rows: Sequence[RankingRow]

@@ -1,6 +1,6 @@
 """What readers see of the store at one moment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -15,11 +15,18 @@ class NothingLoadedError(LookupError):
     """No day has been loaded yet."""
 
 
+class Marks(msgspec.Struct):
+    """What questions leave for whoever keeps the store up to date: packages that were asked for, outdated rankings."""
+
+    asked: set[str] = msgspec.field(default_factory=set)
+    outdated: set[RankingNeed] = msgspec.field(default_factory=set)
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """What is published, the tables that it is read from, and the length of the default window in days.
 
     `followed` are the packages of a store that holds some; None if it holds all. `source` is what is asked for what the
-    store lacks, in words; empty if nothing is. `mark_asked` is told which packages are asked for. A response that is
+    store lacks, in words; empty if nothing is. `marks` are for whoever keeps the store up to date. A response that is
     computed from a snapshot depends on nothing else.
     """
 
@@ -28,7 +35,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     window_days: int
     followed: Followed | None = None
     source: str = ""
-    mark_asked: Callable[[Sequence[str]], None] = lambda _: None
+    marks: Marks = msgspec.field(default_factory=Marks)
 
     @property
     def fetches(self) -> bool:
@@ -61,15 +68,20 @@ class Snapshot(msgspec.Struct, frozen=True):
         there = self.followed.packages | self.followed.unknown
         if missing := tuple(package for package in packages if package not in there):
             raise NotFetchedError(PackagesNeed(missing))
-        self.mark_asked(packages)
+        self.marks.asked.update(packages)
         for package in packages:
             if dimension in self.followed.incomplete.get(package, ()):
                 raise NotFetchedError(DimensionNeed(package, dimension))
 
     async def ranking(self, prefix: str = "") -> Sequence[RankingRow]:
-        """The source's ranking of all packages, or of those with a prefix. Raises NotFetchedError."""
+        """The source's ranking of all packages, or of those with a prefix. Raises NotFetchedError.
+
+        One that does not have the newest day is marked as outdated, to be fetched again.
+        """
         need = RankingNeed(prefix)
         found = await self.tables.ranking(need)
         if found is None:
             raise NotFetchedError(need)
-        return found
+        if found.day < self.newest_day:
+            self.marks.outdated.add(need)
+        return found.rows

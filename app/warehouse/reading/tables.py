@@ -16,6 +16,7 @@ from app.warehouse.reading.results import (
     PopularityRow,
     Published,
     RankedRow,
+    Ranking,
     RankingRow,
     RecentRow,
     Series,
@@ -61,14 +62,14 @@ class Tables:
         }
         return Followed(frozenset(packages), incomplete, frozenset(unknown))
 
-    async def ranking(self, need: RankingNeed) -> Sequence[RankingRow] | None:
-        """The newest ranking that was fetched, most downloaded in the last month first; None if none was."""
+    async def ranking(self, need: RankingNeed) -> Ranking | None:
+        """The newest ranking that was fetched; None if none was."""
         parameters = {"kind": need.kind, "wider": need.wider, "cut_at": CUT_AT}
         columns = await self._columns("ranking", parameters)
         if not columns:
             return None
-        rows = map(RankingRow, *(value for (value,) in columns))
-        return [row for row in rows if row.package.startswith(need.prefix)]
+        day, *values = (value for (value,) in columns)
+        return Ranking(day, [row for row in map(RankingRow, *values) if row.package.startswith(need.prefix)])
 
     async def series(
         self,

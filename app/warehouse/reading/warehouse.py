@@ -14,7 +14,7 @@ from app.warehouse.reading.followed import Followed
 from app.warehouse.reading.query_limiter import QueryLimiter, QueryLimits
 from app.warehouse.reading.query_metrics import MeasuredQueries
 from app.warehouse.reading.results import Published
-from app.warehouse.reading.snapshot import Snapshot
+from app.warehouse.reading.snapshot import Marks, Snapshot
 from app.warehouse.reading.tables import TABLES, Tables, query_sql
 from app.windows import utc_now
 
@@ -42,7 +42,7 @@ class Warehouse:
         self._now = now
         self._last: Snapshot | None = None
         self._followed: tuple[Published, datetime, Followed] | None = None
-        self._asked: set[str] = set()
+        self._marks = Marks()
 
     def open(self, connection: Connection, *, source: str = "", dataset: str = "own") -> None:
         """Read through this connection, whose owner closes it.
@@ -90,10 +90,12 @@ class Warehouse:
         """Let the next call read what is published again."""
         self._newest.cache_clear()
 
-    def take_asked(self) -> set[str]:
-        """The packages that were asked for since this was called last."""
-        asked, self._asked = self._asked, set()
-        return asked
+    def take_marks(self) -> Marks:
+        """What questions have left since this was called last."""
+        marks = Marks(set(self._marks.asked), set(self._marks.outdated))
+        self._marks.asked.clear()
+        self._marks.outdated.clear()
+        return marks
 
     def forget_followed(self) -> None:
         """Let the next call read the followed packages again too."""
@@ -107,11 +109,8 @@ class Warehouse:
         published = await self._polled_tables.published(self._now().astimezone(UTC).date())
         holds_some = bool(self._source) or published.newest > published.state
         followed = await self._read_followed(published) if holds_some else None
-        self._last = Snapshot(published, self._tables, self._window_days, followed, self._source, self._mark_asked)
+        self._last = Snapshot(published, self._tables, self._window_days, followed, self._source, self._marks)
         return self._last
-
-    def _mark_asked(self, packages: Sequence[str]) -> None:
-        self._asked.update(packages)
 
     async def _read_followed(self, published: Published) -> Followed:
         now = self._now()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from app.warehouse.engines.errors import InputError, WarehouseError
-from app.warehouse.loading.sync import Sync, Synced
+from app.warehouse.loading.sync import Sync
 from app.warehouse.reading.followed import DimensionNeed, Need, PackagesNeed, RankingNeed
 from app.warehouse.reading.warehouse import Warehouse
 from app.warehouse.sources.bigquery import BigQuery
@@ -87,6 +87,7 @@ class SyncService:
         self._rankings: dict[str, asyncio.Task[None]] = {}
         self._look_now = asyncio.Event()
         self._asked: dict[str, datetime] = {}
+        self._outdated: list[RankingNeed] = []
         self._last_look_at: datetime | None = None
         self._last_error: str | None = None
 
@@ -190,15 +191,15 @@ class SyncService:
     async def _look(self) -> float:
         """Bring the store up to date; the seconds until the next look."""
         try:
-            if self._listed == ALL:
-                synced = await asyncio.to_thread(self._sync.load_all)
-            else:
-                synced = await self._update()
-            self._last_look_at = self._now()
-            if synced.days:
-                logger.info("%s: %s is there", self._source.title, synced.days[-1])
-                self._changed()
-                await self._rank_again(synced.days[-1])
+            await self._follow_listed()
+            await self._complete_dimensions()
+            # After a failure the look is still this process's.
+            is_ours = bool(self._last_error) or await asyncio.to_thread(
+                self._sync.claim_look, self._now(), self._timing.look
+            )
+            if is_ours:
+                await self._look_for_days()
+            await self._rank_again()
         except SourceQuotaError as error:
             self._last_error = str(error)
             logger.warning("%s", error)
@@ -214,42 +215,51 @@ class SyncService:
         self._last_error = None
         return self._timing.look
 
-    async def _update(self) -> Synced:
-        """Follow what is listed, and bring what is followed up to date."""
-        listed = await asyncio.to_thread(read_packages, Path(self._listed)) if self._listed else []
-        synced = await asyncio.to_thread(self._sync.add, listed) if listed else Synced()
-        if synced.packages:
+    async def _follow_listed(self) -> None:
+        """Follow what is listed, and keep what questions have left. Packages that are listed count as asked for."""
+        is_list = self._listed not in {"", ALL}
+        listed = await asyncio.to_thread(read_packages, Path(self._listed)) if is_list else []
+        if listed and (await asyncio.to_thread(self._sync.add, listed)).packages:
             self._changed()
-        await self._keep_asked(listed)
-        followed = (await self._warehouse.snapshot()).followed
-        if followed is None or not followed.packages:
-            return synced
-        if followed.incomplete:
-            await asyncio.to_thread(self._sync.complete_dimensions)
-            self._changed()
-        synced.days += (await asyncio.to_thread(self._sync.update)).days
-        if isinstance(self._source, ClickPy) and await self._unfollow():
-            self._changed()
-        return synced
-
-    async def _unfollow(self) -> list[str]:
-        return await asyncio.to_thread(self._sync.unfollow, self._now() - UNASKED_FOR)
-
-    async def _rank_again(self, newest: date) -> None:
-        """Fetch the ranking of a new day, if anybody has asked for one."""
-        need = RankingNeed()
-        snapshot = await self._warehouse.snapshot()
-        if isinstance(self._source, ClickPy) and await snapshot.tables.ranking(need) is not None:
-            await asyncio.to_thread(self._keep_ranking, self._source, need, newest)
-
-    async def _keep_asked(self, listed: Sequence[str]) -> None:
-        """Keep which packages were asked for. Those that are listed count as asked for."""
-        now = self._now()
-        asked = self._warehouse.take_asked().union(listed)
+        now, marks = self._now(), self._warehouse.take_marks()
+        self._outdated += sorted(marks.outdated.difference(self._outdated), key=lambda need: need.prefix)
+        asked = marks.asked.union(listed)
         again = [package for package in asked if now - self._asked.get(package, now - ASKED_AGAIN) >= ASKED_AGAIN]
         if again:
             await asyncio.to_thread(self._sync.mark_asked, again)
             self._asked |= dict.fromkeys(again, now)
+
+    async def _complete_dimensions(self) -> None:
+        followed = (await self._warehouse.snapshot()).followed
+        if followed and followed.incomplete:
+            await asyncio.to_thread(self._sync.complete_dimensions)
+            self._changed()
+
+    async def _look_for_days(self) -> None:
+        if self._listed == ALL:
+            synced = await asyncio.to_thread(self._sync.load_all)
+        elif self._warehouse.packages:
+            synced = await asyncio.to_thread(self._sync.update)
+        else:
+            return
+        self._last_look_at = self._now()
+        if synced.days:
+            logger.info("%s: %s is there", self._source.title, synced.days[-1])
+        # Of other sources, packages are followed that somebody has listed.
+        is_on_demand = isinstance(self._source, ClickPy)
+        if synced.days or (is_on_demand and await self._unfollow()):
+            self._changed()
+
+    async def _unfollow(self) -> list[str]:
+        return await asyncio.to_thread(self._sync.unfollow, self._now() - UNASKED_FOR)
+
+    async def _rank_again(self) -> None:
+        """Fetch the rankings again that were asked for and do not have the newest day."""
+        outdated = self._outdated
+        while outdated and isinstance(self._source, ClickPy):
+            newest = (await self._warehouse.snapshot()).newest_day
+            await asyncio.to_thread(self._keep_ranking, self._source, outdated[0], newest)
+            outdated.pop(0)
 
     async def close(self) -> None:
         """Wait until what is being written has ended."""

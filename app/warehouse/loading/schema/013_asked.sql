@@ -1,4 +1,4 @@
--- When a package of a store that holds some was asked for.
+-- When a package of a store that holds some was asked for; the package '' is a look for new days of its source.
 CREATE TABLE IF NOT EXISTS asked{{on_cluster}}
 (
     project String,
