@@ -78,10 +78,10 @@ class Snapshot(msgspec.Struct, frozen=True):
 
         One that does not have the newest day is marked as outdated, to be fetched again.
         """
-        need = RankingNeed(prefix)
+        need, newest = RankingNeed(prefix), self.newest_day
         found = await self.tables.ranking(need)
         if found is None:
             raise NotFetchedError(need)
-        if found.day < self.newest_day:
+        if found.day < newest:
             self.marks.outdated.add(need)
         return found.rows
