@@ -10,8 +10,10 @@ import msgspec
 
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import MIRRORS
+from app.warehouse.reading.followed import RankingNeed
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import (
+    PERIOD_DAYS,
     Granularity,
     Period,
     buckets,
@@ -215,15 +217,23 @@ async def search(snapshot: Snapshot, question: SearchQuestion) -> list[RankedPac
 async def popularity(snapshot: Snapshot, packages: Sequence[str], days: int) -> dict[str, Popularity]:
     """The popularity over `days` and lately, in one query, of each package of which it is known.
 
-    A store that fetches knows it of the packages that it follows.
+    A store that fetches knows it of the packages that it follows, and over a month of the most downloaded ones.
     """
     known = [package for package in packages if not snapshot.fetches or snapshot.is_followed(package)]
-    if not known:
-        return {}
-    windows = popularity_windows(snapshot.newest_day, days)
-    rows = await snapshot.tables.popularity(snapshot.published, known, windows)
-    found = {row.package: Popularity(row.whole, row.month, row.week, row.before) for row in rows}
-    return {package: found.get(package, Popularity()) for package in known}
+    found: dict[str, Popularity] = {}
+    if len(known) < len(packages) and days == PERIOD_DAYS["month"]:
+        ranking = await snapshot.tables.ranking(RankingNeed())
+        found = {
+            row.package: Popularity(row.last_month, row.last_month, row.last_week, row.before)
+            for row in (ranking.rows if ranking else ())
+            if row.package in packages
+        }
+    if known:
+        windows = popularity_windows(snapshot.newest_day, days)
+        rows = await snapshot.tables.popularity(snapshot.published, known, windows)
+        found |= dict.fromkeys(known, Popularity())
+        found |= {row.package: Popularity(row.whole, row.month, row.week, row.before) for row in rows}
+    return found
 
 
 def _require(snapshot: Snapshot, packages: Sequence[str], dimension: str = "") -> None:
