@@ -45,15 +45,15 @@ SERIES = ("overall", "system", "python_minor", "installer", "version", "country"
 
 def browse(base: str, facade: Facade, month: str) -> tuple[int, set[int]]:
     """What a person asks for in an hour; the queries of the quota that are used, and the statuses of the answers."""
-    paths = ["/", "/api/top", "/api/search?q=package"]
+    paths = ["/api/top", "/api/search?q=package"]
     for number in range(40):
         paths += [f"/packages/package-{number}", "/health?deep=1"]
         for span in RANGES:
             paths += [f"/api/packages/package-{number}/{name}{span.format(month=month)}" for name in SERIES]
     with httpx.Client(base_url=base, timeout=60) as client, ThreadPoolExecutor(6) as threads:
-        statuses = {answer.status_code for answer in threads.map(client.get, paths)}
+        statuses = {client.get("/").status_code, *(answer.status_code for answer in threads.map(client.get, paths))}
         left = client.get("/health?deep=1").json()["source"]["queries_left"]
-    return QUOTA - left, statuses
+    return 0 if left is None else QUOTA - left, statuses
 
 
 def first_questions(base: str, source: ClickPy, numbers: range) -> tuple[float, float, float]:
@@ -92,8 +92,8 @@ def measure(folder: Path, facade: Facade, packages: int, days: int) -> None:
         print(f"browsing: start page, 40 package pages with 3 ranges, top, search: {used} queries, statuses {statuses}")
     with facade.limited(user="demo", queries=QUOTA, seconds=3600), served(cwd=folder, **variables) as base:
         _, statuses = browse(base, facade, month)
-        left = httpx.get(f"{base}/health?deep=1", timeout=60).json()["source"]["queries"]
-        print(f"the same after a restart: {left} queries, statuses {statuses}")
+        sent = httpx.get(f"{base}/health?deep=1", timeout=60).json()["source"]["queries"]
+        print(f"the same after a restart: {sent} queries, statuses {statuses}")
 
     role = ServerEngine(server_address(facade.url), "demo", Secret(""), "pypi")
     source = ClickPy(role, "the public server", lambda: datetime.now(UTC))

@@ -34,7 +34,7 @@ from app.warehouse.loading.statements import Connect, ask, command, statement
 from app.warehouse.loading.sums import checked, complete
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, WriterBusyError, writer_lease
 from app.warehouse.sources.clickpy import Ranking
-from app.warehouse.sources.errors import SourceError, TooMuchError
+from app.warehouse.sources.errors import TooMuchError
 from app.warehouse.sources.source import DIMENSIONS, Counts, Source
 from app.windows import Window
 
@@ -175,20 +175,11 @@ class Sync:
         """Complete the days that a store begins with, while it has no packages; return them if it had none."""
         if self.completed():
             return []
-        days = self._wanted_days()
-        with self._load(f"{self._source.name}: {_days_named(days)}") as (client, load):
-            if _completed(client):
-                # Another process was faster.
-                return []
+        with self._load(f"{self._source.name}: the first days") as (client, load):
+            # Another process may have been faster.
+            days = [] if _completed(client) else self._wanted_days()
             publish_added(client, load, [load.number], days)
         return days
-
-    def _wanted_days(self) -> list[date]:
-        """The days of the source that the store is to have."""
-        days = list(self._source.days())
-        if not days:
-            raise SourceError(f"{self._source.title} has no day that is complete")
-        return days if self._days is None else days[-self._days :]
 
     def _add(self, packages: Sequence[str], synced: Synced) -> None:
         with self._load(f"{self._source.name}: {_named(packages)}") as (client, load):
@@ -227,10 +218,11 @@ class Sync:
 
         A call that was cut off left its rows there, and the next goes on where it stopped.
         """
-        synced = Synced()
+        synced = Synced(days=self._begin())
         with self._connect() as client:
-            completed, begun = _completed(client), [day for (day,) in ask(client, "begun_days")]
-        if not completed:
+            completed, followed = _completed(client), _followed(client)
+            begun = [day for (day,) in ask(client, "begun_days")]
+        if synced.days or not followed:
             return synced
         days = begun or sorted(set(self._wanted_days()).difference(completed))
         if not days:

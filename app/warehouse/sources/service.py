@@ -180,13 +180,20 @@ class SyncService:
     async def run(self) -> None:
         """Look for new days until cancelled."""
         IN_BACKGROUND.set(True)
-        pause = self._timing.first_look
+        pause = self._timing.first_look if await self._has_days() else 0.0
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._look_now.wait()
             self._look_now.clear()
             pause = await self._look()
+
+    async def _has_days(self) -> bool:
+        """Whether the store has days, so that a new server says that it is ready before somebody asks for a package."""
+        try:
+            return bool((await self._warehouse.snapshot()).published.days)
+        except WarehouseError:
+            return True
 
     async def _look(self) -> float:
         """Bring the store up to date; the seconds until the next look."""
@@ -238,10 +245,8 @@ class SyncService:
     async def _look_for_days(self) -> None:
         if self._listed == ALL:
             synced = await asyncio.to_thread(self._sync.load_all)
-        elif self._warehouse.packages:
-            synced = await asyncio.to_thread(self._sync.update)
         else:
-            return
+            synced = await asyncio.to_thread(self._sync.update)
         self._last_look_at = self._now()
         if synced.days:
             logger.info("%s: %s is there", self._source.title, synced.days[-1])
