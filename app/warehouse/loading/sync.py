@@ -34,7 +34,7 @@ from app.warehouse.loading.statements import Connect, ask, command, statement
 from app.warehouse.loading.sums import checked, complete
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, WriterBusyError, writer_lease
 from app.warehouse.sources.clickpy import Ranking
-from app.warehouse.sources.errors import TooMuchError
+from app.warehouse.sources.errors import SourceError, TooMuchError
 from app.warehouse.sources.source import DIMENSIONS, Counts, Source
 from app.windows import Window
 
@@ -180,6 +180,13 @@ class Sync:
             days = [] if _completed(client) else self._wanted_days()
             publish_added(client, load, [load.number], days)
         return days
+
+    def _wanted_days(self) -> list[date]:
+        """The days of the source that the store is to have."""
+        days = list(self._source.days())
+        if not days:
+            raise SourceError(f"{self._source.title} has no day that is complete")
+        return days if self._days is None else days[-self._days :]
 
     def _add(self, packages: Sequence[str], synced: Synced) -> None:
         with self._load(f"{self._source.name}: {_named(packages)}") as (client, load):
