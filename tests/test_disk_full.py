@@ -16,9 +16,9 @@ import pytest
 from tests.support.ecosystem import environment_of, running_ecosystem, wait_for_index
 from tests.support.events import event, write_jsonl
 from tests.support.load import wait_until
+from tests.support.loader import look
 from tests.support.oracle import Oracle, published
 from tests.support.server import COMMAND, environment, run, served
-from tests.support.zygote import zygote
 
 MEGABYTE = 1 << 20
 DISK = 48 * MEGABYTE
@@ -86,8 +86,7 @@ def right(*calls: list[dict[str, Any]]) -> dict[str, Any]:
 
 def left_over(data: Path) -> int:
     """Rows that belong to no published load."""
-    with zygote(data.parent) as forks:
-        return int(forks.look(data)["facts"]["left"])
+    return int(look(data)["facts"]["left"])
 
 
 def test_a_load_that_fills_the_disk_is_none(disk: Path, tmp_path: Path) -> None:

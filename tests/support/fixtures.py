@@ -25,6 +25,7 @@ from tests.support.clickpy import DIFFERENCES, PublicDataset
 from tests.support.dataset import Dataset
 from tests.support.facade import Facade, running_facade
 from tests.support.scale import ALL
+from tests.support.zygote import end_zygote
 
 _numbers = itertools.count()
 
@@ -65,6 +66,10 @@ def facade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facade]:
     """A ClickHouse server. Whoever breaks it mends it."""
     with running_facade(tmp_path_factory.mktemp("server")) as facade:
         yield facade
+
+
+def pytest_unconfigure() -> None:
+    end_zygote()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
