@@ -51,10 +51,10 @@ def test_the_demo_says_what_it_makes(dataset: Dataset, monkeypatch: pytest.Monke
     dataset.make_tables()
     reports: list[Progress] = []
 
-    load_demo(dataset.engine.client, date(2026, 11, 21), reports.append)
+    load_demo(dataset.engine.client, date(2026, 11, 21), reports.append, days=3)
 
     making = {report.step for report in reports if report.step.startswith("making synthetic")}
-    assert making == {"making synthetic downloads of 213 packages on 180 days"}
+    assert making == {"making synthetic downloads of 213 packages on 3 days"}
     said = shown(monkeypatch, list(enumerate(reports)))
     assert "rows/s" not in said
     assert "loading" not in said

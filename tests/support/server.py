@@ -23,7 +23,8 @@ from tests.support.dataset import Dataset
 from tests.support.zygote import REPOSITORY, Fork, fork
 
 COMMAND = [sys.executable, "-m", "app.cli.commands"]
-START_SECONDS = 60
+START_SECONDS = 300
+"""Decides nothing: a server that ends before it answers is noticed at once."""
 NOWHERE = "http://127.0.0.1:9"
 """Where nobody answers: no test asks the real PyPI."""
 
