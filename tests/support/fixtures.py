@@ -91,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Select what TEST_ALL runs. Expect what the public data set cannot give to fail on it, and nothing else."""
     if ALL:
-        chosen = [item for item in items if item.get_closest_marker("large") or _backend_of(item)]
+        chosen = [item for item in items if item.get_closest_marker("large") or _runs_on_another_clickhouse(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
     for item in items:
@@ -99,6 +99,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for reason, tests in DIFFERENCES.items():
                 if item.name.startswith(tuple(tests)):
                     item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def _runs_on_another_clickhouse(item: pytest.Item) -> bool:
+    """Whether it has a Backend, or asks the server of contract_tests/conftest.py."""
+    return _backend_of(item) is not None or "base_url" in getattr(item, "fixturenames", ())
 
 
 def _backend_of(item: pytest.Item) -> Backend | None:

@@ -21,9 +21,7 @@ DEMO_DAYS = 180
 YOUNG = [("demo-newcomer", 180_000, 95), ("demo-rising-star", 45_000, 40), ("demo-first-week", 900, 6)]
 
 
-def load_demo(
-    connect: Connect, today: date, report: Report = lambda _: None, days: int = DEMO_DAYS
-) -> list[LoadedDay]:
+def load_demo(connect: Connect, today: date, report: Report = lambda _: None, days: int = DEMO_DAYS) -> list[LoadedDay]:
     """Load what is missing of the days that ended yesterday; return the days that were loaded now."""
     last = today - timedelta(days=1)
     wanted = [last - timedelta(days=back) for back in reversed(range(days))]
