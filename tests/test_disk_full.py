@@ -22,7 +22,8 @@ from tests.support.server import COMMAND, environment, run, served
 
 MEGABYTE = 1 << 20
 DISK = 48 * MEGABYTE
-EVENTS = 40_000
+EVENTS = 10_000
+NAME_BYTES = 200
 FIRST = [event("2026-03-09 12:00:00 UTC", project) for project in ("numpy", "numpy", "old")]
 PATHS = ["/api/packages/numpy/overall", "/api/packages/__all__/system", "/api/top", "/api/search?q=n"]
 
@@ -34,8 +35,8 @@ def large() -> list[dict[str, Any]]:
         event(
             "2026-03-10 12:00:00 UTC",
             rng.choice(["numpy", "old", "new"]),
-            version=rng.randbytes(50).hex(),
-            installer=rng.randbytes(50).hex(),
+            version=rng.randbytes(NAME_BYTES).hex(),
+            installer=rng.randbytes(NAME_BYTES).hex(),
         )
         for _ in range(EVENTS)
     ]
@@ -135,7 +136,8 @@ def test_a_disk_that_fills_up_under_a_server(disk: Path, tmp_path: Path) -> None
         assert answers(base) == right(FIRST)
         filler.unlink()
         wait_until((spool / "done" / "second.jsonl").exists)
-        wait_until(lambda: answers(base) == right(FIRST, second))
+        expected = right(FIRST, second)
+        wait_until(lambda: answers(base) == expected)
     assert left_over(disk / "data") == 0
 
 

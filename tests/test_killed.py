@@ -147,6 +147,7 @@ def test_a_load_killed_at_any_moment(files: dict[str, str], tmp_path: Path, kind
     assert found["facts"] == undisturbed == {"left": 0, "tables": undisturbed["tables"], "detached": 0}
 
 
+@pytest.mark.large
 def test_a_server_killed_under_load(files: dict[str, str], tmp_path: Path) -> None:
     """While it is asked by many and loads what was moved into its folder: the next one answers at once, and goes on.
 
@@ -158,7 +159,7 @@ def test_a_server_killed_under_load(files: dict[str, str], tmp_path: Path) -> No
     spool = tmp_path / "spool"
     paths = [path for path in right("first") if "__all__" not in path]
     possible, seen = ["first"], Counter[int]()
-    for number in range(4):
+    for number in range(sized(2, 6)):
         name = "one" if number % 2 else "other"
         spool.mkdir(exist_ok=True)
         with (

@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,16 +100,22 @@ class Zygote:
             process.stdin.close()
 
 
-@cache
+_zygotes: list[Zygote] = []
+_guard = threading.Lock()
+
+
 def _zygote() -> Zygote:
-    return Zygote()
+    """The one of this process; the first fork starts it."""
+    with _guard:
+        if not _zygotes:
+            _zygotes.append(Zygote())
+        return _zygotes[0]
 
 
 def end_zygote() -> None:
     """End it where it has been started. The next fork starts another."""
-    if _zygote.cache_info().currsize:
-        _zygote().end()
-        _zygote.cache_clear()
+    while _zygotes:
+        _zygotes.pop().end()
 
 
 def fork(
