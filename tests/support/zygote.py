@@ -122,6 +122,7 @@ def fork(
     function: str, *arguments: str, cwd: Path, environment: Mapping[str, str], stdout: Path, stderr: Path | None = None
 ) -> Fork:
     """Call a function, "module:name", with a list of arguments in a process of its own."""
+    stdout.touch()
     zygote = _zygote()
     files = {"stdout": str(stdout), "stderr": str(stderr or stdout)}
     request = {"function": function, "arguments": arguments, "cwd": str(cwd), "environment": dict(environment), **files}
