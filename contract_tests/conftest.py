@@ -8,6 +8,7 @@ import pytest
 from tests.support.clickhouse_users import USERS
 from tests.support.ecosystem import environment_of, running_ecosystem, wait_for_index
 from tests.support.events import event, write_jsonl
+from tests.support.scale import sized
 from tests.support.server import run, served
 
 FEBRUARY, MONDAY, TUESDAY = "2026-02-28 12:00:00 UTC", "2026-03-09 12:00:00 UTC", "2026-03-10 12:00:00 UTC"
@@ -25,9 +26,9 @@ EVENTS = [
 ]
 
 
-@pytest.fixture(scope="session", params=["embedded", "server"])
+@pytest.fixture(scope="session", params=[sized("embedded", "server")])
 def base_url(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where the server answers, from an embedded ClickHouse and from one over HTTP."""
+    """Where the server answers, from an embedded ClickHouse, or in `make test-all` from one over HTTP."""
     folder = tmp_path_factory.mktemp("served")
     writer = reader = {"CLICKHOUSE_URL": f"chdb://{folder / 'data'}"}
     if request.param == "server":

@@ -1,6 +1,7 @@
 """The arrows between the rooms of the house run one way, as docs/architecture.md draws them."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,7 @@ ONLY_IN = {
 }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The modules that a file imports anywhere, with the names taken from them."""
     found = set()

@@ -1,6 +1,7 @@
 """The command, in processes of its own."""
 
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -14,14 +15,21 @@ from tests.support.events import event, write_jsonl
 from tests.support.server import COMMAND, NOWHERE, environment, run, served
 
 
-@pytest.fixture
-def loaded(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with an engine folder `data` in which two days are loaded, and their file."""
+    folder = tmp_path_factory.mktemp("two_days")
     events = [event("2026-03-09 10:00:00 UTC"), event("2026-03-10 10:00:00 UTC"), event(installer="devpi")]
-    write_jsonl(tmp_path / "events.jsonl", events)
-    result = run("ingest", "events.jsonl", cwd=tmp_path, CLICKHOUSE_URL="chdb://data")
+    write_jsonl(folder / "events.jsonl", events)
+    result = run("ingest", "events.jsonl", cwd=folder, CLICKHOUSE_URL="chdb://data")
     assert result.returncode == 0, result.stderr
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def loaded(two_days: Path, tmp_path: Path) -> Path:
+    """A copy for one test."""
+    return Path(shutil.copytree(two_days, tmp_path / "loaded", symlinks=True))
 
 
 def table(text: str) -> list[list[str]]:

@@ -29,6 +29,7 @@ from tests.support.dataset import NOON, Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.facade import Facade, running_facade
 from tests.support.fixtures import Backend
+from tests.support.load import wait_until
 from tests.support.server import run, started
 
 CERTIFICATE = Path(__file__).parent / "support" / "self_signed.pem"
@@ -126,15 +127,9 @@ async def test_every_fault_is_an_error_of_ours_and_passes(
 async def test_answers_that_do_not_end_hold_up_no_other(facade: Facade) -> None:
     reader = server_of(facade).reader()
     await reader.query(ROWS, {"n": 3})
-    asked = 0
-    facade.counts()
     with facade.broken("drip", seconds=60):
         hanging = [asyncio.create_task(reader.query(ROWS, {"n": 900})) for _ in range(25)]
-        async with asyncio.timeout(30):
-            while asked < len(hanging):
-                await asyncio.sleep(0.05)
-                asked += facade.counts()["asked"]
-        await asyncio.sleep(1)  # their answers begin
+        await asyncio.to_thread(wait_until, lambda: facade.counts()["slowed"] == len(hanging))
     async with asyncio.timeout(20):
         found = await reader.query(ROWS, {"n": 3})
     for task in hanging:

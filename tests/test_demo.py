@@ -14,6 +14,7 @@ from litestar.testing import TestClient
 
 from app.warehouse.loading.demo import load_demo
 from tests.support.dataset import Dataset
+from tests.support.scale import sized
 from tests.support.server import served
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -79,19 +80,22 @@ def test_the_readme_s_answer_is_the_demo_s(demo: Dataset) -> None:
         assert answer(client, path) == json.loads(expected)
 
 
-def test_a_day_is_the_same_whenever_it_is_made(make_dataset: Callable[[], Dataset]) -> None:
+@pytest.mark.large
+def test_a_day_is_the_same_whenever_it_is_made(demo: Dataset, make_dataset: Callable[[], Dataset]) -> None:
     """Compares a demo that was loaded a day earlier and extended with one that is loaded at once."""
+    days = sized(8, 180)
+    path = f"/api/packages/numpy/version?start_date={TODAY - timedelta(days=days)}&end_date=2026-11-20"
 
     def numpy_releases(dataset: Dataset) -> Any:
         with dataset.client() as client:
-            return answer(client, "/api/packages/numpy/version?start_date=2026-05-25&end_date=2026-11-20")
+            return answer(client, path)
 
-    grown, whole = make_dataset(), make_dataset()
-    assert len(load_demo(grown.engine.client, TODAY - timedelta(days=1))) == 180
-    assert [day.date for day in load_demo(grown.engine.client, TODAY)] == [date(2026, 11, 20)]
-    assert load_demo(grown.engine.client, TODAY) == []
-    load_demo(whole.engine.client, TODAY)
-    assert numpy_releases(grown) == numpy_releases(whole)
+    grown = make_dataset()
+    assert len(load_demo(grown.engine.client, TODAY - timedelta(days=1), days=days)) == days
+    assert [day.date for day in load_demo(grown.engine.client, TODAY, days=days)] == [date(2026, 11, 20)]
+    assert load_demo(grown.engine.client, TODAY, days=days) == []
+
+    assert numpy_releases(grown) == numpy_releases(demo)
 
 
 def test_a_second_start_loads_nothing_again(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ import pytest
 
 from tests.support.events import event, write_jsonl
 from tests.support.load import asked, wait_until
+from tests.support.loader import look
 from tests.support.oracle import Oracle, published
 from tests.support.scale import sized
-from tests.support.server import run, started
-from tests.support.zygote import Zygote, zygote
+from tests.support.server import run, start, started
+from tests.support.zygote import Fork
 
 SEED = int(os.environ.get("FAULTS_SEED", "6"))
 KILLS = sized(4, 20)
@@ -85,53 +85,53 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {name: str(write_jsonl(folder / f"{name}.jsonl", events)) for name, events in inputs().items()}
 
 
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    with zygote(tmp_path_factory.mktemp("forks")) as forks:
-        yield forks
+def start_ingest(data: Path, *arguments: str) -> Fork:
+    log = data.with_suffix(".log")
+    log.unlink(missing_ok=True)
+    return start("ingest", *arguments, cwd=data.parent, stdout=log, CLICKHOUSE_URL=f"chdb://{data}")
 
 
-def loaded(forks: Zygote, data: Path, *arguments: str) -> None:
-    fork = forks.start("ingest", *arguments, data=data)
-    assert fork.wait() == 0, fork.said()
+def load(data: Path, *arguments: str) -> None:
+    process = start_ingest(data, *arguments)
+    assert process.wait() == 0, process.output()
 
 
-def phase(said: str) -> str:
+def phase(output: str) -> str:
     """What a load was at when it was killed, by the last that it said."""
     steps = ["published", "checking", "summing", "writing", "loading", "making room", "looking"]
-    lines = " ".join(line for line in said.replace("│", "published").splitlines())
+    lines = " ".join(line for line in output.replace("│", "published").splitlines())
     return next((step for step in steps if step in lines), "starting")
 
 
 @pytest.mark.large
 @pytest.mark.parametrize("kind", ["first load", "--replace"])
-def test_a_load_killed_at_any_moment(forks: Zygote, files: dict[str, str], tmp_path: Path, kind: str) -> None:
+def test_a_load_killed_at_any_moment(files: dict[str, str], tmp_path: Path, kind: str) -> None:
     """Each is followed by a look, and the next by another input on what the one before has left."""
     rng = random.Random(f"{SEED} {kind}")
     data, replace = tmp_path / "data", ["--replace"] if kind == "--replace" else []
     before = "nothing"
     if replace:
-        loaded(forks, data, files["first"])
+        load(data, files["first"])
         before = "first"
     began = time.monotonic()
-    fork = forks.start("ingest", files["one"], data=tmp_path / "timed")
-    wait_until(lambda: "making room" in fork.said(), what="the load")
+    process = start_ingest(tmp_path / "timed", files["one"])
+    wait_until(lambda: "making room" in process.output(), what="the load")
     writes = time.monotonic()
-    assert fork.wait() == 0, fork.said()
+    assert process.wait() == 0, process.output()
     whole, writing = time.monotonic() - began, time.monotonic() - writes
 
     phases: Counter[str] = Counter()
     for number in range(KILLS):
         name = rng.choice(["one", "other"])
-        fork = forks.start("ingest", *replace, files[name], data=data)
+        process = start_ingest(data, *replace, files[name])
         if number % 2:
             # Every other one while it writes, however long it takes to come to that.
-            wait_until(lambda fork=fork: "making room" in fork.said(), what="the load")
+            wait_until(lambda process=process: "making room" in process.output(), what="the load")
         time.sleep(rng.uniform(0, writing if number % 2 else whole))
-        fork.kill()
-        status = fork.wait()
-        phases[phase(fork.said()) if status else "done"] += 1
-        after = state(forks.look(data))
+        process.kill()
+        status = process.wait()
+        phases[phase(process.output()) if status else "done"] += 1
+        after = state(look(data))
         assert after in {before, name}
         assert status != 0 or after == name
         before = after
@@ -140,13 +140,14 @@ def test_a_load_killed_at_any_moment(forks: Zygote, files: dict[str, str], tmp_p
             before = "nothing"
     print(f"{kind}: seed {SEED}, killed at: {dict(phases)}")
 
-    loaded(forks, data, "--replace", files["other"])
-    found = forks.look(data)
+    load(data, "--replace", files["other"])
+    found = look(data)
     assert state(found) == "other"
-    undisturbed = forks.look(tmp_path / "timed")["facts"]
+    undisturbed = look(tmp_path / "timed")["facts"]
     assert found["facts"] == undisturbed == {"left": 0, "tables": undisturbed["tables"], "detached": 0}
 
 
+@pytest.mark.large
 def test_a_server_killed_under_load(files: dict[str, str], tmp_path: Path) -> None:
     """While it is asked by many and loads what was moved into its folder: the next one answers at once, and goes on.
 
@@ -158,7 +159,7 @@ def test_a_server_killed_under_load(files: dict[str, str], tmp_path: Path) -> No
     spool = tmp_path / "spool"
     paths = [path for path in right("first") if "__all__" not in path]
     possible, seen = ["first"], Counter[int]()
-    for number in range(4):
+    for number in range(sized(2, 6)):
         name = "one" if number % 2 else "other"
         spool.mkdir(exist_ok=True)
         with (

@@ -2,11 +2,12 @@
 
 import json
 import logging
+import os
 import re
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,13 @@ def test_a_traceback_is_in_its_event() -> None:
     ("setting", "is_terminal", "form"),
     [("auto", True, "text"), ("auto", False, "json"), ("json", True, "json"), ("text", False, "text")],
 )
-def test_which_form(setting: str, is_terminal: bool, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+def test_which_form(setting: str, is_terminal: bool, form: str, tmp_path: Path) -> None:
+    ends = os.openpty() if is_terminal else (os.open(tmp_path / "log", os.O_CREAT | os.O_WRONLY),)
+    with ExitStack() as stack:
+        *_, stderr = [stack.enter_context(os.fdopen(end, "w")) for end in ends]
+        stack.enter_context(redirect_stderr(stderr))
 
-    assert chosen_format(Settings(log_format=setting)) == form
+        assert chosen_format(Settings(log_format=setting)) == form
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,6 +21,7 @@ from tests.support.answers import assert_problem
 from tests.support.dataset import NOON, Dataset
 from tests.support.ecosystem import indexed, running_ecosystem
 from tests.support.events import event
+from tests.support.load import wait_until
 from tests.support.server import run, served, started
 
 ROOT = Path(__file__).parents[1]
@@ -207,10 +207,7 @@ def test_answers_of_before_are_counted(client: TestClient[Any], dataset: Dataset
     """The table that says what is published is gone: it cannot be asked any more."""
     client.get(PATH)
     dataset.query("DROP TABLE loads SYNC")
-    until = time.monotonic() + 30
-    while "age" not in client.get(PATH).headers:
-        assert time.monotonic() < until, "ClickHouse does not count as away"
-        time.sleep(0.1)
+    wait_until(lambda: "age" in client.get(PATH).headers)
     for _ in range(3):
         client.get(PATH)
     samples = metrics(client)

@@ -1,17 +1,21 @@
-"""Ten seconds of the mixed load that `make soak` makes for ten minutes: nothing fails, and nothing is left behind."""
+"""Some seconds of the mixed load that `make soak` makes for ten minutes: nothing fails, and nothing is left behind."""
 
 import asyncio
+
+import pytest
 
 from bench.soak import FILE_SLACK, mixed_load, soak
 from tests.support.events import event
 from tests.support.fixtures import Dataset
 from tests.support.load import wait_until
 from tests.support.raw_http import serving
+from tests.support.scale import sized
 
-SECONDS = 8
-ROWS = 100_000
+SECONDS = sized(4, 15)
+ROWS = sized(20_000, 100_000)
 
 
+@pytest.mark.large
 def test_nothing_fails_and_nothing_is_left() -> None:
     soaked = soak(SECONDS, ROWS)
 

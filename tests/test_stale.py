@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from app.cache.timing import DEFAULT_TIMING, CacheTiming
+from app.cache.timing import CacheTiming
 from app.warehouse.engines.connection import DEFAULT_READER_LIMITS
 from app.warehouse.reading.query_limiter import QueryLimits
 from tests.support.answers import assert_problem, body
@@ -18,13 +18,13 @@ from tests.support.faults import Mode, faulty
 
 NUMPY = "/api/packages/numpy/overall"
 SCIPY = "/api/packages/scipy/overall"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60
 UNAVAILABLE = "the statistics cannot be read at the moment"
 BUSY = "too many questions about downloads are being answered at the moment"
 
 
-QUICK = CacheTiming(poll_interval=0.2, poll_late=1.0)
-"""Polls often, and does not wait long: the order of events is the same."""
+QUICK = CacheTiming(poll_interval=0.2, poll_late=1.0, poll_timeout=600)
+"""Polls often, and a poll that hangs counts as failed soon: it does not time out before the test does."""
 
 
 @pytest.fixture
@@ -59,17 +59,14 @@ async def test_what_was_answered_is_answered_still(loaded: Dataset, mode: Mode) 
         stale = await until_marked(client, NUMPY, True)
         etag = {"If-None-Match": before.headers["etag"]}
         unmodified = await client.get(f"{NUMPY}?x=1", headers=etag)
-        clickhouse.mode = "well"
-        began = time.monotonic()
+        clickhouse.mode = "working"
         after = await until_marked(client, NUMPY, False)
-        seconds = time.monotonic() - began
 
     assert (stale.status_code, stale.content, stale.headers["etag"]) == (200, before.content, before.headers["etag"])
     assert stale.headers["cache-control"] == "public, max-age=5, stale-if-error=86400"
     assert 0 <= int(stale.headers["age"]) <= WAIT_SECONDS
     assert (unmodified.status_code, unmodified.headers["cache-control"]) == (304, stale.headers["cache-control"])
     assert after.headers["cache-control"] == before.headers["cache-control"]
-    assert seconds < DEFAULT_TIMING.poll_timeout
 
 
 @pytest.mark.parametrize("mode", ["refusing", "hanging"])
@@ -78,18 +75,17 @@ async def test_the_rest_is_503_at_once_and_asks_nobody(loaded: Dataset, mode: Mo
         await client.get(NUMPY)
         clickhouse.mode = mode
         await until_marked(client, NUMPY, True)
-        asked, began = clickhouse.asked, time.monotonic()
+        before = clickhouse.questions
         answers = await asyncio.gather(*[client.get(f"/api/packages/other-{n}/overall") for n in range(200)])
-        seconds = time.monotonic() - began
-        looks = clickhouse.asked - asked
-        clickhouse.mode = "well"
+        asked = clickhouse.questions - before
+        clickhouse.mode = "working"
         await until_marked(client, NUMPY, False)
         cold = await client.get(SCIPY)
 
     for answer in answers:
         assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
         assert int(answer.headers["retry-after"]) > 0
-    assert looks <= 2 + 10 * seconds
+    assert asked == 0
     assert cold.status_code == 200
 
 
@@ -100,7 +96,7 @@ async def test_who_waits_for_a_clickhouse_that_hangs_is_told(loaded: Dataset) ->
         began = time.monotonic()
         answers = await asyncio.gather(*[client.get(f"/api/packages/other-{n}/overall") for n in range(50)])
         seconds = time.monotonic() - began
-        clickhouse.mode = "well"
+        clickhouse.mode = "working"
         # The turns of those that hung are free.
         await until_marked(client, NUMPY, False)
         after = await asyncio.gather(*[client.get(f"/api/packages/numpy/{kind}") for kind in ("system", "installer")])
@@ -115,10 +111,10 @@ async def test_who_waits_for_what_is_published_is_told(loaded: Dataset) -> None:
     async with faulty(loaded, timing=CacheTiming(poll_interval=0.05, poll_late=1.0)) as (client, clickhouse):
         await client.get(NUMPY)
         clickhouse.mode = "hanging"
-        await asyncio.sleep(0.1)
+        await until(lambda: clickhouse.hanging > 0)
         async with asyncio.timeout(WAIT_SECONDS):
             answer = await client.get(SCIPY)
-        clickhouse.mode = "well"
+        clickhouse.mode = "working"
 
     assert_problem(answer, 503, "Service Unavailable", UNAVAILABLE)
 
@@ -128,13 +124,14 @@ async def test_while_it_is_away_no_client_makes_it_be_asked(loaded: Dataset) -> 
         await client.get(NUMPY)
         clickhouse.mode = "refusing"
         await until_marked(client, NUMPY, True)
-        asked, began = clickhouse.asked, time.monotonic()
-        while time.monotonic() < began + 1:
+        before, began = (clickhouse.polls, clickhouse.questions), time.monotonic()
+        for _ in range(200):
             await client.get(SCIPY)
         seconds = time.monotonic() - began
-        looks = clickhouse.asked - asked
+        polls, asked = clickhouse.polls - before[0], clickhouse.questions - before[1]
 
-    assert looks <= 1 + 2 * seconds
+    assert asked == 0
+    assert polls <= 1 + seconds / QUICK.poll_retry
 
 
 async def test_polls_that_hung_are_forgotten_when_it_is_back(loaded: Dataset) -> None:
@@ -146,24 +143,21 @@ async def test_polls_that_hung_are_forgotten_when_it_is_back(loaded: Dataset) ->
         clickhouse.mode = "hanging"
         versions.poll_soon()
         await until_marked(client, NUMPY, True)
-        await asyncio.sleep(0.5)
-        clickhouse.mode = "well"
+        await until(lambda: clickhouse.hanging > 1)
+        clickhouse.mode = "working"
         await until(lambda: not versions.is_away)
-        seen = set()
-        async with asyncio.timeout(WAIT_SECONDS):
-            ended = time.monotonic() + 2.5
-            while time.monotonic() < ended:
-                seen.add(versions.is_away)
-                await asyncio.sleep(0.01)
+        await until(lambda: clickhouse.hanging == 0)
+        answer = await client.get(NUMPY)
 
-    assert seen == {False}
+        assert not versions.is_away
+    assert "age" not in answer.headers
 
 
 async def test_one_failure_is_not_an_outage(loaded: Dataset) -> None:
     async with faulty(loaded, timing=CacheTiming(poll_interval=30.0)) as (client, clickhouse):
         clickhouse.mode = "refusing"
         failed = await client.get(NUMPY)
-        clickhouse.mode = "well"
+        clickhouse.mode = "working"
         answer = await client.get(NUMPY)
 
     assert (failed.status_code, answer.status_code) == (503, 200)
@@ -179,7 +173,7 @@ async def test_an_answer_of_the_day_before_is_better_than_none(loaded: Dataset) 
         await until(lambda: versions.current is not first)
         clickhouse.mode = "refusing"
         stale = await client.get(NUMPY)
-        clickhouse.mode = "well"
+        clickhouse.mode = "working"
         await until_marked(client, SCIPY, False)
         after = await client.get(NUMPY)
 
@@ -200,19 +194,17 @@ async def test_so_many_questions_at_once_and_the_rest_in_turn(loaded: Dataset) -
 async def test_slow_questions_slow_no_other(loaded: Dataset) -> None:
     async with faulty(loaded, timing=QUICK, query_limits=QueryLimits(2, wait_seconds=0.2)) as (client, clickhouse):
         known = await client.get(NUMPY)
-        clickhouse.slow_seconds = WAIT_SECONDS
+        clickhouse.slow_seconds = 600
         slow = [asyncio.create_task(client.get(path)) for path in ("/api/top", "/api/search?q=n")]
         await until(lambda: clickhouse.slow == 2)
-        began = time.monotonic()
         waited, still_known = await client.get(SCIPY), await client.get(NUMPY)
-        seconds = time.monotonic() - began
+        assert not any(task.done() for task in slow)
         for task in slow:
             task.cancel()
 
     assert_problem(waited, 503, "Service Unavailable", BUSY)
     assert (still_known.status_code, still_known.content) == (200, known.content)
     assert still_known.headers["cache-control"] == known.headers["cache-control"]
-    assert seconds < WAIT_SECONDS / 2
 
 
 async def test_the_queue_has_an_end(loaded: Dataset) -> None:
@@ -231,7 +223,7 @@ async def test_ready_while_anything_can_be_answered(loaded: Dataset, mode: Mode)
     async with faulty(loaded, timing=timing) as (client, clickhouse):
         clickhouse.mode = mode
         nothing = await client.get("/health?deep=1")
-        clickhouse.mode = "well"
+        clickhouse.mode = "working"
         await until_marked(client, NUMPY, False)
         clickhouse.mode = mode
         ready, alive = await client.get("/health?deep=1"), await client.get("/health")
@@ -253,7 +245,7 @@ async def test_responses_are_computed_again_in_small_steps(
     loaded: Dataset,
 ) -> None:
     timing = CacheTiming(poll_interval=0.2, refresh_tasks=2, refresh_pause=60)
-    async with faulty(loaded, timing=timing, now=NOON + timedelta(days=1)) as (client, _):
+    async with faulty(loaded, timing=timing, now=NOON + timedelta(days=1)) as (client, clickhouse):
         answers_cache = client._transport.app.state.services.answers  # type: ignore[attr-defined]
         paths = [f"/api/packages/numpy/{kind}" for kind in ("overall", "system", "country", "version", "file_type")]
         before = {path: (await client.get(path)).content for path in paths}
@@ -263,7 +255,8 @@ async def test_responses_are_computed_again_in_small_steps(
         await until(
             lambda: sum(entry.version is not first for entry in answers_cache.answers.most_recently_used()) == 2
         )
-        await asyncio.sleep(0.5)
+        polls = clickhouse.polls
+        await until(lambda: clickhouse.polls > polls + 2)
         answers = {path: (await client.get(path)).content for path in paths}
 
     # The last two that were asked for; the others are as they were, until their time is over.

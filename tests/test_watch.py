@@ -2,8 +2,6 @@
 
 import asyncio
 import gzip
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -15,18 +13,10 @@ from app.warehouse.loading.watch import Watcher
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.files import jsonl, nested_parquet
+from tests.support.load import wait_until
 from tests.support.server import served
 
-SECONDS = 30
 QUIET_SECONDS = 60
-
-
-def wait_for(happened: Callable[[], bool]) -> None:
-    """Wait for what the server is to do by itself."""
-    deadline = time.monotonic() + SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def test_files_and_folders_are_loaded_and_moved(tmp_path: Path) -> None:
@@ -36,12 +26,12 @@ def test_files_and_folders_are_loaded_and_moved(tmp_path: Path) -> None:
         httpx.Client(base_url=base) as client,
     ):
         assert client.get("/api/packages/numpy/recent").status_code == 503
-        wait_for((drop / "failed").is_dir)
+        wait_until((drop / "failed").is_dir)
 
         write_jsonl(tmp_path / "one.jsonl", [event("2026-03-09 10:00:00 UTC")])
         (tmp_path / "one.jsonl").rename(drop / "one.jsonl")
-        wait_for((drop / "done" / "one.jsonl").exists)
-        wait_for(lambda: client.get("/health?deep=1").json().get("newest_day") == "2026-03-09")
+        wait_until((drop / "done" / "one.jsonl").exists)
+        wait_until(lambda: client.get("/health?deep=1").json().get("newest_day") == "2026-03-09")
         assert client.get("/api/packages/numpy/recent").json()["data"]["last_day"] == 1
 
         # A folder is one call: the two files hold two halves of one day.
@@ -49,25 +39,25 @@ def test_files_and_folders_are_loaded_and_moved(tmp_path: Path) -> None:
         write_jsonl(tmp_path / "day" / "a.jsonl", [event("2026-03-10 10:00:00 UTC")])
         write_jsonl(tmp_path / "day" / "b.jsonl", [event("2026-03-10 23:00:00 UTC"), event("2026-03-10 23:00:00 UTC")])
         (tmp_path / "day").rename(drop / "day")
-        wait_for((drop / "done" / "day" / "b.jsonl").exists)
-        wait_for(lambda: client.get("/api/packages/numpy/recent?period=day").json()["data"] == {"last_day": 3})
+        wait_until((drop / "done" / "day" / "b.jsonl").exists)
+        wait_until(lambda: client.get("/api/packages/numpy/recent?period=day").json()["data"] == {"last_day": 3})
 
 
 def test_what_cannot_be_loaded_is_moved_with_the_reason(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     with served("--watch", "drop", cwd=tmp_path, CLICKHOUSE_URL="chdb://data", WATCH_QUIET_SECONDS="1"):
-        wait_for((drop / "failed").is_dir)
+        wait_until((drop / "failed").is_dir)
         (tmp_path / "bad.parquet").write_bytes(b"not Parquet")
         for expected in ("bad.parquet", "bad.parquet.2"):
             (drop / "bad.parquet").hardlink_to(tmp_path / "bad.parquet")
             reason = drop / "failed" / f"{expected}.reason.txt"
-            wait_for(lambda reason=reason: reason.exists() and reason.read_text() != "")
+            wait_until(lambda reason=reason: reason.exists() and reason.read_text() != "")
             assert "bad.parquet: cannot be read as Parquet" in reason.read_text()
             assert (drop / "failed" / expected).exists()
         (drop / ".hidden.jsonl").write_text("{}")
         (drop / "notes.txt").write_text("not data")
         (drop / "z.jsonl").write_text("not data")
-        wait_for((drop / "failed" / "z.jsonl").exists)
+        wait_until((drop / "failed" / "z.jsonl").exists)
         assert (drop / ".hidden.jsonl").exists()
         assert (drop / "notes.txt").exists()
 
@@ -243,9 +233,9 @@ def test_what_shows_its_end_does_not_wait_for_the_quiet_time_of_a_server(tmp_pat
     drop = tmp_path / "drop"
     settings = {"CLICKHOUSE_URL": "chdb://data", "WATCH_QUIET_SECONDS": "86400"}
     with served("--watch", "drop", cwd=tmp_path, **settings):
-        wait_for((drop / "failed").is_dir)
+        wait_until((drop / "failed").is_dir)
         (drop / "day.jsonl").write_bytes(WHOLE)
         (tmp_path / "day.parquet").write_bytes(PARQUET)
         (tmp_path / "day.parquet").rename(drop / "day.parquet")
-        wait_for((drop / "done" / "day.parquet").exists)
+        wait_until((drop / "done" / "day.parquet").exists)
         assert (drop / "day.jsonl").exists()

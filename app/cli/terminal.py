@@ -27,10 +27,10 @@ def note(text: str) -> None:
 
 
 @contextmanager
-def progress_shown(clock: Callable[[], float] = time.monotonic) -> Iterator[Report]:
+def progress_shown(clock: Callable[[], float] = time.monotonic, console: Console = errors) -> Iterator[Report]:
     """A progress bar on a terminal, with the time left where the size of the input is known; a line every few seconds
     elsewhere."""
-    if not errors.is_terminal:
+    if not console.is_terminal:
         yield _plain_report()
         return
     columns = [
@@ -42,7 +42,7 @@ def progress_shown(clock: Callable[[], float] = time.monotonic) -> Iterator[Repo
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[left]}"),
     ]
-    with ProgressBar(*columns, console=errors, transient=True, get_time=clock) as bar:
+    with ProgressBar(*columns, console=console, transient=True, get_time=clock) as bar:
         task = bar.add_task("starting", total=None, figures="", left="")
 
         def report(progress: Progress) -> None:

@@ -1,12 +1,13 @@
 """`/api/packages/{package}`."""
 
-import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from litestar.testing import TestClient
 
+from app.discovery.index.file import FILE_NAME
 from app.discovery.sources.timed_lookups import LookupTimeouts
 from tests.discovery.stub import Stub
 from tests.support.answers import assert_problem, body
@@ -152,8 +153,8 @@ def test_pypi_away(client: Client, stub: Stub) -> None:
 
 
 def test_a_restart_with_everything_away_answers_from_the_index(loaded: Dataset, stub: Stub) -> None:
-    with indexed(loaded, stub) as client:
-        time.sleep(0.2)
+    with indexed(loaded, stub):
+        wait_until(Path(loaded.settings.local_index_cache_dir, FILE_NAME).exists)
     stub.unplug("pypi")
     stub.unplug("github")
     with loaded.client(**SETTINGS | urls_of(stub)) as client:

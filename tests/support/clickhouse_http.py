@@ -277,7 +277,11 @@ class Facade:
         if self.fault.kind == "cut":
             return await _half(request, body, headers)
         if self.fault.kind == "drip":
-            return await _dripping(request, body, headers, self.fault.seconds)
+            self.slowed += 1
+            try:
+                return await _dripping(request, body, headers, self.fault.seconds)
+            finally:
+                self.slowed -= 1
         return web.Response(body=body, headers=headers)
 
     def _exception(self, error: EngineError, headers: dict[str, str]) -> web.Response:

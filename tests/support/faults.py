@@ -1,4 +1,4 @@
-"""A ClickHouse that refuses, hangs or is slow when told to; otherwise the real one answers."""
+"""A connection to ClickHouse that refuses, hangs or is slow as a test sets it; otherwise it is the real one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -12,38 +12,51 @@ from app.warehouse.engines.errors import WarehouseUnavailableError
 from tests.support.client import client_of
 from tests.support.dataset import Dataset
 
-Mode = Literal["well", "refusing", "hanging"]
+Mode = Literal["working", "refusing", "hanging"]
 
 
 class FaultyConnection:
     """Between the app and its ClickHouse."""
 
     def __init__(self, connection: Connection) -> None:
-        self.mode: Mode = "well"
+        self.mode: Mode = "working"
         self.slow_seconds = 0.0
         self.slow = 0
-        self.asked = 0
+        """Queries that were slow so far."""
+        self.hanging = 0
+        """Queries that hang now."""
+        self.polls = 0
+        self.questions = 0
+        """All queries but polls."""
         self.most_at_once = 0
         self._running = 0
         self._connection = connection
 
     async def query(self, sql: str, parameters: Mapping[str, Any], settings: QuerySettings = NO_SETTINGS) -> Columns:
         """What ClickHouse answers, or what its fault makes of that."""
-        self.asked += 1
         is_poll = "FROM loads" in sql
+        self.polls += is_poll
+        self.questions += not is_poll
         self._running += not is_poll
         self.most_at_once = max(self.most_at_once, self._running)
         try:
             if self.mode == "refusing":
                 raise WarehouseUnavailableError("ClickHouse does not answer")
             if self.mode == "hanging":
-                await asyncio.Event().wait()
+                await self._hang()
             if self.slow_seconds and not is_poll:
                 self.slow += 1
                 await asyncio.sleep(self.slow_seconds)
             return await self._connection.query(sql, parameters, settings)
         finally:
             self._running -= not is_poll
+
+    async def _hang(self) -> None:
+        self.hanging += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.hanging -= 1
 
     async def close(self) -> None:
         """The connection is the app's to close."""

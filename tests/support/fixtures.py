@@ -24,6 +24,7 @@ from tests.support.clickpy import PublicServer
 from tests.support.dataset import Dataset
 from tests.support.facade import Facade, running_facade
 from tests.support.scale import ALL
+from tests.support.zygote import end_zygote
 
 _numbers = itertools.count()
 
@@ -64,6 +65,10 @@ def facade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facade]:
         yield facade
 
 
+def pytest_unconfigure() -> None:
+    end_zygote()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test for several backends on the first of them or on the others, as tests/support/scale.py says.
 
@@ -83,9 +88,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Select what TEST_ALL runs."""
     if ALL:
-        chosen = [item for item in items if item.get_closest_marker("large") or _backend_of(item)]
+        chosen = [item for item in items if item.get_closest_marker("large") or _runs_on_another_clickhouse(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
+
+
+def _runs_on_another_clickhouse(item: pytest.Item) -> bool:
+    """Whether it has a Backend, or asks the server of contract_tests/conftest.py."""
+    return _backend_of(item) is not None or "base_url" in getattr(item, "fixturenames", ())
 
 
 def _backend_of(item: pytest.Item) -> Backend | None:

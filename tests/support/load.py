@@ -100,7 +100,7 @@ def asked(port: int, paths: Sequence[str], clients: int = 8, *, reconnecting: bo
             thread.join()
 
 
-def wait_until(reached: Callable[[], object], seconds: float = 30, what: str = "it") -> None:
+def wait_until(reached: Callable[[], object], seconds: float = 120, what: str = "it") -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not reached():

@@ -1,14 +1,15 @@
-"""A process of its own that looks at a folder's data, and loads into it until something kills it.
+"""Functions that look at a folder's data, or load into it until something kills them, in a process of their own.
 
-tests/support/zygote.py forks it. It prints the answers that the folder gives, then loads the files with --replace.
-MARKER is a piece of a statement or of inserted values: DELAY seconds after the statement that has it begins, or right
-after it ends where DELAY is `after`, the process kills itself as `kill -9` does. With MARKER `-` it loads to the end,
-and prints the answers once more.
+`load` prints the answers that the folder gives, then loads the files with --replace. MARKER is a piece of a statement
+or of inserted values: DELAY seconds after the statement that has it begins, or right after it ends where DELAY is
+`after`, the process kills itself as `kill -9` does. With MARKER `-` it loads to the end, and prints the answers once
+more.
 """
 
 import json
 import os
 import signal
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from app.main import create_app
 from app.settings import Settings
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.loading.ingest import ingest
-from tests.support.server import NOWHERE
+from tests.support.server import NOWHERE, REPOSITORY, environment
+from tests.support.zygote import Fork, fork
 
 PATHS = [
     "/api/packages/numpy/overall",
@@ -33,6 +35,38 @@ PATHS = [
     "/api/top?period=week",
     "/api/search?q=n",
 ]
+LEFT = """
+SELECT (SELECT count() FROM incoming) + (
+    SELECT count() FROM (SELECT version FROM downloads_daily UNION ALL SELECT version FROM overall_daily)
+    WHERE version NOT IN (SELECT version FROM loads WHERE state = 'published')
+)
+"""
+OF_LEFT = {"incoming", "downloads_daily", "overall_daily", "loads"}
+
+
+def look(data: Path) -> dict[str, Any]:
+    """The answers that a folder gives, by path, as (status, body); and what its tables hold besides (`facts`)."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = _fork("print_answers", str(data), stdout=Path(folder, "log"))
+        assert process.wait() == 0, process.output()
+        found: dict[str, Any] = printed(process)[-1]
+        return found
+
+
+def start_load(data: Path, marker: str, delay: str, *files: str, log: Path) -> Fork:
+    """`load` below, which runs and writes to a file."""
+    log.unlink(missing_ok=True)
+    return _fork("load", str(data), marker, delay, *files, stdout=log)
+
+
+def printed(process: Fork) -> list[dict[str, Any]]:
+    """The answers that a process has printed, each time that it has."""
+    return [json.loads(line) for line in process.output().splitlines() if line.startswith("{")]
+
+
+def _fork(function: str, *arguments: str, stdout: Path) -> Fork:
+    name = f"tests.support.loader:{function}"
+    return fork(name, *arguments, cwd=REPOSITORY, environment=environment(), stdout=stdout)
 
 
 def die() -> None:
@@ -70,9 +104,25 @@ def deadly(client: Client, marker: str, delay: str) -> Client:
     return client
 
 
-def load(folder: Path, marker: str, delay: str, *files: str) -> None:
-    print(json.dumps(answers(folder)), flush=True)
-    engine = EmbeddedEngine(folder, "pypi")
+def print_answers(arguments: list[str]) -> None:
+    """What `look` gives; the only argument is the folder."""
+    data = Path(arguments[0])
+    engine = EmbeddedEngine(data, "pypi")
+    with engine.client() as client:
+        tables = [name for (name,) in client.query("SHOW TABLES").result_rows]
+        # A load that was killed while it made the tables has no rows.
+        left = client.query(LEFT).result_rows[0][0] if set(tables) >= OF_LEFT else 0
+        parts = client.query("SELECT count() FROM system.detached_parts").result_rows[0][0]
+    found = answers(data)
+    engine.close()
+    print(json.dumps(found | {"facts": {"left": left, "tables": tables, "detached": parts}}), flush=True)
+
+
+def load(arguments: list[str]) -> None:
+    folder, marker, delay, *files = arguments
+    data = Path(folder)
+    print(json.dumps(answers(data)), flush=True)
+    engine = EmbeddedEngine(data, "pypi")
     connect = engine.client if marker == "-" else lambda: deadly(engine.client(), marker, delay)
     ingest(connect, files, replace=True)
     if marker != "-":
@@ -86,4 +136,4 @@ def load(folder: Path, marker: str, delay: str, *files: str) -> None:
         started = client.query("SELECT uniqExact(load) FROM loads").result_rows[0][0]
     engine.close()
     facts = {"left": left, "tables": [name for (name,) in tables], "loads": started}
-    print(json.dumps(answers(folder) | {"facts": facts}), flush=True)
+    print(json.dumps(answers(data) | {"facts": facts}), flush=True)

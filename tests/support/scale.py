@@ -13,5 +13,6 @@ Value = TypeVar("Value")
 
 
 def sized(small: Value, large: Value) -> Value:
-    """The size of a test that is marked `large`."""
+    """The size of a test that is marked `large`; or which parameters of a test run on the embedded engine, and which
+    on the other kinds."""
     return large if ALL else small

@@ -1,10 +1,14 @@
-"""The command in a process of its own, as a user runs it."""
+"""The command in a process of its own, as a user runs it.
+
+COMMAND starts Python anew; all else begins as a fork of tests/support/zygote.py, which takes less time.
+"""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +20,11 @@ import httpx
 from app.settings import Settings
 from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
+from tests.support.zygote import REPOSITORY, Fork, fork
 
 COMMAND = [sys.executable, "-m", "app.cli.commands"]
-REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 60
+START_SECONDS = 300
+"""Decides nothing: a server that ends before it answers is noticed at once."""
 NOWHERE = "http://127.0.0.1:9"
 """Where nobody answers: no test asks the real PyPI."""
 
@@ -42,17 +47,24 @@ def variables(dataset: Dataset, user: str = "api", **changes: str) -> dict[str, 
     }
 
 
+def start(*arguments: str, cwd: Path, stdout: Path, stderr: Path | None = None, **changes: str) -> Fork:
+    """The command, which runs and appends to files what it writes."""
+    return fork(
+        "app.cli.commands:main", *arguments, cwd=cwd, environment=environment(**changes), stdout=stdout, stderr=stderr
+    )
+
+
 def run(*arguments: str, cwd: Path, **changes: str) -> subprocess.CompletedProcess[str]:
     """The command, run to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
+        process = start(*arguments, cwd=cwd, stdout=stdout, stderr=stderr, **changes)
+        try:
+            status = process.wait()
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(arguments, status, stdout.read_text(), stderr.read_text())
 
 
 @contextmanager
@@ -65,7 +77,7 @@ def served(*arguments: str, cwd: Path, **changes: str) -> Iterator[str]:
 class Served(NamedTuple):
     """A server that answers."""
 
-    process: subprocess.Popen[bytes]
+    process: Fork
     port: int
     log: Path
     log_start: int
@@ -83,16 +95,10 @@ class Served(NamedTuple):
 def started(*arguments: str, cwd: Path, **changes: str) -> Iterator[Served]:
     """The same, with its process, which may have ended when the block ends."""
     port = free_port()
-    with (cwd / "serve.log").open("ab") as log:
-        log_start = log.tell()
-        process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", str(port), *arguments],
-            cwd=cwd,
-            env=environment(**changes),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    server = Served(process, port, cwd / "serve.log", log_start)
+    log = cwd / "serve.log"
+    log_start = log.stat().st_size if log.exists() else 0
+    process = start("serve", "--port", str(port), *arguments, cwd=cwd, stdout=log, **changes)
+    server = Served(process, port, log, log_start)
     try:
         _wait_until_up(process, server.base, cwd)
         yield server
@@ -112,7 +118,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], base: str, cwd: Path) -> None:
+def _wait_until_up(process: Fork, base: str, cwd: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, (cwd / "serve.log").read_text()

@@ -1,10 +1,12 @@
-"""Processes that begin as forks of one that has imported everything: what takes a second each time is done once.
+"""Processes that begin as forks of one that has imported everything: to import it takes some seconds of CPU each time.
 
-`python -m tests.support.zygote` reads one JSON list per line: a file, a data folder, and the arguments of
-`pypistats-server`, or `look`, or `load MARKER DELAY FILE…` (tests/support/loader.py). It runs that in a fork that
-writes to the file, prints the fork's process id, and how it ended.
+`python -m tests.support.zygote` reads one request per line, in JSON. `{"function": "module:name", "arguments": […],
+"cwd": …, "environment": {…}, "stdout": …, "stderr": …}` calls the function with the list of arguments in a fork, whose
+output is appended to the files; the reply is its process id. `{"poll": 123}` replies the exit status of a fork that has
+ended, else null.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -12,136 +14,151 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from app.cli.commands import main
-from app.warehouse.engines.embedded import EmbeddedEngine
-from tests.support.loader import answers, load
-from tests.support.server import REPOSITORY, environment
-
+REPOSITORY = Path(__file__).parents[2]
 SECONDS = 120
+PRELOADED = [
+    "app.cli.commands",
+    "tests.support.loader",
+    "pandas",  # which the driver imports at the first insert of a process
+]
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """For what would start others when it is imported: a fork has none of them, and all of their locks."""
-FOUND = "found: "
-LEFT = """
-SELECT (SELECT count() FROM incoming) + (
-    SELECT count() FROM (SELECT version FROM downloads_daily UNION ALL SELECT version FROM overall_daily)
-    WHERE version NOT IN (SELECT version FROM loads WHERE state = 'published')
-)
-"""
-OF_LEFT = {"incoming", "downloads_daily", "overall_daily", "loads"}
 
 
 class Fork:
-    """A process that runs: `kill` it, or `wait` for its exit status (negative: the signal that ended it)."""
+    """A process that runs; the methods are those of subprocess.Popen."""
 
-    def __init__(self, zygote: "Zygote", pid: int, log: Path) -> None:
-        self._zygote, self._pid, self._log = zygote, pid, log
+    def __init__(self, zygote: "Zygote", pid: int, stdout: Path) -> None:
+        self._zygote, self.pid, self._stdout = zygote, pid, stdout
+        self._descriptor = os.pidfd_open(pid)
+        self.returncode: int | None = None
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """What `kill -9` does. A process that has ended is not collected before `wait`, so no other has its number."""
-        os.kill(self._pid, signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
-    def wait(self) -> int:
-        return int(self._zygote.told("wait"))
+    def poll(self) -> int | None:
+        """Its exit status (negative: the signal that ended it). Until it is collected no other has its number."""
+        if self.returncode is None:
+            self.returncode = self._zygote.ask({"poll": self.pid})
+            if self.returncode is not None:
+                os.close(self._descriptor)
+        return self.returncode
 
-    def said(self) -> str:
-        return self._log.read_text()
+    def wait(self, timeout: float = SECONDS) -> int:
+        if self.returncode is None and not select.select([self._descriptor], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        status = self.poll()
+        assert status is not None
+        return status
+
+    def output(self) -> str:
+        """What it has written so far."""
+        return self._stdout.read_text()
 
 
 class Zygote:
-    """The process that forks."""
+    """The process that forks. It ends with this one, which holds its standard input."""
 
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
-        self._process, self._folder = process, folder
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.zygote"],
+            cwd=REPOSITORY,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **ONE_THREAD},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
-    def told(self, line: str) -> str:
+    def ask(self, request: Mapping[str, Any]) -> Any:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        assert select.select([self._process.stdout], [], [], SECONDS)[0], f"nothing in {SECONDS} s"
-        answer = self._process.stdout.readline()
-        assert answer, "the zygote is dead"
-        return answer
+        with self._guard:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            assert select.select([self._process.stdout], [], [], SECONDS)[0], f"nothing in {SECONDS} s"
+            return json.loads(self._process.stdout.readline())
 
-    def start(self, *arguments: str, data: Path) -> Fork:
-        """The command, on an embedded engine in `data`."""
-        log = self._folder / "fork.log"
-        log.write_bytes(b"")  # or what is read first is what the one before has said
-        return Fork(self, int(self.told(json.dumps([str(log), str(data), *arguments]))), log)
-
-    def look(self, data: Path) -> dict[str, Any]:
-        """The answers that a folder gives, by path, as (status, body); and what its tables hold besides (`facts`)."""
-        fork = self.start("look", data=data)
-        assert fork.wait() == 0, fork.said()
-        (line,) = (line for line in fork.said().splitlines() if line.startswith(FOUND))
-        found: dict[str, Any] = json.loads(line.removeprefix(FOUND))
-        return found
+    def end(self) -> None:
+        """End it; forks that run go on."""
+        with self._process as process:
+            assert process.stdin
+            process.stdin.close()
 
 
-@contextmanager
-def zygote(folder: Path) -> Iterator[Zygote]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.zygote"],
-        cwd=REPOSITORY,
-        env=environment(**ONE_THREAD),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Zygote(process, folder)
-        finally:
-            process.kill()
+_zygotes: list[Zygote] = []
+_guard = threading.Lock()
 
 
-def _look(data: Path) -> None:
-    engine = EmbeddedEngine(data, "pypi")
-    with engine.client() as client:
-        tables = [name for (name,) in client.query("SHOW TABLES").result_rows]
-        # Whoever was killed in the middle of making them has no rows.
-        left = client.query(LEFT).result_rows[0][0] if set(tables) >= OF_LEFT else 0
-        parts = client.query("SELECT count() FROM system.detached_parts").result_rows[0][0]
-    found = answers(data)
-    engine.close()
-    print(FOUND + json.dumps(found | {"facts": {"left": left, "tables": tables, "detached": parts}}), flush=True)
+def _zygote() -> Zygote:
+    """The one of this process; the first fork starts it."""
+    with _guard:
+        if not _zygotes:
+            _zygotes.append(Zygote())
+        return _zygotes[0]
 
 
-def _fork(log: str, data: str, arguments: list[str]) -> None:
-    os.environ["CLICKHOUSE_URL"] = f"chdb://{data}"
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
+def end_zygote() -> None:
+    """End it where it has been started. The next fork starts another."""
+    while _zygotes:
+        _zygotes.pop().end()
+
+
+def fork(
+    function: str, *arguments: str, cwd: Path, environment: Mapping[str, str], stdout: Path, stderr: Path | None = None
+) -> Fork:
+    """Call a function, "module:name", with a list of arguments in a process of its own."""
+    stdout.touch()
+    zygote = _zygote()
+    files = {"stdout": str(stdout), "stderr": str(stderr or stdout)}
+    request = {"function": function, "arguments": arguments, "cwd": str(cwd), "environment": dict(environment), **files}
+    return Fork(zygote, zygote.ask(request), stdout)
+
+
+def _call(function: str, arguments: list[str], cwd: str, environment: dict[str, str], stdout: str, stderr: str) -> None:
+    for number, name in ((1, stdout), (2, stderr)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    match arguments:
-        case ["look"]:
-            _look(Path(data))
-        case ["load", marker, delay, *files]:
-            load(Path(data), marker, delay, *files)
-        case _:
-            main(arguments)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    module, name = function.split(":")
+    sys.argv = [str(sys.modules[module].__file__), *arguments]
+    getattr(sys.modules[module], name)(arguments)
+    sys.stdout.flush()
     os._exit(0)  # a tidy end would only take time
 
 
 def _serve() -> None:
-    importlib.import_module("pandas")  # as the driver does at the first insert of a process
+    for module in PRELOADED:
+        importlib.import_module(module)
     assert "chdb" not in sys.modules
     assert psutil.Process().num_threads() == 1
-    pid = 0
+    gc.freeze()
     for line in sys.stdin:
-        if line == "wait\n":
-            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        request = json.loads(line)
+        if "poll" in request:
+            pid, status = os.waitpid(request["poll"], os.WNOHANG)
+            print(json.dumps(os.waitstatus_to_exitcode(status) if pid else None), flush=True)
             continue
-        log, data, *arguments = json.loads(line)
         pid = os.fork()
         if not pid:
-            _fork(log, data, arguments)
+            _call(**request)
         print(pid, flush=True)
 
 

@@ -80,7 +80,7 @@ async def test_a_query_that_fails_fails_those_that_it_answers_and_no_other(loade
         first = await client.get(f"/api/packages/{PACKAGES[0]}/overall")
         clickhouse.mode = "refusing"
         failed = await asyncio.gather(*[client.get(path) for path in paths])
-        clickhouse.mode = "well"
+        clickhouse.mode = "working"
         still = await client.get(f"/api/packages/{PACKAGES[0]}/overall")
 
     assert {answer.status_code for answer in failed} == {503}
@@ -90,9 +90,13 @@ async def test_a_query_that_fails_fails_those_that_it_answers_and_no_other(loade
 async def test_slow_queries_do_not_hold_up_those_that_come_after() -> None:
     """However many run, a question waits a moment, and no longer."""
     questions = QueryBatcher[Pair, str]()
-    slow = asyncio.Event()
+    slow, started = asyncio.Event(), asyncio.Event()
+    reading: list[Pair] = []
 
     async def read_slowly(keys: Sequence[Pair]) -> dict[Pair, str]:
+        reading.extend(keys)
+        if len(reading) == len(waiting):
+            started.set()
         await slow.wait()
         return dict.fromkeys(keys, "slow")
 
@@ -100,8 +104,8 @@ async def test_slow_queries_do_not_hold_up_those_that_come_after() -> None:
         return {key: f"with {len(keys) - 1} others" for key in keys}
 
     waiting = [asyncio.create_task(questions.value(n, (f"slow-{n}", "x"), 9, read_slowly)) for n in range(5)]
-    await asyncio.sleep(0.2)
     async with asyncio.timeout(20):
+        await started.wait()
         found = await asyncio.gather(*[questions.value("day", (f"package-{n}", "x"), 9, read) for n in range(3)])
     slow.set()
 

@@ -19,6 +19,7 @@ from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.fixtures import Backend
 from tests.support.loading import EVENTS, assert_refused, counts, right
+from tests.support.scale import sized
 
 pytestmark = pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 
@@ -193,27 +194,25 @@ def test_avro(dataset: Dataset, tmp_path: Path, codec: str) -> None:
 
 
 WEIGHTS = ["downloads", "count", "num_downloads", "download_count"]
+WRITERS = {"jsonl": files.jsonl, "csv": files.csv_, "parquet": files.parquet}
+SHAPES = [files.flat, files.dotted, files.underscored, files.clickpy]
+EACH = [(shape, ending) for shape in SHAPES for ending in WRITERS if (shape, ending) != (files.clickpy, "csv")]
+"""CSV has no records."""
+ONE_WEIGHT_EACH = [(*each, WEIGHTS[number % len(WEIGHTS)]) for number, each in enumerate(EACH)]
+ALL_WEIGHTS = [(*each, weight) for each in EACH for weight in WEIGHTS]
 
 
-@pytest.mark.parametrize("weight", WEIGHTS)
-@pytest.mark.parametrize(
-    ("ending", "write"),
-    [("jsonl", files.jsonl), ("csv", files.csv_), ("parquet", files.parquet)],
-)
-@pytest.mark.parametrize("shape", [files.flat, files.dotted, files.underscored, files.clickpy])
+@pytest.mark.parametrize(("shape", "ending", "weight"), sized(ONE_WEIGHT_EACH, ALL_WEIGHTS))
 def test_a_row_that_stands_for_several_downloads(
     dataset: Dataset,
     tmp_path: Path,
     shape: Callable[[dict[str, Any]], dict[str, Any]],
     ending: str,
-    write: Callable[[list[dict[str, Any]]], bytes],
     weight: str,
 ) -> None:
-    if shape is files.clickpy and ending == "csv":
-        pytest.skip("CSV has no records")
     rows = [shape(e) | {weight: n} for n, e in enumerate(EVENTS)]
     path = tmp_path / f"events.{ending}"
-    path.write_bytes(write(rows))
+    path.write_bytes(WRITERS[ending](rows))
 
     days = dataset.load_files(path)
 
@@ -233,15 +232,13 @@ def test_types_of_numbers_in_parquet(dataset: Dataset, tmp_path: Path, kind: pa.
 
 
 @pytest.mark.parametrize("number", [None, -1, 1.5, "many", ""])
-@pytest.mark.parametrize(("ending", "write"), [("jsonl", files.jsonl), ("csv", files.csv_), ("parquet", files.parquet)])
-def test_a_number_of_downloads_that_is_none(
-    refusing: Dataset, tmp_path: Path, ending: str, write: Callable[[list[dict[str, Any]]], bytes], number: Any
-) -> None:
+@pytest.mark.parametrize("ending", WRITERS)
+def test_a_number_of_downloads_that_is_none(refusing: Dataset, tmp_path: Path, ending: str, number: Any) -> None:
     good = files.write(tmp_path, "flat.csv", EVENTS)
     whole = "7" if isinstance(number, str) else 7
     rows = [files.flat(e) | {"count": number if e is EVENTS[3] else whole} for e in EVENTS]
     path = tmp_path / f"bad.{ending}"
-    path.write_bytes(write(rows))
+    path.write_bytes(WRITERS[ending](rows))
 
     assert_refused(refusing, path, "column count is empty, negative or not a whole number", others=(good,))
 

@@ -1,5 +1,6 @@
 """Files in, days published: every shape and format, what is refused, and what replaces what."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -19,12 +20,17 @@ from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
 from tests.support.fixtures import Backend
 from tests.support.loading import EVENTS, counts, right
+from tests.support.scale import sized
 
 pytestmark = pytest.mark.only_backend(Backend.EMBEDDED, Backend.HTTP)
 
 
-@pytest.mark.parametrize("compression", files.COMPRESSIONS)
-@pytest.mark.parametrize("kind", files.WRITERS)
+ALL_FILES = [(kind, compression) for kind in files.WRITERS for compression in files.COMPRESSIONS]
+ONE_FILE_EACH = list(zip(files.WRITERS, itertools.cycle(files.COMPRESSIONS), strict=False))
+"""Each kind once, in the compressions by turns."""
+
+
+@pytest.mark.parametrize(("kind", "compression"), sized(ONE_FILE_EACH, ALL_FILES))
 def test_every_shape_and_format_gives_the_same_numbers(
     dataset: Dataset, tmp_path: Path, kind: str, compression: str
 ) -> None:

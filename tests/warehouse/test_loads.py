@@ -1,13 +1,12 @@
 """A load is published at one instant or not at all: killed at any moment, and beside another writer."""
 
-import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from app.warehouse.loading.writer_lease import WriterBusyError
 from tests.support.answers import body, series
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
+from tests.support.loader import printed, start_load
 from tests.support.oracle import Oracle, published
-from tests.support.zygote import zygote
 
 ROOT = Path(__file__).parents[2]
 FIRST = [
@@ -52,21 +51,12 @@ UNPUBLISHED = [
 ANY_MOMENT = [(ANNOUNCED, f"{RANDOM.uniform(0, 0.4):.3f}") for _ in range(2)]
 
 
-Run = Callable[..., tuple[int, list[dict[str, Any]]]]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(folder: Path, marker: str, delay: str, file: Path) -> tuple[int, list[dict[str, Any]]]:
     """How a load ends in a process of its own, and the answers before it and, where it comes to its end, after it."""
-    with zygote(tmp_path_factory.mktemp("forks")) as forks:
-
-        def run(folder: Path, marker: str, delay: str, file: Path) -> tuple[int, list[dict[str, Any]]]:
-            fork = forks.start("load", marker, delay, str(file), data=folder)
-            status = fork.wait()
-            assert status in {0, -signal.SIGKILL}, fork.said()
-            return status, [json.loads(line) for line in fork.said().splitlines() if line.startswith("{")]
-
-        yield run
+    process = start_load(folder, marker, delay, str(file), log=folder.with_suffix(".log"))
+    status = process.wait()
+    assert status in {0, -signal.SIGKILL}, process.output()
+    return status, printed(process)
 
 
 def right(*calls: list[dict[str, Any]]) -> dict[str, Any]:
@@ -93,7 +83,7 @@ def comparable(answers: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_a_killed_load_is_invisible_and_running_it_again_repairs_it(run: Run, tmp_path: Path) -> None:
+def test_a_killed_load_is_invisible_and_running_it_again_repairs_it(tmp_path: Path) -> None:
     """Each run begins with a look at what the one before, killed, has left to be seen."""
     folder = tmp_path / "data"
     first, second = (
@@ -129,7 +119,7 @@ def test_a_killed_load_is_invisible_and_running_it_again_repairs_it(run: Run, tm
     }
 
 
-def test_a_load_that_is_killed_once_it_is_published_is_there(run: Run, tmp_path: Path) -> None:
+def test_a_load_that_is_killed_once_it_is_published_is_there(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     path = write_jsonl(tmp_path / "first.jsonl", FIRST)
     status, _ = run(folder, PUBLISHED, "after", path)

@@ -21,18 +21,18 @@ DEMO_DAYS = 180
 YOUNG = [("demo-newcomer", 180_000, 95), ("demo-rising-star", 45_000, 40), ("demo-first-week", 900, 6)]
 
 
-def load_demo(connect: Connect, today: date, report: Report = lambda _: None) -> list[LoadedDay]:
-    """Load what is missing of the 180 days that ended yesterday; return the days that were loaded now."""
+def load_demo(connect: Connect, today: date, report: Report = lambda _: None, days: int = DEMO_DAYS) -> list[LoadedDay]:
+    """Load what is missing of the days that ended yesterday; return the days that were loaded now."""
     last = today - timedelta(days=1)
-    wanted = [last - timedelta(days=back) for back in reversed(range(DEMO_DAYS))]
+    wanted = [last - timedelta(days=back) for back in reversed(range(days))]
     with connect() as client:
         prepare(client)
         there = set(loaded_days(client))
     missing = [day for day in wanted if day not in there]
     if not missing:
         return []
-    # Young packages are young as seen from the end of the first 180 days that were loaded here.
-    seen_from = min(there, default=wanted[0]) + timedelta(days=DEMO_DAYS - 1)
+    # Young packages are young as seen from the end of the days that were loaded here first.
+    seen_from = min(there, default=wanted[0]) + timedelta(days=days - 1)
     packages = _packages()
     parameters = {"packages": packages, "days": missing, "last": seen_from}
     step = f"making synthetic downloads of {len(packages)} packages on {len(missing)} day{'s'[: len(missing) > 1]}"
