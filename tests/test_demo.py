@@ -20,6 +20,7 @@ from tests.support.server import served
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 TODAY = date(2026, 11, 21)
 """The README's examples were made on this day."""
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def answer(client: TestClient[Any], path: str) -> Any:
 
 
 def test_it_looks_like_the_real_thing(demo: Dataset) -> None:
-    with demo.client(now=datetime(2026, 11, 21, 12, tzinfo=UTC)) as client:
+    with demo.client(now=NOW) as client:
         health = answer(client, "/health?deep=1")
         assert (health["dataset"], health["newest_day"], health["days_behind"]) == ("demo", "2026-11-20", 0)
         assert health["missing_days"] == []
@@ -68,7 +69,7 @@ def test_it_looks_like_the_real_thing(demo: Dataset) -> None:
 
 
 def test_errors_say_that_the_data_are_synthetic(demo: Dataset) -> None:
-    with demo.client() as client:
+    with demo.client(now=NOW) as client:
         for path in ("/api/packages/nope/recent", "/nope", "/api/packages/-/recent"):
             assert client.get(path).headers["x-dataset"] == "demo"
 
@@ -76,7 +77,7 @@ def test_errors_say_that_the_data_are_synthetic(demo: Dataset) -> None:
 def test_the_readme_s_answer_is_the_demo_s(demo: Dataset) -> None:
     request, expected = re.search(r"\$ (curl '.*')\n(\{.*\})\n", README).groups()  # type: ignore[union-attr]
     path = httpx.URL(shlex.split(request)[1]).raw_path.decode()
-    with demo.client() as client:
+    with demo.client(now=NOW) as client:
         assert answer(client, path) == json.loads(expected)
 
 
@@ -87,7 +88,7 @@ def test_a_day_is_the_same_whenever_it_is_made(demo: Dataset, make_dataset: Call
     path = f"/api/packages/numpy/version?start_date={TODAY - timedelta(days=days)}&end_date=2026-11-20"
 
     def numpy_releases(dataset: Dataset) -> Any:
-        with dataset.client() as client:
+        with dataset.client(now=NOW) as client:
             return answer(client, path)
 
     grown = make_dataset()

@@ -171,7 +171,14 @@ def test_a_clusters_tables_parse(dataset: Dataset, name: str) -> None:
 @pytest.mark.parametrize("name", LOADING)
 def test_what_loading_does_on_all_nodes_parses(dataset: Dataset, name: str) -> None:
     sql = statement(name, cluster="two_shards")
-    values = {"load": 1, "comment": "", "first_version": 1, "last_version": 2}
+    values = {
+        "load": 1,
+        "comment": "",
+        "first_version": 1,
+        "last_version": 2,
+        "packages": ["a"],
+        "days": ["2026-03-10"],
+    }
 
     assert sql.count(" ON CLUSTER two_shards") == 1
     assert "{{" not in sql

@@ -1,5 +1,7 @@
 """From settings to engines: the one place that knows which kinds there are."""
 
+import threading
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +15,9 @@ from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.sources.clickpy import is_clickpys
 
 STORE_FOLDER = "store"
+
+ASK_SECONDS = 5.0
+"""How long a server may take to say which tables it has."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -87,17 +92,21 @@ def find_places(settings: Settings) -> Places:
 
 
 def _has_clickpys_tables(place: Place) -> bool:
-    """Whether a server has ClickPy's tables; False if it does not answer: it may be a store that comes later."""
+    """Whether a server has ClickPy's tables; False if it does not answer soon: it may be a store that comes later."""
     if place.url.startswith("chdb:"):
         return False
     engine = open_engine(place)
-    try:
-        with engine.client() as client:
-            return is_clickpys(client)
-    except WarehouseError:
-        return False
-    finally:
-        engine.close()
+    found: list[bool] = []
+
+    def ask() -> None:
+        with suppress(WarehouseError), engine.client() as client:
+            found.append(is_clickpys(client))
+
+    # A daemon: one that hangs keeps nobody from starting, and no process from ending.
+    asking = threading.Thread(target=ask, name="tables", daemon=True)
+    asking.start()
+    asking.join(ASK_SECONDS)
+    return bool(found) and found[0]
 
 
 def open_engine(place: Place) -> Engine:
