@@ -30,6 +30,9 @@ demo: $(READY)  ## load synthetic downloads into an embedded ClickHouse under .d
 serve: $(READY)  ## serve what CLICKHOUSE_URL names
 	$(BIN)/pypistats-server serve
 
+# With bytecode on disk, the many processes of the tests need not compile all modules again.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(READY)  ## run all tests, on up to four cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 

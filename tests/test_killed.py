@@ -159,7 +159,7 @@ def test_a_server_killed_under_load(files: dict[str, str], tmp_path: Path) -> No
     spool = tmp_path / "spool"
     paths = [path for path in right("first") if "__all__" not in path]
     possible, seen = ["first"], Counter[int]()
-    for number in range(sized(2, 6)):
+    for number in range(sized(2, 4)):
         name = "one" if number % 2 else "other"
         spool.mkdir(exist_ok=True)
         with (

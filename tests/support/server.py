@@ -77,7 +77,7 @@ def served(*arguments: str, cwd: Path, **changes: str) -> Iterator[str]:
 class Served(NamedTuple):
     """A server that answers."""
 
-    process: Fork
+    process: Fork | subprocess.Popen[bytes]
     port: int
     log: Path
     log_start: int
@@ -97,7 +97,14 @@ def started(*arguments: str, cwd: Path, **changes: str) -> Iterator[Served]:
     port = free_port()
     log = cwd / "serve.log"
     log_start = log.stat().st_size if log.exists() else 0
-    process = start("serve", "--port", str(port), *arguments, cwd=cwd, stdout=log, **changes)
+    arguments = ("serve", "--port", str(port), *arguments)
+    process: Fork | subprocess.Popen[bytes]
+    if "PYTHONPATH" in changes:  # an app that is installed elsewhere, which the zygote has not imported
+        with log.open("ab") as file:
+            command, variables = [*COMMAND, *arguments], environment(**changes)
+            process = subprocess.Popen(command, cwd=cwd, env=variables, stdout=file, stderr=file)
+    else:
+        process = start(*arguments, cwd=cwd, stdout=log, **changes)
     server = Served(process, port, log, log_start)
     try:
         _wait_until_up(process, server.base, cwd)
@@ -118,7 +125,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait_until_up(process: Fork, base: str, cwd: Path) -> None:
+def _wait_until_up(process: Fork | subprocess.Popen[bytes], base: str, cwd: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, (cwd / "serve.log").read_text()
