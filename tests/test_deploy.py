@@ -197,21 +197,29 @@ def test_the_engine_makes_the_tables_of_a_node(tmp_path: Path) -> None:
     )
 
     assert tables == [
+        ["asked", "ReplicatedMergeTree"],
         ["downloads_daily", "Distributed"],
         ["downloads_daily_local", "ReplicatedMergeTree"],
+        ["fetched_days", "ReplicatedMergeTree"],
+        ["followed", "ReplicatedMergeTree"],
         ["incoming", "Distributed"],
         ["incoming_local", "ReplicatedMergeTree"],
         ["loads", "ReplicatedMergeTree"],
         ["overall_daily", "Distributed"],
         ["overall_daily_local", "ReplicatedMergeTree"],
+        ["rankings", "ReplicatedMergeTree"],
         ["schema_versions", "ReplicatedMergeTree"],
     ]
     # What is sharded has a path for each shard; of a journal all nodes are replicas.
     assert paths == [
+        ["asked", "/clickhouse/tables/all/pypi/asked", "1-4"],
         ["downloads_daily_local", "/clickhouse/tables/1/pypi/downloads_daily_local", "4"],
+        ["fetched_days", "/clickhouse/tables/all/pypi/fetched_days", "1-4"],
+        ["followed", "/clickhouse/tables/all/pypi/followed", "1-4"],
         ["incoming_local", "/clickhouse/tables/1/pypi/incoming_local", "4"],
         ["loads", "/clickhouse/tables/all/pypi/loads", "1-4"],
         ["overall_daily_local", "/clickhouse/tables/1/pypi/overall_daily_local", "4"],
+        ["rankings", "/clickhouse/tables/all/pypi/rankings", "1-4"],
         ["schema_versions", "/clickhouse/tables/all/pypi/schema_versions", "1-4"],
     ]
 

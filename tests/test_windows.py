@@ -15,7 +15,7 @@ from app.windows import (
     requested_window,
 )
 from tests.support.answers import body, series
-from tests.support.dataset import Dataset
+from tests.support.dataset import NOON, Dataset
 from tests.support.events import event
 
 NEWEST = date(2026, 3, 11)
@@ -102,7 +102,7 @@ def test_the_newest_day_is_the_newest_loaded_one_never_today(dataset: Dataset) -
 
 def test_window_days_is_a_setting(dataset: Dataset) -> None:
     dataset.load(event(f"2026-{day} 12:00:00 UTC") for day in ("03-11", "02-10", "02-09"))
-    with dataset.client(window_days=30) as client:
+    with dataset.client(now=NOON + timedelta(days=1), window_days=30) as client:
         overall = body(client.get("/api/packages/numpy/overall?mirrors=true"))
         ending = body(client.get("/api/packages/numpy/overall?mirrors=true&end_date=2026-03-10"))
         summary = body(client.get("/api/packages/numpy/summary"))
