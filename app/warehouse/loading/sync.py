@@ -25,6 +25,7 @@ from app.warehouse.loading.journal import (
     publish_later,
     require_scope,
     sweep_unpublished,
+    synced,
     versions,
 )
 from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
@@ -362,6 +363,8 @@ class Sync:
                     if time.monotonic() > give_up_at:
                         raise
                     time.sleep(self._timing.poll / 10)
+            # What is decided now is decided by what other nodes have written too.
+            synced(client, load.cluster, "followed", "fetched_days", timing=self._timing)
             sweep_unpublished(client, load.number, timing=self._timing)
             require_scope(client, of_all=of_all)
             yield client, load
