@@ -26,8 +26,12 @@ from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.journal import sweep_superseded
 from app.warehouse.loading.migrations import create_database, migrate
-from tests.support import clickpy, files
+from app.warehouse.loading.sync import Sync
+from app.warehouse.sources.clickpy import ClickPy
+from app.windows import last_days
+from tests.support import files
 from tests.support.clickhouse_users import USERS
+from tests.support.clickpy import PublicServer
 from tests.support.events import event
 from tests.support.facade import Facade, running_facade
 from tests.support.oracle import Oracle, published
@@ -38,7 +42,7 @@ ENGINES = {"24.8": "chdb==2.1.1", "25.8": "chdb==3.7.2", "26.1": "chdb-core==26.
 CURRENT = "current"
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
 SERIES = ("overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type")
-PUBLIC = "public"
+PUBLIC, STORE = "public", "followed"
 
 FIRST = [
     event(f"2026-03-{day:02} 12:00:00 UTC", f"package-{n}", version=str(day), installer=installer)
@@ -69,16 +73,16 @@ class Tables:
 
     def client(self, database: str = "pypi") -> TestClient[object]:
         """A client of an app that answers from a database."""
-        user = "demo" if database == PUBLIC else "api"
         settings = Settings(
             clickhouse_url=self.facade.url,
-            clickhouse_user=user,
-            clickhouse_password=Secret(USERS[user].password),
+            clickhouse_user="api",
+            clickhouse_password=Secret(USERS["api"].password),
             clickhouse_database=database,
             pypi_api_url=NOWHERE,
             local_index_cache_dir=str(self.folder / "index"),
         )
-        return TestClient(create_app(settings, now=lambda: NOW), raise_server_exceptions=False)
+        now = NOW + timedelta(days=1) if database == STORE else NOW
+        return TestClient(create_app(settings, now=lambda: now), raise_server_exceptions=False)
 
 
 def migrated(tables: Tables) -> None:
@@ -133,22 +137,35 @@ def asked(tables: Tables) -> None:
         assert (health["clickhouse"], health["schema"]) == ("reachable", "current"), health
 
 
-def public_asked(tables: Tables) -> None:
-    """Each question of the public data set's tables."""
+def synced(tables: Tables) -> None:
+    """Packages of ClickPy's tables, fetched as the public role into a store, both on this version."""
+    public = PublicServer(tables.facade, PUBLIC)
+    public.fill(FIRST)
     with tables.engine().client(database=None) as client:
-        create_database(client, PUBLIC)
-    dataset = clickpy.PublicDataset(tables.folder, tables.engine(PUBLIC), Settings())
-    dataset.make_tables()
-    dataset.load(FIRST)
-    oracle = Oracle(published(FIRST))
-    with tables.client(PUBLIC) as client:
+        create_database(client, STORE)
+    with tables.engine(STORE).client() as client:
+        migrate(client)
+    role = ServerEngine(server_address(tables.facade.url), "demo", Secret(USERS["demo"].password), PUBLIC)
+    source = ClickPy(role, "the public server", lambda: NOW + timedelta(days=3))
+    sync = Sync(tables.engine(STORE).client, source, None)
+    sync.add(["package-1", "package-2", "nope"])
+    public.fill([event("2026-03-11 12:00:00 UTC", f"package-{n}") for n in range(4) for _ in range(4)])
+    assert sync.update().days == [NOW.date()]
+    ranking = source.top(NOW.date())
+    assert (len(ranking.packages), source.search("package-2", last_days(NOW.date(), 30)).packages) == (4, ["package-2"])
+    sync.keep_ranking("top", ranking)
+    assert sorted(sync.unfollow(datetime.now(UTC) + timedelta(days=1))) == ["package-1", "package-2"]
+    sync.add(["package-1"])
+    source.close()
+    later = [*FIRST, *(event("2026-03-11 12:00:00 UTC", "package-1") for _ in range(4))]
+    oracle = Oracle(published(later))
+    with tables.client(STORE) as client:
         for path in ("version", "file_type"):
             _same(client, f"/api/packages/package-1/{path}", oracle.series("package-1", path, {}))
         for path in (*SERIES, "summary"):
             _same(client, f"/api/packages/package-1/{path}", (200, None))
         _same(client, "/api/packages/package-1/recent", oracle.recent("package-1"))
-        _same(client, "/api/search?q=package", oracle.search("package"))
-        _same(client, "/api/top?period=week", (200, None))
+        _same(client, "/api/packages/package-2/recent", (404, None))
 
 
 def configured(tables: Tables) -> None:
@@ -168,7 +185,7 @@ STEPS = (
     Step("`--replace`", replaced),
     Step("sweep", swept),
     Step("every question", asked),
-    Step("of ClickPy's tables", public_asked),
+    Step("of ClickPy's tables", synced),
     Step("`users.xml`", configured),
 )
 
