@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.engines.errors import ConnectionLostError, translated
+from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.loading.journal import (
     loaded_days,
     publish,
@@ -235,7 +235,11 @@ class Sync:
         days = begun or sorted(set(self._wanted_days()).difference(completed))
         if not days:
             return synced
+        before: list[str] = []
         while missing := self._not_fetched(days):
+            if missing == before:
+                raise WarehouseError("the store does not show the rows that were fetched; nothing was published")
+            before = missing
             for batch in _batches(missing, len(days)):
                 step(f"fetching {_days_named(days)} of {len(missing):,} packages")
                 synced.rows += self._fetch_days(batch, days)
