@@ -1,2 +1,2 @@
--- Removes what was kept of days that are completed.
-ALTER TABLE fetched_days{{on_cluster}} DELETE WHERE date IN {days:Array(Date)} SETTINGS mutations_sync = 2
+-- Remove what was kept of days that are completed.
+DELETE FROM fetched_days{{on_cluster}} WHERE date IN {days:Array(Date)}

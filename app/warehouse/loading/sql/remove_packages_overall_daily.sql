@@ -1,2 +1,2 @@
--- Removes all rows of packages that are not followed.
-ALTER TABLE overall_daily{{local}}{{on_cluster}} DELETE WHERE project IN {packages:Array(String)} SETTINGS mutations_sync = 2
+-- Remove all rows of packages that are not followed.
+DELETE FROM overall_daily{{local}}{{on_cluster}} WHERE project IN {packages:Array(String)}
