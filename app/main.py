@@ -43,13 +43,16 @@ from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.loading.load import LoadTiming
 from app.warehouse.loading.migrations import migrate
-from app.warehouse.loading.sync import Sync, synced_days
+from app.warehouse.loading.sync import Sync
+from app.warehouse.loading.sync_all import SINCE_NEWEST, AllPackagesSync
+from app.warehouse.loading.sync_store import DEFAULT_DAYS, SyncStore, synced_days
 from app.warehouse.loading.watch import Watcher
 from app.warehouse.reading.query_limiter import QueryLimits
 from app.warehouse.reading.warehouse import Warehouse
 from app.warehouse.sources.bigquery import BigQuery
 from app.warehouse.sources.clickpy import ClickPy
 from app.warehouse.sources.connect import open_source
+from app.warehouse.sources.package_list import ALL
 from app.warehouse.sources.service import DEFAULT_SYNC_TIMING, SyncService, SyncTiming
 from app.windows import utc_now
 
@@ -113,14 +116,16 @@ def _sync_service(
     timing: SyncTiming,
 ) -> SyncService:
     """What keeps the store up to date from its source."""
-    sync = Sync(engine.client, source, synced_days(settings.sync_days), LoadTiming(now=now))
+    store = SyncStore(engine.client, LoadTiming(now=now))
+    is_of_all = settings.sync_packages == ALL
     return SyncService(
-        sync,
+        Sync(store, source, synced_days(settings.sync_days, DEFAULT_DAYS)),
+        AllPackagesSync(store, source, synced_days(settings.sync_days, SINCE_NEWEST)) if is_of_all else None,
         source,
         answers.warehouse,
         now,
         max_packages=settings.sync_max_packages,
-        listed=settings.sync_packages,
+        listed="" if is_of_all else settings.sync_packages,
         timing=timing,
         published=answers.versions.poll_soon,
     )

@@ -83,8 +83,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "auto"
     sync_days: Annotated[
-        str, Meta(pattern=r"^(all|[1-9][0-9]{0,4})\Z", description="days that a package is fetched for, or `all`")
-    ] = "400"
+        str,
+        Meta(
+            pattern=r"^(all|[1-9][0-9]{0,4})?\Z",
+            description="days that are fetched, or `all`; empty for 400 of a package, and of all packages for the new "
+            "ones",
+        ),
+    ] = ""
     sync_max_packages: Annotated[Count, Meta(description="maximum number of packages that are followed")] = 5000
     sync_packages: Annotated[
         str, Meta(description="file with the names of packages to follow, one a line; `all` for all of BigQuery's")

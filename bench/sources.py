@@ -19,6 +19,7 @@ from app.settings import Secret
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.sync import Sync
+from app.warehouse.loading.sync_store import SyncStore
 from app.warehouse.sources.clickpy import ClickPy
 from app.windows import last_days
 from tests.support.clickpy import PublicServer
@@ -103,8 +104,8 @@ def measure(folder: Path, facade: Facade, packages: int, days: int) -> None:
         print(f"another dimension from the store, cold: {again * 1e3:.1f} ms")
 
     engine = EmbeddedEngine(folder / "followed", "pypi")
-    sync = Sync(engine.client, source, None)
-    sync.prepare()
+    sync = Sync(SyncStore(engine.client), source, None)
+    sync.store.prepare()
     began, before = time.perf_counter(), source.quota.queries
     synced = sync.add([f"package-{number}" for number in range(packages)])
     print(f"following {packages:,} packages for {days} days: {source.quota.queries - before} queries, ", end="")
@@ -114,7 +115,7 @@ def measure(folder: Path, facade: Facade, packages: int, days: int) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
     source = ClickPy(role, "the public server", lambda: later)
     began = time.perf_counter()
-    synced = Sync(engine.client, source, None).update()
+    synced = Sync(SyncStore(engine.client), source, None).update()
     print(f"a new day of {packages:,} packages: {source.quota.queries} queries, ", end="")
     print(f"{time.perf_counter() - began:.1f} s, {synced.rows:,} rows, days {synced.days}")
     source.close()

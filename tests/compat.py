@@ -27,6 +27,7 @@ from app.warehouse.loading.ingest import ingest
 from app.warehouse.loading.journal import sweep_superseded
 from app.warehouse.loading.migrations import create_database, migrate
 from app.warehouse.loading.sync import Sync
+from app.warehouse.loading.sync_store import SyncStore
 from app.warehouse.sources.clickpy import ClickPy
 from app.windows import last_days
 from tests.support import files
@@ -147,13 +148,13 @@ def synced(tables: Tables) -> None:
         migrate(client)
     role = ServerEngine(server_address(tables.facade.url), "demo", Secret(USERS["demo"].password), PUBLIC)
     source = ClickPy(role, "the public server", lambda: NOW + timedelta(days=3))
-    sync = Sync(tables.engine(STORE).client, source, None)
+    sync = Sync(SyncStore(tables.engine(STORE).client), source, None)
     sync.add(["package-1", "package-2", "nope"])
     public.fill([event("2026-03-11 12:00:00 UTC", f"package-{n}") for n in range(4) for _ in range(4)])
     assert sync.update().days == [NOW.date()]
     ranking = source.top(NOW.date())
     assert (len(ranking.packages), source.search("package-2", last_days(NOW.date(), 30)).packages) == (4, ["package-2"])
-    sync.keep_ranking("top", ranking)
+    sync.store.keep_ranking("top", ranking)
     assert sorted(sync.unfollow(datetime.now(UTC) + timedelta(days=1))) == ["package-1", "package-2"]
     sync.add(["package-1"])
     source.close()

@@ -14,6 +14,7 @@ from app.warehouse.engines.errors import InputError
 from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.load import LoadTiming
 from app.warehouse.loading.sync import PACKAGES_PER_QUERY, Sync
+from app.warehouse.loading.sync_store import SyncStore
 from app.warehouse.sources.clickpy import ClickPy
 from app.warehouse.sources.errors import SourceQuotaError, TooMuchError
 from app.warehouse.sources.service import SyncTiming
@@ -65,8 +66,8 @@ def source_of(public: PublicServer, now: datetime = NOW, kind: type[ClickPy] = C
 
 
 def sync_of(dataset: Dataset, source: ClickPy, now: datetime = NOW) -> Sync:
-    sync = Sync(dataset.engine.client, source, 400, LoadTiming(now=lambda: now))
-    sync.prepare()
+    sync = Sync(SyncStore(dataset.engine.client, LoadTiming(now=lambda: now)), source, 400)
+    sync.store.prepare()
     return sync
 
 
@@ -265,7 +266,7 @@ def test_a_dimension_that_is_too_large_comes_later(dataset: Dataset, public: Pub
     assert len(system) == 20
     assert_problem(refused, 503, "Service Unavailable", "the country series of 'numpy' has not been fetched yet")
     assert sum(row["downloads"] for row in versions) == 20
-    assert sync.followed()["numpy"][0] == ()
+    assert sync.store.followed()["numpy"][0] == ()
 
 
 def test_a_package_that_nobody_asks_for_is_not_followed_any_more(dataset: Dataset, public: PublicServer) -> None:
@@ -276,7 +277,7 @@ def test_a_package_that_nobody_asks_for_is_not_followed_any_more(dataset: Datase
 
     gone = sync.unfollow(future)
 
-    assert (sorted(gone), list(sync.followed())) == (["numpy", "requests"], ["pandas"])
+    assert (sorted(gone), list(sync.store.followed())) == (["numpy", "requests"], ["pandas"])
     assert dataset.query("SELECT DISTINCT project FROM downloads_daily") == [("pandas",)]
     sync.add(["numpy"])
     assert dataset.query(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.warehouse.loading.load import LoadTiming
 from app.warehouse.loading.sync import Sync
+from app.warehouse.loading.sync_all import SINCE_NEWEST, AllPackagesSync
+from app.warehouse.loading.sync_store import SyncStore
 from tests.support.answers import assert_unknown, body
-from tests.support.bigquery import PROJECT, Proxy
+from tests.support.bigquery import PROJECT, Proxy, Table
 from tests.support.clickpy import PublicServer
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -130,29 +131,46 @@ def assert_same_answers(own: Dataset, store: Dataset, packages: list[str]) -> No
                 assert answers[0].text == answers[1].text, (package, path)
 
 
-def sync_of(store: Dataset, proxy: Proxy, name: str, days: int | None) -> Sync:
+def table_of(proxy: Proxy, name: str) -> Table:
     table = proxy.table(name)
     table.write([*EVENTS, LATER])
-    sync = Sync(store.engine.client, table.source(), days, LoadTiming())
-    sync.prepare()
-    return sync
+    return table
+
+
+def prepared(dataset: Dataset) -> SyncStore:
+    store = SyncStore(dataset.engine.client)
+    store.prepare()
+    return store
 
 
 def test_all_packages_of_bigquery(make_dataset: Callable[[], Dataset], bigquery_proxy: Proxy) -> None:
     own, store = make_dataset(), make_dataset()
     own.load(EVENTS)
-    sync = sync_of(store, bigquery_proxy, "all_packages", 30)
+    sync = AllPackagesSync(prepared(store), table_of(bigquery_proxy, "all_packages").source(), 30)
 
-    assert (sync.load_all().days, sync.load_all().days) == ([NEWEST - timedelta(days=back) for back in (2, 1, 0)], [])
+    assert (sync.run().days, sync.run().days) == ([NEWEST - timedelta(days=back) for back in (2, 1, 0)], [])
     assert_same_answers(own, store, ["numpy", "pandas", "__all__", "unknown"])
     with store.client(now=datetime.now(UTC)) as client:
         assert [row["package"] for row in body(client.get("/api/top"))["data"]] == ["numpy", "pandas"]
 
 
+def test_only_new_days_of_all_packages_are_fetched_by_default(
+    make_dataset: Callable[[], Dataset], bigquery_proxy: Proxy
+) -> None:
+    """Each costs money."""
+    table = table_of(bigquery_proxy, "new_days")
+    sync = AllPackagesSync(prepared(make_dataset()), table.source(), SINCE_NEWEST)
+    plan, first, again = sync.plan(), sync.run(), sync.run()
+    table.write([event(f"{NEWEST + timedelta(days=2)} 00:00:00 UTC")])
+
+    assert (plan.days, first.days, again.days) == ([NEWEST], [NEWEST], [])
+    assert sync.run().days == [NEWEST + timedelta(days=1)]
+
+
 def test_some_packages_of_bigquery(make_dataset: Callable[[], Dataset], bigquery_proxy: Proxy) -> None:
     own, store = make_dataset(), make_dataset()
     own.load([each for each in EVENTS if each["project"] == "pandas"])
-    synced = sync_of(store, bigquery_proxy, "some_packages", 30).add(["pandas", "unknown"])
+    synced = Sync(prepared(store), table_of(bigquery_proxy, "some_packages").source(), 30).add(["pandas", "unknown"])
 
     assert (synced.packages, synced.unknown) == (["pandas"], ["unknown"])
     assert_same_answers(own, store, ["pandas", "unknown"])

@@ -133,7 +133,7 @@ def migrate() -> None:
 @click.option("--from", "source", type=click.Choice(["clickpy", "bigquery"]), help="Where the downloads come from.")
 @click.option("--packages", default="", help="A file with one name a line; `all` for all packages of BigQuery.")
 @click.option("--top", default=0, type=click.IntRange(0), help="Follow so many of the most downloaded packages.")
-@click.option("--days", help="Days to fetch, or `all`; without it those of SYNC_DAYS.")
+@click.option("--days", help="Days to fetch, or `all`, instead of SYNC_DAYS.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched; fetch no downloads.")
 def sync(names: tuple[str, ...], source: str | None, packages: str, top: int, days: str | None, dry_run: bool) -> None:
     """Follow packages of a source, and fetch what the store lacks of all that it follows: days, packages.

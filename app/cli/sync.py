@@ -12,7 +12,9 @@ from app.warehouse.engines.connect import Places
 from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.errors import InputError
 from app.warehouse.loading.progress import Progress, Report
-from app.warehouse.loading.sync import Step, Sync, synced_days
+from app.warehouse.loading.sync import Plan, Step, Sync
+from app.warehouse.loading.sync_all import SINCE_NEWEST, AllPackagesSync
+from app.warehouse.loading.sync_store import DEFAULT_DAYS, SyncStore, synced_days
 from app.warehouse.sources.bigquery import BigQuery
 from app.warehouse.sources.clickpy import RANKED, ClickPy
 from app.warehouse.sources.connect import open_source
@@ -38,8 +40,10 @@ class SyncCommand:
             raise SettingError("CLICKHOUSE_URL has none of ClickPy's tables, which are the source of `--from clickpy`")
         self._source = source
         self._price = settings.bigquery_price
-        self._sync = Sync(engine.client, source, synced_days(settings.sync_days))
-        self._sync.prepare()
+        store = SyncStore(engine.client)
+        store.prepare()
+        self._sync = Sync(store, source, synced_days(settings.sync_days, DEFAULT_DAYS))
+        self._all_packages = AllPackagesSync(store, source, synced_days(settings.sync_days, SINCE_NEWEST))
 
     def packages(self, options: SyncOptions, step: Step) -> list[str]:
         """The packages that the options name. Raises InputError."""
@@ -59,23 +63,26 @@ class SyncCommand:
     def plan(self, options: SyncOptions, report: Report) -> Table:
         """What a call would do."""
         is_of_all = options.file == ALL
-        plan = self._sync.plan_all() if is_of_all else self._sync.plan(self.packages(options, _stepper(report)))
+        plan = self._all_packages.plan() if is_of_all else self._sync.plan(self.packages(options, _stepper(report)))
         rows = [
             ("days to complete", _days(plan.days)),
             ("packages to follow", "all" if is_of_all else f"{len(plan.packages):,}"),
             ("packages followed already", f"{plan.followed:,}"),
-            ("queries to the source", f"{plan.queries:,}"),
+            ("queries to the source", f"{self._queries(plan):,}"),
         ]
         if isinstance(self._source, BigQuery):
             read = sum(self._source.estimate(packages, window) for packages, window in plan.asked)
             rows += [("bytes at most", f"{read:,}"), ("cost at most", f"${read / TIB * self._price:,.2f}")]
         return _table(*rows)
 
+    def _queries(self, plan: Plan) -> int:
+        return sum(len(window.days) if self._source.counts_by_day else 1 for _, window in plan.asked)
+
     def run(self, options: SyncOptions, report: Report) -> Table:
         """Follow the packages, complete days, and fetch what is missing; return what was done."""
         step = _stepper(report)
         if options.file == ALL:
-            done = self._sync.load_all(step)
+            done = self._all_packages.run(step)
         else:
             done = self._sync.add(self.packages(options, step), step)
             for part in (self._sync.update(step), self._sync.complete_dimensions(step)):

@@ -5,41 +5,30 @@ rows of a new day, for some packages at a time, which no reader counts before th
 dimensions that came later. It is written under the writer lease, and counts from the instant when the journal says so.
 """
 
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from datetime import date, datetime, timedelta
-from itertools import compress
-from typing import Any
+from datetime import date, datetime
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
-from app.warehouse.loading.journal import (
-    loaded_days,
-    publish,
-    publish_added,
-    publish_later,
-    require_scope,
-    sweep_unpublished,
-    synced,
-    versions,
-)
-from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
-from app.warehouse.loading.migrations import prepare
+from app.warehouse.engines.errors import ConnectionLostError, WarehouseError
+from app.warehouse.loading.journal import publish_added, publish_later, versions
+from app.warehouse.loading.load import Load
 from app.warehouse.loading.running import run
-from app.warehouse.loading.statements import Connect, ask, command, statement
-from app.warehouse.loading.sums import checked, complete
-from app.warehouse.loading.writer_lease import PROCESS_LOCK, WriterBusyError, writer_lease
-from app.warehouse.sources.clickpy import Ranking
+from app.warehouse.loading.statements import ask, command, statement
+from app.warehouse.loading.sync_store import (
+    SyncStore,
+    completed_in,
+    followed_in,
+    insert,
+    not_fetched_in,
+    remove_leftovers,
+    write_counts,
+)
 from app.warehouse.sources.errors import SourceError, TooMuchError
-from app.warehouse.sources.source import DIMENSIONS, Counts, Source
+from app.warehouse.sources.source import DIMENSIONS, Source
 from app.windows import Window
-
-EPOCH = date(1970, 1, 1)
 
 LATER_DIMENSIONS = ("version", "country")
 """Those with the most rows: they are fetched by themselves where a source does not give all dimensions at a time."""
@@ -48,15 +37,6 @@ FIRST_DIMENSIONS = tuple(dimension for dimension in DIMENSIONS if dimension not 
 PACKAGES_PER_QUERY = 100
 PACKAGE_DAYS_PER_QUERY = 4_000
 """Packages times days of one query, if it is about more than one package."""
-
-LOOK_SHARE = 0.9
-"""Of the time between two looks: so long after one, no process that writes to the same store takes another."""
-
-BUSY_SECONDS = 30.0
-"""How long a load waits for the writer lease."""
-
-Followed = dict[str, tuple[tuple[str, ...], date]]
-"""By package: the dimensions that have not been fetched yet, and the last day for which these are missing."""
 
 
 class Synced(msgspec.Struct):
@@ -77,53 +57,24 @@ class Plan(msgspec.Struct, frozen=True):
     followed: int
     asked: Sequence[tuple[Sequence[str] | None, Window]] = ()
 
-    @property
-    def queries(self) -> int:
-        """The number of queries to the source."""
-        return len(self.asked)
-
 
 Step = Callable[[str], None]
 """Is told what is being done, for people."""
 
 
 class Sync:
-    """Loads from one source into one store. Every method raises WarehouseError, and SourceError for the source's."""
+    """Loads of packages from one source into one store. Raises WarehouseError, and SourceError for the source's."""
 
-    def __init__(
-        self,
-        connect: Connect,
-        source: Source,
-        days: int | None,
-        timing: LoadTiming = DEFAULT_LOAD_TIMING,
-        process_lock: threading.Lock = PROCESS_LOCK,
-    ) -> None:
+    def __init__(self, store: SyncStore, source: Source, days: int | None) -> None:
         """`days` is the number of days that a package is followed for, None for all that the source has."""
-        self._connect = connect
+        self.store = store
         self._source = source
         self._days = days
-        self._timing = timing
-        self._process_lock = process_lock
-
-    def prepare(self) -> None:
-        """Make the tables of an embedded store. Raises SchemaError for a server's that are not of this version."""
-        with self._connect() as client:
-            prepare(client)
-
-    def followed(self) -> Followed:
-        """The packages that the store follows."""
-        with self._connect() as client:
-            return _followed(client)
-
-    def completed(self) -> list[date]:
-        """The days that all of them have, in order."""
-        with self._connect() as client:
-            return _completed(client)
 
     def add(self, packages: Sequence[str], step: Step = lambda _: None) -> Synced:
         """Follow packages, with all completed days. If there are none, those of the source are completed first."""
         synced = Synced(days=self._begin())
-        followed, days = self.followed(), self.completed()
+        followed, days = self.store.followed(), self.store.completed()
         missing = [package for package in packages if package not in followed]
         for batch in _batches(missing, len(days)):
             step(f"fetching {_named(batch)}")
@@ -132,7 +83,7 @@ class Sync:
 
     def plan(self, packages: Sequence[str]) -> Plan:
         """What `add`, `update` and `complete_dimensions` would do."""
-        followed, completed = self.followed(), self.completed()
+        followed, completed = self.store.followed(), self.store.completed()
         new = [package for package in packages if package not in followed]
         days = sorted(set(self._wanted_days()).difference(completed))
         history = completed or days
@@ -143,42 +94,13 @@ class Sync:
             asked += [([package], Window(history[0], last))] * len(dimensions)
         return Plan(days, new, len(followed), asked)
 
-    def plan_all(self) -> Plan:
-        """What `load_all` would do."""
-        days = self._days_of_all()
-        return Plan(days, [], 0, [(None, Window(day, day)) for day in days])
-
-    def _days_of_all(self) -> list[date]:
-        """The days of all packages that the store is to have and lacks."""
-        with self._connect() as client:
-            loaded = loaded_days(client)
-        days = list(self._source.days())
-        if self._days is not None:
-            days = days[-self._days :]
-        return [day for day in days if day not in set(loaded)]
-
-    def load_all(self, step: Step = lambda _: None) -> Synced:
-        """Load the days of all packages that the store lacks, oldest first, each at one instant."""
-        synced = Synced()
-        for day in self._days_of_all():
-            step(f"fetching {day} of all packages")
-            with self._load(f"{self._source.name}: {day}", of_all=True) as (client, load):
-                for counts in self._source.counts(None, Window(day, day)):
-                    write_counts(client, load, counts, {day})
-                complete(client, load)
-                written = checked(client, load, 0)
-                publish(client, load.number, load.source, written, load.timing)
-            synced.days.append(day)
-            synced.rows += sum(each.rows for each in written)
-        return synced
-
     def _begin(self) -> list[date]:
         """Complete the days that a store begins with, while it has no packages; return them if it had none."""
-        if self.completed():
+        if self.store.completed():
             return []
-        with self._load(f"{self._source.name}: the first days") as (client, load):
+        with self.store.load(f"{self._source.name}: the first days") as (client, load):
             # Another process may have been faster.
-            days = [] if _completed(client) else self._wanted_days()
+            days = [] if completed_in(client) else self._wanted_days()
             publish_added(client, load, [load.number], days)
         return days
 
@@ -190,11 +112,11 @@ class Sync:
         return days if self._days is None else days[-self._days :]
 
     def _add(self, packages: Sequence[str], synced: Synced) -> None:
-        with self._load(f"{self._source.name}: {_named(packages)}") as (client, load):
+        with self.store.load(f"{self._source.name}: {_named(packages)}") as (client, load):
             # Another process may have followed one of them, or completed a day, since.
-            followed, days = _followed(client), _completed(client)
-            packages = [package for package in packages if package not in followed]
-            _remove_leftovers(client, load, packages)
+            known, days = followed_in(client), completed_in(client)
+            packages = [package for package in packages if package not in known]
+            remove_leftovers(client, load, packages)
             incomplete: dict[str, Sequence[str]] = {}
             try:
                 found = self._write(client, load, packages, days, DIMENSIONS)
@@ -202,7 +124,7 @@ class Sync:
                 found = self._write(client, load, packages, days, FIRST_DIMENSIONS)
                 incomplete = dict.fromkeys(found, LATER_DIMENSIONS)
             unknown = [package for package in packages if package not in found]
-            _insert(
+            insert(
                 client,
                 "followed",
                 [
@@ -227,8 +149,8 @@ class Sync:
         A call that was cut off left its rows there, and the next goes on where it stopped.
         """
         synced = Synced(days=self._begin())
-        with self._connect() as client:
-            completed, followed = _completed(client), _followed(client)
+        with self.store.connect() as client:
+            completed, followed = completed_in(client), followed_in(client)
             begun = [day for (day,) in ask(client, "begun_days")]
         if synced.days or not followed:
             return synced
@@ -236,18 +158,18 @@ class Sync:
         if not days:
             return synced
         before: list[str] = []
-        while missing := self._not_fetched(days):
+        while missing := self.store.not_fetched(days):
             if missing == before:
                 raise WarehouseError("the store does not show the rows that were fetched; nothing was published")
             before = missing
             for batch in _batches(missing, len(days)):
                 step(f"fetching {_days_named(days)} of {len(missing):,} packages")
                 synced.rows += self._fetch_days(batch, days)
-        with self._load(f"{self._source.name}: {_days_named(days)}") as (client, load):
-            if _not_fetched(client, days):
+        with self.store.load(f"{self._source.name}: {_days_named(days)}") as (client, load):
+            if not_fetched_in(client, days):
                 # Another process has followed a package at this moment: the next look goes on with it.
                 return synced
-            if not set(days).isdisjoint(_completed(client)):
+            if not set(days).isdisjoint(completed_in(client)):
                 # Another process has completed them.
                 return synced
             loads = [number for (number,) in ask(client, "fetched_loads", {"days": days})]
@@ -256,35 +178,31 @@ class Sync:
         synced.days += days
         return synced
 
-    def _not_fetched(self, days: Sequence[date]) -> list[str]:
-        with self._connect() as client:
-            return _not_fetched(client, days)
-
     def _fetch_days(self, packages: Sequence[str], days: Sequence[date]) -> int:
         """Write the rows of some packages on days that are not completed; return their number."""
-        with self._load(f"{self._source.name}: {_days_named(days)}") as (client, load):
+        with self.store.load(f"{self._source.name}: {_days_named(days)}") as (client, load):
             # Another process may have fetched some of them since.
-            missing = set(_not_fetched(client, days))
+            missing = set(not_fetched_in(client, days))
             wanted = [package for package in packages if package in missing]
             found = self._write(client, load, wanted, days, DIMENSIONS)
-            _insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
+            insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
             publish_later(client, load)
         return sum(found.values())
 
     def complete_dimensions(self, step: Step = lambda _: None) -> Synced:
         """Fetch the dimensions that packages lack, one at a time."""
         synced = Synced()
-        for package, (dimensions, last) in self.followed().items():
+        for package, (dimensions, last) in self.store.followed().items():
             for number, dimension in enumerate(dimensions):
                 step(f"fetching the dimension {dimension} of {package}")
                 self._complete(package, dimension, dimensions[number + 1 :], last, synced)
         return synced
 
     def _complete(self, package: str, dimension: str, rest: Sequence[str], last: date, synced: Synced) -> None:
-        with self._load(f"{self._source.name}: {dimension} of {package}") as (client, load):
+        with self.store.load(f"{self._source.name}: {dimension} of {package}") as (client, load):
             # Another process may have fetched it since.
-            is_missing = dimension in _followed(client).get(package, ((), last))[0]
-            parts = [[day for day in _completed(client) if day <= last]] if is_missing else []
+            is_missing = dimension in followed_in(client).get(package, ((), last))[0]
+            parts = [[day for day in completed_in(client) if day <= last]] if is_missing else []
             while parts:
                 days = parts.pop()
                 try:
@@ -297,41 +215,20 @@ class Sync:
                 synced.rows += sum(found.values())
             if is_missing:
                 row = {"project": package, "state": "followed", "load": load.number, "last": last}
-                _insert(client, "followed", [row | {"incomplete": list(rest)}])
+                insert(client, "followed", [row | {"incomplete": list(rest)}])
             publish_added(client, load, [load.number])
 
     def unfollow(self, unasked_since: datetime) -> list[str]:
         """Stop following the packages that nobody has asked for since a time, and remove their rows."""
-        with self._connect() as client:
+        with self.store.connect() as client:
             packages = [package for (package,) in ask(client, "unasked_packages", {"since": unasked_since})]
             if not packages or ask(client, "begun_days"):
                 return []
-        with self._load(f"no longer followed: {_named(packages)}") as (client, load):
-            _insert(
-                client, "followed", [{"project": package, "state": "unfollowed", "load": 0} for package in packages]
-            )
-            _remove_leftovers(client, load, packages)
+        with self.store.load(f"no longer followed: {_named(packages)}") as (client, load):
+            insert(client, "followed", [{"project": package, "state": "unfollowed", "load": 0} for package in packages])
+            remove_leftovers(client, load, packages)
             publish_added(client, load, [load.number])
         return packages
-
-    def claim_look(self, now: datetime, interval: float) -> bool:
-        """Whether no other process has looked for new days within most of an interval; then this one looks."""
-        since = now - timedelta(seconds=interval * LOOK_SHARE)
-        with self._connect() as client:
-            if ask(client, "looked_since", {"since": since}):
-                return False
-            _insert(client, "asked", [{"project": "", "at": now}])
-        return True
-
-    def mark_asked(self, packages: Sequence[str]) -> None:
-        """Keep that these packages were asked for."""
-        with self._connect() as client:
-            _insert(client, "asked", [{"project": package} for package in packages])
-
-    def keep_ranking(self, kind: str, ranking: Ranking) -> None:
-        """Keep a ranking of the source."""
-        with self._connect() as client:
-            _insert(client, "rankings", [{"kind": kind, **msgspec.structs.asdict(ranking)}])
 
     def _write(
         self, client: Client, load: Load, packages: Sequence[str], days: Sequence[date], dimensions: Sequence[str]
@@ -348,86 +245,6 @@ class Sync:
         ):
             raise ConnectionLostError("the connection to ClickHouse broke in a statement")
         return found
-
-    @contextmanager
-    def _load(self, source: str, *, of_all: bool = False) -> Iterator[tuple[Client, Load]]:
-        """A load that has the lease while the block lasts. Raises WriterBusyError if it is not free for long.
-
-        It is `of_all` packages, or adds some. Raises InputError for a store that holds the other.
-        """
-        give_up_at = time.monotonic() + BUSY_SECONDS
-        with ExitStack() as stack:
-            client = stack.enter_context(self._connect())
-            while True:
-                lease = writer_lease(self._connect, client, source, self._timing, self._process_lock)
-                try:
-                    load = stack.enter_context(lease)
-                    break
-                except WriterBusyError:
-                    if time.monotonic() > give_up_at:
-                        raise
-                    time.sleep(self._timing.poll / 10)
-            # What is decided now is decided by what other nodes have written too.
-            synced(client, load.cluster, "followed", "fetched_days", timing=self._timing)
-            sweep_unpublished(client, load.number, timing=self._timing)
-            require_scope(client, of_all=of_all)
-            yield client, load
-
-
-def synced_days(text: str) -> int | None:
-    """The number of days in SYNC_DAYS; None for all that a source has."""
-    return None if text == "all" else int(text)
-
-
-def write_counts(client: Client, load: Load, counts: Counts, days: set[date]) -> None:
-    """Write the rows of counts that are of some days, as those of a load."""
-    if not days.issuperset(counts.dates):
-        kept = [day in days for day in counts.dates]
-        columns: Iterator[Any] = (list(compress(column, kept)) for column in counts)
-        counts = Counts(*columns)
-    if not counts.dates:
-        return
-    first = load.number << 16
-    row_versions = [first | (day - EPOCH).days for day in counts.dates]
-    with translated():
-        client.insert(
-            "downloads_daily",
-            [*counts, row_versions],
-            column_names=["project", "dimension", "category", "date", "downloads", "version"],
-            column_oriented=True,
-            settings={"log_comment": load.comment},
-        )
-
-
-def _followed(client: Client) -> Followed:
-    return {package: (tuple(incomplete), last) for package, incomplete, last in ask(client, "followed_packages")}
-
-
-def _completed(client: Client) -> list[date]:
-    return [day for (day,) in ask(client, "completed_days")]
-
-
-def _not_fetched(client: Client, days: Sequence[date]) -> list[str]:
-    """The followed packages whose rows of some days are not there yet; none if the days are completed."""
-    if not set(days).isdisjoint(_completed(client)):
-        return []
-    fetched = {package for (package,) in ask(client, "fetched_packages", {"days": list(days)})}
-    return [package for package in _followed(client) if package not in fetched]
-
-
-def _remove_leftovers(client: Client, load: Load, packages: Sequence[str]) -> None:
-    """Remove the rows of packages that were followed before."""
-    before = [package for (package,) in ask(client, "known_before", {"packages": list(packages)})]
-    if before:
-        for table in ("downloads_daily", "overall_daily"):
-            command(client, statement(f"remove_packages_{table}", cluster=load.cluster), {"packages": before})
-
-
-def _insert(client: Client, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    with translated():
-        client.insert(table, [list(row.values()) for row in rows], column_names=list(rows[0]))
 
 
 def _batches(packages: Sequence[str], days: int) -> Iterator[list[str]]:

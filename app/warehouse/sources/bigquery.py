@@ -28,6 +28,7 @@ class BigQuery:
 
     name = "bigquery"
     title = "BigQuery"
+    counts_by_day = True
 
     def __init__(
         self, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC), patience: float = 60

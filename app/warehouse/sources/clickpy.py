@@ -70,6 +70,7 @@ class ClickPy:
     """The source. It is asked one query at a time, over one connection. The README lists how its numbers differ."""
 
     name = "clickpy"
+    counts_by_day = False
 
     def __init__(self, engine: Engine, title: str, now: Callable[[], datetime]) -> None:
         self.title = title

@@ -11,12 +11,13 @@ import msgspec
 
 from app.warehouse.engines.errors import InputError, WarehouseError
 from app.warehouse.loading.sync import Sync
+from app.warehouse.loading.sync_all import AllPackagesSync
 from app.warehouse.reading.followed import DimensionNeed, Need, PackagesNeed, RankingNeed
 from app.warehouse.reading.warehouse import Warehouse
 from app.warehouse.sources.bigquery import BigQuery
 from app.warehouse.sources.clickpy import ClickPy
 from app.warehouse.sources.errors import PendingError, SourceError, SourceQuotaError
-from app.warehouse.sources.package_list import ALL, read_packages
+from app.warehouse.sources.package_list import read_packages
 from app.warehouse.sources.quota import IN_BACKGROUND
 from app.windows import last_days
 
@@ -65,6 +66,7 @@ class SyncService:
     def __init__(
         self,
         sync: Sync,
+        all_packages: AllPackagesSync | None,
         source: ClickPy | BigQuery,
         warehouse: Warehouse,
         now: Callable[[], datetime],
@@ -75,6 +77,7 @@ class SyncService:
         published: Callable[[], None] = lambda: None,
     ) -> None:
         self._sync = sync
+        self._all_packages = all_packages
         self._source = source
         self._warehouse = warehouse
         self._now = now
@@ -171,7 +174,7 @@ class SyncService:
     def _keep_ranking(self, source: ClickPy, need: RankingNeed, newest: date) -> None:
         searched = last_days(newest, SEARCHED_DAYS)
         ranking = source.search(need.prefix, searched) if need.prefix else source.top(newest)
-        self._sync.keep_ranking(need.kind, ranking)
+        self._sync.store.keep_ranking(need.kind, ranking)
 
     def _changed(self) -> None:
         self._warehouse.forget_followed()
@@ -202,7 +205,7 @@ class SyncService:
             await self._complete_dimensions()
             # After a failure the look is still this process's.
             is_ours = bool(self._last_error) or await asyncio.to_thread(
-                self._sync.claim_look, self._now(), self._timing.look
+                self._sync.store.claim_look, self._now(), self._timing.look
             )
             if is_ours:
                 await self._look_for_days()
@@ -224,8 +227,7 @@ class SyncService:
 
     async def _follow_listed(self) -> None:
         """Follow what is listed, and keep what questions have left. Packages that are listed count as asked for."""
-        is_list = self._listed not in {"", ALL}
-        listed = await asyncio.to_thread(read_packages, Path(self._listed)) if is_list else []
+        listed = await asyncio.to_thread(read_packages, Path(self._listed)) if self._listed else []
         if listed and (await asyncio.to_thread(self._sync.add, listed)).packages:
             self._changed()
         now, marks = self._now(), self._warehouse.take_marks()
@@ -233,7 +235,7 @@ class SyncService:
         asked = marks.asked.union(listed)
         again = [package for package in asked if now - self._asked.get(package, now - ASKED_AGAIN) >= ASKED_AGAIN]
         if again:
-            await asyncio.to_thread(self._sync.mark_asked, again)
+            await asyncio.to_thread(self._sync.store.mark_asked, again)
             self._asked |= dict.fromkeys(again, now)
 
     async def _complete_dimensions(self) -> None:
@@ -243,10 +245,7 @@ class SyncService:
             self._changed()
 
     async def _look_for_days(self) -> None:
-        if self._listed == ALL:
-            synced = await asyncio.to_thread(self._sync.load_all)
-        else:
-            synced = await asyncio.to_thread(self._sync.update)
+        synced = await asyncio.to_thread(self._all_packages.run if self._all_packages else self._sync.update)
         self._last_look_at = self._now()
         if synced.days:
             logger.info("%s: %s is there", self._source.title, synced.days[-1])

@@ -24,11 +24,13 @@ class Counts(NamedTuple):
 class Source(Protocol):
     """Where downloads come from that are not in the store yet. Every method raises SourceError.
 
-    `title` names it for people; `quota` counts the queries that it was sent.
+    `title` names it for people; `quota` counts the queries that it was sent; `counts` sends one, or one for each day
+    (`counts_by_day`).
     """
 
     name: str
     title: str
+    counts_by_day: bool
     quota: Quota
 
     def days(self) -> Sequence[date]:
