@@ -5,7 +5,7 @@ A load is one ingest call. Its versions begin with its number, so what is publis
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -216,28 +216,20 @@ def sweep_unpublished(
     What was looked at is looked at `again` after a while, until nothing of it was found twice: ClickHouse may have been
     at work on it.
     """
-    sweepable = [row for row in _sweepable(client, again) if row[-1] == "unpublished" and row[0] < before]
-    _sweep(client, sweepable, timing)
+    unpublished = ask(client, "unpublished_loads", {"before": before, "again": int(again.total_seconds())})
+    _sweep(client, unpublished, timing)
     forget_received(client, before)
 
 
 def sweep_superseded(client: Client, unused_for: timedelta) -> None:
     """Remove the rows of days that were replaced at least so long ago, when no reader can still be counting them."""
-    latest = datetime.now(UTC).replace(tzinfo=None) - unused_for
-    _sweep(
-        client,
-        [row for row in _sweepable(client) if row[-1] == "superseded" and row[4].replace(tzinfo=None) <= latest],
-        DEFAULT_LOAD_TIMING,
-    )
-
-
-def _sweepable(client: Client, again: timedelta = SUPERSEDED_FOR) -> Rows:
-    return ask(client, "sweepable", {"again": int(again.total_seconds())})
+    superseded = ask(client, "superseded_days", {"unused": int(unused_for.total_seconds())})
+    _sweep(client, superseded, DEFAULT_LOAD_TIMING)
 
 
 def _sweep(client: Client, sweepable: Rows, timing: LoadTiming) -> None:
     cluster = cluster_of(client) if sweepable else ""
-    for load, day, first_version, last_version, *_ in sweepable:
+    for load, day, first_version, last_version in sweepable:
         versions = {"first_version": first_version, "last_version": last_version}
         ((rows,),) = ask(client, "left_rows", versions)
         for name in ("sweep_downloads_daily", "sweep_overall_daily") if rows else ():

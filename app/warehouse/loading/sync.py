@@ -73,17 +73,19 @@ class Sync:
 
     def add(self, packages: Sequence[str], step: Step = lambda _: None) -> Synced:
         """Follow packages, with all completed days. If there are none, those of the source are completed first."""
-        synced = Synced(days=self._begin())
-        followed, days = self.store.followed(), self.store.completed()
-        missing = [package for package in packages if package not in followed]
-        for batch in _batches(missing, len(days)):
-            step(f"fetching {_named(batch)}")
-            self._add(batch, synced)
+        with self.store.connect() as client:
+            synced = Synced(days=[] if completed_in(client) else self._begin(client))
+            followed, days = followed_in(client), completed_in(client)
+            missing = [package for package in packages if package not in followed]
+            for batch in _batches(missing, len(days)):
+                step(f"fetching {_named(batch)}")
+                self._add(client, batch, synced)
         return synced
 
     def plan(self, packages: Sequence[str]) -> Plan:
         """What `add`, `update` and `complete_dimensions` would do."""
-        followed, completed = self.store.followed(), self.store.completed()
+        with self.store.connect() as client:
+            followed, completed = followed_in(client), completed_in(client)
         new = [package for package in packages if package not in followed]
         days = sorted(set(self._wanted_days()).difference(completed))
         history = completed or days
@@ -94,12 +96,9 @@ class Sync:
             asked += [([package], Window(history[0], last))] * len(dimensions)
         return Plan(days, new, len(followed), asked)
 
-    def _begin(self) -> list[date]:
-        """Complete the days that a store begins with, while it has no packages; return them if it had none."""
-        if self.store.completed():
-            return []
-        with self.store.load(f"{self._source.name}: the first days") as (client, load):
-            # Another process may have been faster.
+    def _begin(self, client: Client) -> list[date]:
+        """Complete the days that a store begins with; return them, none if another process was faster."""
+        with self.store.load(client, f"{self._source.name}: the first days") as load:
             days = [] if completed_in(client) else self._wanted_days()
             publish_added(client, load, [load.number], days)
         return days
@@ -111,8 +110,8 @@ class Sync:
             raise SourceError(f"{self._source.title} has no day that is complete")
         return days if self._days is None else days[-self._days :]
 
-    def _add(self, packages: Sequence[str], synced: Synced) -> None:
-        with self.store.load(f"{self._source.name}: {_named(packages)}") as (client, load):
+    def _add(self, client: Client, packages: Sequence[str], synced: Synced) -> None:
+        with self.store.load(client, f"{self._source.name}: {_named(packages)}") as load:
             # Another process may have followed one of them, or completed a day, since.
             known, days = followed_in(client), completed_in(client)
             packages = [package for package in packages if package not in known]
@@ -148,39 +147,35 @@ class Sync:
 
         A call that was cut off left its rows there, and the next goes on where it stopped.
         """
-        synced = Synced(days=self._begin())
         with self.store.connect() as client:
             completed, followed = completed_in(client), followed_in(client)
+            if not completed:
+                # These are the newest, also if another process has completed them at this moment.
+                return Synced(days=self._begin(client))
+            synced = Synced()
+            if not followed:
+                return synced
             begun = [day for (day,) in ask(client, "begun_days")]
-        if synced.days or not followed:
-            return synced
-        days = begun or sorted(set(self._wanted_days()).difference(completed))
-        if not days:
-            return synced
-        before: list[str] = []
-        while missing := self.store.not_fetched(days):
+            days = begun or sorted(set(self._wanted_days()).difference(completed))
+            if days:
+                synced.rows = self._fetch_days(client, days, step)
+                synced.days = self._complete_days(client, days)
+        return synced
+
+    def _fetch_days(self, client: Client, days: Sequence[date], step: Step) -> int:
+        """Write the rows of days that are not completed, of all followed packages; return their number."""
+        rows, before = 0, list[str]()
+        while missing := not_fetched_in(client, days):
             if missing == before:
                 raise WarehouseError("the store does not show the rows that were fetched; nothing was published")
             before = missing
             for batch in _batches(missing, len(days)):
                 step(f"fetching {_days_named(days)} of {len(missing):,} packages")
-                synced.rows += self._fetch_days(batch, days)
-        with self.store.load(f"{self._source.name}: {_days_named(days)}") as (client, load):
-            if not_fetched_in(client, days):
-                # Another process has followed a package at this moment: the next look goes on with it.
-                return synced
-            if not set(days).isdisjoint(completed_in(client)):
-                # Another process has completed them.
-                return synced
-            loads = [number for (number,) in ask(client, "fetched_loads", {"days": days})]
-            publish_added(client, load, [load.number, *loads], days)
-            command(client, statement("forget_fetched_days", cluster=load.cluster), {"days": days})
-        synced.days += days
-        return synced
+                rows += self._fetch_days_of(client, batch, days)
+        return rows
 
-    def _fetch_days(self, packages: Sequence[str], days: Sequence[date]) -> int:
-        """Write the rows of some packages on days that are not completed; return their number."""
-        with self.store.load(f"{self._source.name}: {_days_named(days)}") as (client, load):
+    def _fetch_days_of(self, client: Client, packages: Sequence[str], days: Sequence[date]) -> int:
+        with self.store.load(client, f"{self._source.name}: {_days_named(days)}") as load:
             # Another process may have fetched some of them since.
             missing = set(not_fetched_in(client, days))
             wanted = [package for package in packages if package in missing]
@@ -189,17 +184,29 @@ class Sync:
             publish_later(client, load)
         return sum(found.values())
 
+    def _complete_days(self, client: Client, days: list[date]) -> list[date]:
+        """Complete days that are fetched; return them, none if another process has done so or follows a package now."""
+        with self.store.load(client, f"{self._source.name}: {_days_named(days)}") as load:
+            if not_fetched_in(client, days) or not set(days).isdisjoint(completed_in(client)):
+                return []
+            loads = [number for (number,) in ask(client, "fetched_loads", {"days": days})]
+            publish_added(client, load, [load.number, *loads], days)
+            command(client, statement("forget_fetched_days", cluster=load.cluster), {"days": days})
+        return days
+
     def complete_dimensions(self, step: Step = lambda _: None) -> Synced:
         """Fetch the dimensions that packages lack, one at a time."""
         synced = Synced()
-        for package, (dimensions, last) in self.store.followed().items():
-            for number, dimension in enumerate(dimensions):
-                step(f"fetching the dimension {dimension} of {package}")
-                self._complete(package, dimension, dimensions[number + 1 :], last, synced)
+        with self.store.connect() as client:
+            for package, (dimensions, last) in followed_in(client).items():
+                for number, dimension in enumerate(dimensions):
+                    step(f"fetching the dimension {dimension} of {package}")
+                    synced.rows += self._complete(client, package, dimension, dimensions[number + 1 :], last)
         return synced
 
-    def _complete(self, package: str, dimension: str, rest: Sequence[str], last: date, synced: Synced) -> None:
-        with self.store.load(f"{self._source.name}: {dimension} of {package}") as (client, load):
+    def _complete(self, client: Client, package: str, dimension: str, rest: Sequence[str], last: date) -> int:
+        rows = 0
+        with self.store.load(client, f"{self._source.name}: {dimension} of {package}") as load:
             # Another process may have fetched it since.
             is_missing = dimension in followed_in(client).get(package, ((), last))[0]
             parts = [[day for day in completed_in(client) if day <= last]] if is_missing else []
@@ -212,11 +219,12 @@ class Sync:
                         raise
                     parts += [days[: len(days) // 2], days[len(days) // 2 :]]
                     continue
-                synced.rows += sum(found.values())
+                rows += sum(found.values())
             if is_missing:
                 row = {"project": package, "state": "followed", "load": load.number, "last": last}
                 insert(client, "followed", [row | {"incomplete": list(rest)}])
             publish_added(client, load, [load.number])
+        return rows
 
     def unfollow(self, unasked_since: datetime) -> list[str]:
         """Stop following the packages that nobody has asked for since a time, and remove their rows."""
@@ -224,10 +232,11 @@ class Sync:
             packages = [package for (package,) in ask(client, "unasked_packages", {"since": unasked_since})]
             if not packages or ask(client, "begun_days"):
                 return []
-        with self.store.load(f"no longer followed: {_named(packages)}") as (client, load):
-            insert(client, "followed", [{"project": package, "state": "unfollowed", "load": 0} for package in packages])
-            remove_leftovers(client, load, packages)
-            publish_added(client, load, [load.number])
+            with self.store.load(client, f"no longer followed: {_named(packages)}") as load:
+                unfollowed = [{"project": package, "state": "unfollowed", "load": 0} for package in packages]
+                insert(client, "followed", unfollowed)
+                remove_leftovers(client, load, packages)
+                publish_added(client, load, [load.number])
         return packages
 
     def _write(

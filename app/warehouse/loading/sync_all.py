@@ -2,7 +2,9 @@
 
 from datetime import date
 
-from app.warehouse.loading.journal import publish
+from clickhouse_connect.driver.client import Client
+
+from app.warehouse.loading.journal import loaded_days, publish
 from app.warehouse.loading.sums import checked, complete
 from app.warehouse.loading.sync import Plan, Step, Synced
 from app.warehouse.loading.sync_store import SyncStore, write_counts
@@ -30,27 +32,29 @@ class AllPackagesSync:
 
     def plan(self) -> Plan:
         """What `run` would do."""
-        days = self._missing_days()
+        with self._store.connect() as client:
+            days = self._missing_days(client)
         return Plan(days, [], 0, [(None, Window(day, day)) for day in days])
 
     def run(self, step: Step = lambda _: None) -> Synced:
         """Load the days that the store lacks, oldest first, each at one instant."""
         synced = Synced()
-        for day in self._missing_days():
-            step(f"fetching {day} of all packages")
-            with self._store.load(f"{self._source.name}: {day}", of_all=True) as (client, load):
-                for counts in self._source.counts(None, Window(day, day)):
-                    write_counts(client, load, counts, {day})
-                complete(client, load)
-                written = checked(client, load, 0)
-                publish(client, load.number, load.source, written, load.timing)
-            synced.days.append(day)
-            synced.rows += sum(each.rows for each in written)
+        with self._store.connect() as client:
+            for day in self._missing_days(client):
+                step(f"fetching {day} of all packages")
+                with self._store.load(client, f"{self._source.name}: {day}", of_all=True) as load:
+                    for counts in self._source.counts(None, Window(day, day)):
+                        write_counts(client, load, counts, {day})
+                    complete(client, load)
+                    written = checked(client, load, 0)
+                    publish(client, load.number, load.source, written, load.timing)
+                synced.days.append(day)
+                synced.rows += sum(each.rows for each in written)
         return synced
 
-    def _missing_days(self) -> list[date]:
+    def _missing_days(self, client: Client) -> list[date]:
         """The days that the store is to have and lacks."""
-        loaded = self._store.loaded()
+        loaded = loaded_days(client)
         days = list(self._source.days())
         if self._days is None:
             wanted = days

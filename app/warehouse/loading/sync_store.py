@@ -12,7 +12,7 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 
 from app.warehouse.engines.errors import translated
-from app.warehouse.loading.journal import loaded_days, require_scope, sweep_unpublished, synced
+from app.warehouse.loading.journal import require_scope, sweep_unpublished, synced
 from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.statements import Connect, ask, command, statement
@@ -58,21 +58,6 @@ class SyncStore:
         with self.connect() as client:
             return followed_in(client)
 
-    def completed(self) -> list[date]:
-        """The days that all of them have, in order."""
-        with self.connect() as client:
-            return completed_in(client)
-
-    def not_fetched(self, days: Sequence[date]) -> list[str]:
-        """The followed packages whose rows of some days are not there yet; none if the days are completed."""
-        with self.connect() as client:
-            return not_fetched_in(client, days)
-
-    def loaded(self) -> list[date]:
-        """The days of all packages that are loaded, in order."""
-        with self.connect() as client:
-            return sorted(loaded_days(client))
-
     def claim_look(self, now: datetime, interval: float) -> bool:
         """Whether no other process has looked for new days within most of an interval; then this one looks."""
         since = now - timedelta(seconds=interval * LOOK_SHARE)
@@ -93,14 +78,13 @@ class SyncStore:
             insert(client, "rankings", [{"kind": kind, **msgspec.structs.asdict(ranking)}])
 
     @contextmanager
-    def load(self, source: str, *, of_all: bool = False) -> Iterator[tuple[Client, Load]]:
+    def load(self, client: Client, source: str, *, of_all: bool = False) -> Iterator[Load]:
         """A load that has the lease while the block lasts. Raises WriterBusyError if it is not free for long.
 
         It is `of_all` packages, or adds some. Raises InputError for a store that holds the other.
         """
         give_up_at = time.monotonic() + BUSY_SECONDS
         with ExitStack() as stack:
-            client = stack.enter_context(self.connect())
             while True:
                 lease = writer_lease(self.connect, client, source, self._timing, self._process_lock)
                 try:
@@ -114,7 +98,7 @@ class SyncStore:
             synced(client, load.cluster, "followed", "fetched_days", timing=self._timing)
             sweep_unpublished(client, load.number, timing=self._timing)
             require_scope(client, of_all=of_all)
-            yield client, load
+            yield load
 
 
 def synced_days(setting: str, default: int) -> int | None:
