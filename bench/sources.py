@@ -1,6 +1,6 @@
 """Measure a server that follows packages of ClickPy's tables: queries to the source, times, disk.
 
-python -m bench.sources [--packages 1000] [--days 400]
+python -m bench.sources [--packages 1000] [--days 400] [--events 40]
 
 The source is the tests' ClickHouse with the public role and its quota. The server has an embedded store.
 """
@@ -16,6 +16,7 @@ from statistics import median
 import httpx
 
 from app.settings import Secret
+from app.warehouse.engines.connect import STORE_FOLDER
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.sync import Sync
@@ -30,7 +31,7 @@ QUOTA = 60
 DAILY = """
 INSERT INTO pypi (date, project, version, country_code, type, installer, python_minor, system)
 SELECT
-    toDate('{newest}') - {back} - intDiv(number, {packages} * 40),
+    toDate('{newest}') - {back} - intDiv(number, {packages} * {events}),
     concat('package-', toString(number % {packages})),
     concat('1.', toString(rand(1) % 5)),
     ['US', 'DE', 'FR', 'IN', 'CN', 'BR', ''][1 + rand(2) % 7],
@@ -38,7 +39,7 @@ SELECT
     ['pip', 'uv', 'poetry', 'bandersnatch', ''][1 + rand(4) % 5],
     ['3.11', '3.12', '3.13', '3.14', ''][1 + rand(5) % 5],
     ['Linux', 'Darwin', 'Windows', ''][1 + rand(6) % 4]
-FROM numbers({packages} * 40 * {days})
+FROM numbers({packages} * {events} * {days})
 """
 RANGES = ("", "?start_date={month}", "?granularity=week")
 SERIES = ("overall", "system", "python_minor", "installer", "version", "country")
@@ -77,14 +78,15 @@ def bytes_in(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def measure(folder: Path, facade: Facade, packages: int, days: int) -> None:
+def measure(folder: Path, facade: Facade, packages: int, days: int, events: int) -> None:
     """Print all figures."""
     public = PublicServer(facade, "pypi")
     newest = datetime.now(UTC).date() - timedelta(days=3)
     with public.engine.client() as client:
         # Three days at a time: an insert of all would take much memory.
         for back in range(0, days, 3):
-            client.command(DAILY.format(newest=newest, back=back, packages=packages, days=min(3, days - back)))
+            span = {"back": back, "days": min(3, days - back)}
+            client.command(DAILY.format(newest=newest, packages=packages, events=events, **span))
     variables = {"CLICKHOUSE_URL": facade.url, "CLICKHOUSE_USER": "demo", "CLICKHOUSE_DATABASE": "pypi"}
     month = str(newest - timedelta(days=30))
 
@@ -103,7 +105,7 @@ def measure(folder: Path, facade: Facade, packages: int, days: int) -> None:
         print(f"first question: {first * 1e3:.0f} ms, of which the source's query {alone * 1e3:.0f} ms; ", end="")
         print(f"another dimension from the store, cold: {again * 1e3:.1f} ms")
 
-    engine = EmbeddedEngine(folder / "followed", "pypi")
+    engine = EmbeddedEngine(folder / "followed" / STORE_FOLDER, "pypi")
     sync = Sync(SyncStore(engine.client), source, None)
     sync.store.prepare()
     began, before = time.perf_counter(), source.quota.queries
@@ -111,7 +113,8 @@ def measure(folder: Path, facade: Facade, packages: int, days: int) -> None:
     print(f"following {packages:,} packages for {days} days: {source.quota.queries - before} queries, ", end="")
     print(f"{time.perf_counter() - began:.0f} s, {synced.rows:,} rows, {bytes_in(folder / 'followed') / 1e6:.0f} MB")
     with public.engine.client() as client:
-        client.command(DAILY.format(newest=newest + timedelta(days=1), back=0, packages=packages, days=1))
+        day = {"newest": newest + timedelta(days=1), "back": 0, "days": 1}
+        client.command(DAILY.format(packages=packages, events=events, **day))
     later = datetime.now(UTC) + timedelta(days=1)
     source = ClickPy(role, "the public server", lambda: later)
     began = time.perf_counter()
@@ -120,6 +123,12 @@ def measure(folder: Path, facade: Facade, packages: int, days: int) -> None:
     print(f"{time.perf_counter() - began:.1f} s, {synced.rows:,} rows, days {synced.days}")
     source.close()
     engine.close()
+    began = time.perf_counter()
+    with served(cwd=folder, DATA_DIR=str(folder / "followed"), **variables) as base:
+        started = time.perf_counter() - began
+        httpx.get(f"{base}/api/packages/package-0/recent", timeout=60).raise_for_status()
+        print(f"the command to its first line: {started:.1f} s, ", end="")
+        print(f"to the first answer from the store of {packages:,} packages: {time.perf_counter() - began:.1f} s")
 
 
 def main() -> None:
@@ -127,9 +136,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--packages", type=int, default=1000)
     parser.add_argument("--days", type=int, default=400)
+    parser.add_argument("--events", type=int, default=40, help="rows of the source for each package and day")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, running_facade(Path(folder, "server")) as facade:
-        measure(Path(folder), facade, options.packages, options.days)
+        measure(Path(folder), facade, options.packages, options.days, options.events)
 
 
 if __name__ == "__main__":
