@@ -31,6 +31,8 @@ def request(
     return method + b" " + target + b" HTTP/" + version + b"\r\n" + headers + b"\r\n" + body
 
 
+CHUNKED = HOST + b"Transfer-Encoding: chunked\r\n"
+
 LAST = request(headers=HOST + b"Connection: close\r\n")
 """Follows each request that leaves its connection open: it is answered as if nothing had been."""
 
@@ -136,6 +138,12 @@ CORPUS: dict[str, tuple[bytes, list[int]]] = {
         request(headers=HOST + b"Transfer-Encoding: chunked\r\n", body=b"2\r\nhi\r\n0\r\n\r\n") + LAST,
         [200] * 2,
     ),
+    "trailers": (request(headers=CHUNKED, body=b"0\r\nX-Later: 1\r\nHost: evil\r\n\r\n") + LAST, [200] * 2),
+    "too many trailers": (request(headers=CHUNKED, body=b"0\r\n" + b"X: 1\r\n" * 101 + b"\r\n") + LAST, [200]),
+    "a long trailer": (request(headers=CHUNKED, body=b"0\r\nX: " + b"x" * 33_000 + b"\r\n\r\n") + LAST, [200]),
+    "a trailer without an end": (request(headers=CHUNKED, body=b"0\r\nX: " + b"x" * 3_000_000), [200]),
+    "an extension without an end": (request(headers=CHUNKED, body=b"1;x=" + b"x" * 3_000_000), [200]),
+    "many small trailers": (request(headers=CHUNKED, body=b"0\r\n" + b"X: 1\r\n" * 500_000), [200]),
     "chunks that are none": (request(headers=HOST + b"Transfer-Encoding: chunked\r\n", body=b"zz\r\nhi\r\n"), [200]),
     "an immense chunk": (request(headers=HOST + b"Transfer-Encoding: chunked\r\n", body=b"f" * 40 + b"\r\n"), [200]),
     "chunks twice": (request(headers=HOST + b"Transfer-Encoding: chunked, chunked\r\n", body=b"0\r\n\r\n"), [400]),
@@ -267,6 +275,14 @@ def test_byte_by_byte_is_no_different(port: int, name: str) -> None:
     well_formed(answers)
     assert [status for status, _, _ in answers] == statuses
     goes_on(port)
+
+
+def test_a_trailer_is_no_header(brief: uvicorn.Server) -> None:
+    body = b"0\r\nX-Request-Id: from-a-trailer\r\n\r\n"
+    answers = exchange_at_once(brief, request(headers=CHUNKED, body=body) + LAST)
+
+    assert [status for status, _, _ in answers] == [200, 200]
+    assert all(headers["x-request-id"] != "from-a-trailer" for _, headers, _ in answers)
 
 
 def test_damaged_requests(port: int) -> None:

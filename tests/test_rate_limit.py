@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.serving.rate_limiter import RateLimiter, network
+from app.serving.client import network
+from app.serving.rate_limiter import RateLimiter
 from app.settings import SettingError, Settings
 from tests.support.answers import assert_problem
 from tests.support.dataset import Dataset

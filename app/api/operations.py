@@ -55,9 +55,7 @@ async def _readiness(services: Services) -> Health:
     """What is loaded. Raises a 503 if nothing can be answered, not even from the cache."""
     versions, warehouse = services.answers.versions, services.answers.warehouse
     try:
-        # While ClickHouse is away, the background polls know it: a health check does not wait for another.
-        version = await (versions.newest() if versions.is_away else versions.poll())
-        schema = await warehouse.schema()
+        version, schema = await versions.look()
         facts: dict[str, Any] = {"clickhouse": "reachable"}
     except NoTablesError as error:
         raise unavailable(str(error), clickhouse="reachable") from None

@@ -7,8 +7,11 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+from async_lru import alru_cache
+
 from app.cache.timing import CacheTiming
 from app.warehouse.engines.errors import WarehouseError, WarehouseUnavailableError
+from app.warehouse.loading.migrations import Schema
 from app.warehouse.reading.snapshot import Snapshot
 from app.warehouse.reading.warehouse import Warehouse
 
@@ -51,6 +54,7 @@ class DataVersions:
         self._failures = 0
         self._poll_now = asyncio.Event()
         self._polls: set[asyncio.Task[None]] = set()
+        self.look = alru_cache(maxsize=1, ttl=timing.look)(self._look)
 
     @property
     def is_away(self) -> bool:
@@ -68,6 +72,14 @@ class DataVersions:
         """The newest version as ClickHouse has it now. Raises WarehouseError."""
         self._warehouse.forget_snapshot()
         return await self._read(self._timing.poll_timeout)
+
+    async def _look(self) -> tuple[DataVersion, Schema]:
+        """The newest version and the schema, which ClickHouse is asked for once for all that call `look` in a while.
+
+        Raises WarehouseError, at once while the background polls know that ClickHouse is away.
+        """
+        version = await (self.newest() if self.is_away else self.poll())
+        return version, await self._warehouse.schema()
 
     async def _read(self, seconds: float) -> DataVersion:
         try:

@@ -11,6 +11,7 @@ from app.cache.entry import NO_OPERATION, CacheEntry, RequestKey
 from app.cache.policy import Freshness
 from app.cache.response import matches
 from app.serving.access_log import AccessLog, client_address
+from app.serving.client import current_client, network
 from app.serving.headers import COMMON, DEMO, PREFLIGHT, SEND_WHOLE, Head, Headers, head
 from app.serving.logs import request_id as current_request_id
 from app.serving.rate_limiter import RateLimitDecision, RateLimiter
@@ -77,6 +78,7 @@ class CacheMiddleware:
         headers = [*common.headers, *own]
         recorder = ResponseRecorder(headers if scope["method"] != "OPTIONS" else headers + PREFLIGHT, send)
         current_request_id.set(request_id.decode())
+        current_client.set(network(client_address(scope)))
         try:
             await self._app(scope, receive, recorder)
         finally:

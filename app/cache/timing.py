@@ -14,6 +14,8 @@ class CacheTiming(msgspec.Struct, frozen=True):
     goes on: a distant ClickHouse may be slow and well. `poll_again`: while ClickHouse is away, another poll starts
     beside one that takes longer. `poll_timeout`: a poll ends.
 
+    `look`: health checks ask ClickHouse once in so long, together.
+
     `refresh`: how long responses of the previous day are sent after a new day, while they are computed again, by
     `refresh_tasks` tasks (as many as one query answers), each of which pauses for `refresh_pause` after each response.
     """
@@ -25,6 +27,7 @@ class CacheTiming(msgspec.Struct, frozen=True):
     poll_late: float = 2.0
     poll_again: float = 1.0
     poll_timeout: float = 10.0
+    look: float = 1.0
     refresh: float = 30.0
     refresh_tasks: int = 16
     refresh_pause: float = 0.0

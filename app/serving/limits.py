@@ -27,6 +27,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Of all headers of a request together."""
     max_body_bytes: int = 65_536
     """No path takes a body; a small one is read and ignored."""
+    max_framing_bytes: int = 1 << 20
+    """Of a body as it is sent: with the sizes and extensions of its chunks, and its trailers."""
     max_connections: int = MAX_CONNECTIONS
     """Connections that get responses. Beyond, each gets a 503; beyond twice as many, it is aborted."""
 

@@ -37,7 +37,8 @@ class Protocol(HttpToolsProtocol):
         self._active_cycle: RequestResponseCycle = None  # type: ignore[assignment]
         self._extensions = {SEND_WHOLE: self._send_whole}
         self._in_head = self._in_body = False
-        self._head_bytes = self._body_bytes = self._fed_bytes = 0
+        self._head_bytes = self._body_bytes = self._framing_bytes = self._fed_bytes = 0
+        self._trailers = self._trailer_bytes = 0
         self._refusal_status = 400
         self._is_refused = self._is_half_closed = self._is_stopping = False
         self._default_headers: Headers = []
@@ -87,6 +88,11 @@ class Protocol(HttpToolsProtocol):
             if self._head_bytes > self._limits.max_url_bytes + self._limits.max_header_bytes:
                 self._refuse(431)
                 return
+        elif self._in_body:
+            self._framing_bytes += len(data)
+            if self._framing_bytes > self._limits.max_framing_bytes:
+                self._refuse(400)
+                return
         # Empty lines alone are no request, and do not keep a connection open.
         if self._arrival_timer is None and (self._in_head or self._in_body or self._is_idle()):
             self._expect_request()
@@ -125,12 +131,23 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = self._body_bytes = 0
+        self._head_bytes = self._body_bytes = self._framing_bytes = 0
+        self._trailers = self._trailer_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > self._limits.max_url_bytes:
             self._stop_parser(414)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_body:
+            super().on_header(name, value)
+            return
+        # A trailer: what follows a chunked body is no header of its request (RFC 9110, section 6.5.1).
+        self._trailers += 1
+        self._trailer_bytes += len(name) + len(value)
+        if self._trailers > self._limits.max_headers or self._trailer_bytes > self._limits.max_header_bytes:
+            self._stop_parser(431)
 
     def on_headers_complete(self) -> None:
         limits = self._limits

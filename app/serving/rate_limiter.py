@@ -8,11 +8,10 @@ clients read.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from time import monotonic_ns
 from typing import NamedTuple, Self
 
+from app.serving.client import network
 from app.serving.headers import Headers
 from app.serving.problems import problem_body, problem_headers
 
@@ -21,9 +20,6 @@ PERIODS = {"second": 1, "minute": 60, "hour": 3600}
 MAX_CLIENTS = 50_000
 """Clients that are remembered, in about 10 MB. The least recently seen client is forgotten first, and is new when it
 comes back."""
-IPV6_PREFIX = 64
-"""An IPv6 client has a network of at least this size."""
-MAX_ADDRESS_LENGTH = 45
 
 
 class RateLimitDecision(NamedTuple):
@@ -106,17 +102,3 @@ class RateLimiter:
 def _seconds(nanoseconds: int) -> int:
     """Whole seconds, rounded up: a client that waits as long as told is accepted."""
     return -(-nanoseconds // SECOND)
-
-
-@lru_cache(maxsize=4096)
-def network(address: str) -> str:
-    """The key of a client: an IPv4 address or an IPv6 network. All invalid addresses together are one client."""
-    try:
-        parsed = ip_address(address[: MAX_ADDRESS_LENGTH + 1].partition("%")[0])
-    except ValueError:
-        return ""
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return f"{int(parsed) >> (128 - IPV6_PREFIX):x}/{IPV6_PREFIX}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.cache.timing import CacheTiming
 from tests.support.answers import body
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -99,9 +100,9 @@ def test_days_before_the_first_loaded_one_are_not_missing(dataset: Dataset) -> N
         assert body(client.get("/health?deep=1"))["missing_days"] == ["2026-03-09"]
 
 
-def test_deep_sees_a_new_day_at_once(dataset: Dataset) -> None:
+def test_deep_sees_a_new_day_with_its_next_look(dataset: Dataset) -> None:
     dataset.load(days("2026-03-09"))
-    with dataset.client() as client:
+    with dataset.client(timing=CacheTiming(look=0.001)) as client:
         before = body(client.get("/health?deep=1"))["newest_day"]
         dataset.load(days("2026-03-10"))
         after = body(client.get("/health?deep=1"))["newest_day"]

@@ -23,6 +23,11 @@ class FaultyConnection:
         self.slow_seconds = 0.0
         self.slow = 0
         """Queries that were slow so far."""
+        self.gate = asyncio.Event()
+        """Queries, but polls, wait while it is not set."""
+        self.gate.set()
+        self.at_gate = 0
+        """Queries that wait for it."""
         self.hanging = 0
         """Queries that hang now."""
         self.polls = 0
@@ -44,6 +49,9 @@ class FaultyConnection:
                 raise WarehouseUnavailableError("ClickHouse does not answer")
             if self.mode == "hanging":
                 await self._hang()
+            if not is_poll and not self.gate.is_set():
+                self.at_gate += 1
+                await self.gate.wait()
             if self.slow_seconds and not is_poll:
                 self.slow += 1
                 await asyncio.sleep(self.slow_seconds)
