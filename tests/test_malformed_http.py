@@ -6,6 +6,7 @@ import random
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from ipaddress import ip_network
 
 import pytest
 import uvicorn
@@ -200,6 +201,23 @@ def small(dataset: Dataset) -> Iterator[uvicorn.Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def few(dataset: Dataset) -> Iterator[uvicorn.Server]:
+    """A server of few connections for each client."""
+    limits = Limits(request_seconds=600, linger_seconds=600, max_connections_per_client=2)
+    with serving(dataset.app(), limits) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def few_by_proxy(dataset: Dataset) -> Iterator[uvicorn.Server]:
+    """The same, behind a proxy."""
+    proxies = (ip_network("127.0.0.1"),)
+    limits = Limits(request_seconds=600, linger_seconds=600, max_connections_per_client=2, proxies=proxies)
+    with serving(dataset.app(), limits) as server:
+        yield server
+
+
 class Collected(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
@@ -211,7 +229,12 @@ class Collected(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def nothing_is_logged(
-    port: int, hurried: uvicorn.Server, brief: uvicorn.Server, small: uvicorn.Server
+    port: int,
+    hurried: uvicorn.Server,
+    brief: uvicorn.Server,
+    small: uvicorn.Server,
+    few: uvicorn.Server,
+    few_by_proxy: uvicorn.Server,
 ) -> Iterator[None]:
     """No client can fill the log, and nothing fails behind the answers."""
     collected = Collected()
@@ -397,3 +420,30 @@ def test_there_is_an_end_to_connections(small: uvicorn.Server) -> None:
         with suppress(ConnectionError):
             assert more[-1].recv(65536) == b""
     wait_until(lambda: get(port, NUMPY)[0] == 200, what="room for a connection")
+
+
+def test_one_client_cannot_take_all_connections(few: uvicorn.Server) -> None:
+    port = port_of(few)
+    with ExitStack() as stack:
+        held = [stack.enter_context(connected(port)) for _ in range(2)]
+        third = get(port, NUMPY)[0]
+        stack.enter_context(connected(port, "127.0.0.2"))
+        assert third == 503
+        for connection in held:
+            connection.close()
+        wait_until(lambda: get(port, NUMPY)[0] == 200, what="room for a connection")
+
+
+def test_a_proxy_has_the_connections_of_all_its_clients(few_by_proxy: uvicorn.Server) -> None:
+    port = port_of(few_by_proxy)
+    with ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(connected(port))
+
+
+def connected(port: int, address: str = "127.0.0.1") -> socket.socket:
+    """A connection from an address, which has been answered a request and stays open."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(address, 0))
+    connection.sendall(request())
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    return connection

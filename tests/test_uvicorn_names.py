@@ -26,6 +26,7 @@ OVERRIDDEN = {
     "data_received",
     "eof_received",
     "on_body",
+    "on_header",
     "on_headers_complete",
     "on_message_begin",
     "on_message_complete",
@@ -40,7 +41,19 @@ OVERRIDDEN = {
 NAMES = {
     "protocol": {
         *OVERRIDDEN,
-        *("app", "connections", "cycle", "flow", "headers", "loop", "parser", "pipeline", "scope", "server_state"),
+        *(
+            "app",
+            "client",
+            "connections",
+            "cycle",
+            "flow",
+            "headers",
+            "loop",
+            "parser",
+            "pipeline",
+            "scope",
+            "server_state",
+        ),
         *("transport", "url"),
     },
     "cycle": {

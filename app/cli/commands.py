@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -193,7 +194,9 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 host=host,
                 port=port,
                 loop="auto",
-                http=partial(Protocol, limits=process_limits()),  # type: ignore[arg-type]  # uvicorn only calls it
+                http=partial(  # type: ignore[arg-type]  # uvicorn only calls it
+                    Protocol, limits=process_limits(proxies), clients=Counter()
+                ),
                 ws="none",
                 log_config=log_config,
                 access_log=False,

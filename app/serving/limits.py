@@ -1,12 +1,16 @@
 """What one client may send, for how long the server waits for it, and how many connections are served."""
 
 import resource
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import msgspec
 
 from app.serving.problems import SERVER_FAILED
 
 MAX_CONNECTIONS = 5_000
+CLIENT_SHARE = 5
+"""A client may have one in so many of all connections."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +36,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = MAX_CONNECTIONS
     """Connections that get responses. Beyond, each gets a 503; beyond twice as many, it is aborted."""
 
+    max_connections_per_client: int = MAX_CONNECTIONS // CLIENT_SHARE
+    """Of one network (`app.serving.client.network`). Beyond, each gets a 503; beyond twice as many, it is aborted."""
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Clients that this does not apply to: the connections of a proxy are those of all its clients."""
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether an address is one of the proxies."""
+        return bool(self.proxies) and any(ip_address(address) in proxy for proxy in self.proxies)
+
     def detail(self, status: int) -> str:
         """The detail of the problem that the socket sends with a status."""
         return {
@@ -44,16 +57,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         }[status]
 
 
-def process_limits() -> Limits:
+def process_limits(proxies: Sequence[str] = ()) -> Limits:
     """The limits that suit the number of files this process may open, after raising its soft limit where possible.
 
-    Connections get a quarter of the open files: ClickHouse opens files too.
+    Connections get a quarter of the open files: ClickHouse opens files too. `proxies` are addresses and networks.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 4 * MAX_CONNECTIONS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    connections = MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 4)
     return Limits(
-        max_connections=MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 4)
+        max_connections=connections,
+        max_connections_per_client=connections // CLIENT_SHARE,
+        proxies=tuple(ip_network(proxy) for proxy in proxies),
     )

@@ -6,6 +6,7 @@ last response, which resets it where input is unread. tests/test_uvicorn_names.p
 """
 
 import asyncio
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,15 @@ import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from app.serving.client import network
 from app.serving.headers import SEND_WHOLE, Headers, head
 from app.serving.limits import Limits
 from app.serving.problems import closing_problem, send_closing_problem
 
 DEFAULT_LIMITS = Limits()
+
+ABORTED_BEYOND = 2
+"""Times the limit of connections."""
 
 
 class _RefusedError(Exception):
@@ -27,9 +32,14 @@ class _RefusedError(Exception):
 class Protocol(HttpToolsProtocol):
     """One connection. An invalid request is answered with a problem, after the requests before it, and is the last."""
 
-    def __init__(self, *args: Any, limits: Limits = DEFAULT_LIMITS, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, limits: Limits = DEFAULT_LIMITS, clients: Counter[str] | None = None, **kwargs: Any
+    ) -> None:
+        """`clients` are the connections of each client, which all protocols of a server share."""
         super().__init__(*args, **kwargs)
         self._limits = limits
+        self._clients: Counter[str] = Counter() if clients is None else clients
+        self._client = ""
         self._arrival_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
@@ -53,13 +63,22 @@ class Protocol(HttpToolsProtocol):
             write=transport.write, is_closing=transport.is_closing, close=self._half_close
         )
         self._expect_request()
-        if len(self.connections) > 2 * self._limits.max_connections:
+        excess = len(self.connections) / self._limits.max_connections
+        if self.client and not self._limits.is_proxy(self.client[0]):
+            self._client = network(self.client[0])
+            self._clients[self._client] += 1
+            excess = max(excess, self._clients[self._client] / self._limits.max_connections_per_client)
+        if excess > ABORTED_BEYOND:
             transport.abort()
-        elif len(self.connections) > self._limits.max_connections:
+        elif excess > 1:
             self.app = self._too_busy
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._client:
+            self._clients[self._client] -= 1
+            if not self._clients[self._client]:
+                del self._clients[self._client]
         self._unset_keepalive_if_required()
         self._stop_expecting_request()
         self._stop_expecting_reads()

@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -37,7 +38,7 @@ def serving(app: Litestar, limits: Limits = PATIENT, protocol: type[Protocol] = 
     config = uvicorn.Config(
         app,
         port=0,
-        http=partial(protocol, limits=limits),  # type: ignore[arg-type]  # uvicorn only calls it
+        http=partial(protocol, limits=limits, clients=Counter()),  # type: ignore[arg-type]  # uvicorn only calls it
         ws="none",
         log_level="critical",
         access_log=False,
