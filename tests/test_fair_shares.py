@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from app.cache.timing import CacheTiming
+from app.charts.render import Renderer
 from app.warehouse.reading.query_limiter import QueryLimits
-from tests.support.client import at_address
+from tests.support.client import at_address, client_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.faults import faulty
@@ -77,3 +78,19 @@ async def test_health_checks_share_a_look(loaded: Dataset) -> None:
 
     assert {answer.status_code for answer in answers} == {200}
     assert after == before
+
+
+async def test_charts_are_drawn_in_turn_by_client(loaded: Dataset) -> None:
+    renderer = Renderer(max_workers=1)
+    async with client_of(loaded.app(timing=RARE_POLLS, renderer=renderer)) as client:
+        paths = [f"/api/packages/numpy/chart/overall?width={width}" for width in range(400, 420)]
+        flood = [asyncio.create_task(client.get(path)) for path in paths]
+        await until(lambda: renderer.pending == len(flood))
+        async with at_address(client, "203.0.113.7") as other:
+            answer = await other.get("/api/packages/scipy/chart/overall")
+        drawn_before = sum(task.done() for task in flood)
+        for task in flood:
+            task.cancel()
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert drawn_before < 10

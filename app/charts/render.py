@@ -19,6 +19,7 @@ import msgspec
 
 from app.charts.data import Chart, ChartStyle
 from app.charts.worker import LENGTH_BYTES, RenderRequest, frame
+from app.serving.turns import FairQueue, NoTurnError
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Worker:
 
 
 class Renderer:
-    """Draws up to `max_workers` charts at once. Up to `max_waiting` more wait; beyond that, requests are refused.
+    """Draws up to `max_workers` charts at once. Up to `max_waiting` more wait for their client's turn, see `FairQueue`.
 
     Workers are started on demand and kept. A worker that takes longer than `timeout_seconds` for a chart is killed.
     """
@@ -85,30 +86,26 @@ class Renderer:
         self.max_waiting = max_waiting
         self.timeout_seconds = timeout_seconds
         self._start_worker = start_worker
-        self._slots = asyncio.Semaphore(max_workers)
+        self._queue = FairQueue(max_workers, max_waiting)
         self._idle: list[Worker] = []
-        self._pending = 0
 
     @property
     def pending(self) -> int:
         """Charts that are being drawn or wait for a worker."""
-        return self._pending
+        return self._queue.pending
 
     async def render(self, chart: Chart, style: ChartStyle) -> bytes:
         """The chart as a PNG or SVG document. Raises RenderError."""
-        if self._pending >= self.max_workers + self.max_waiting:
-            raise RenderError(f"{self.max_waiting} charts are waiting to be drawn")
         request = frame(msgspec.msgpack.encode(RenderRequest(chart, style)))
-        self._pending += 1
         try:
-            async with self._slots:
+            async with self._queue.turn():
                 return await self._draw(request)
+        except NoTurnError:
+            raise RenderError(f"{self.max_waiting} charts are waiting to be drawn") from None
         except TimeoutError:
             raise RenderError(f"drawing a chart took more than {self.timeout_seconds:g} seconds") from None
         except (EOFError, OSError) as error:
             raise RenderError("a chart worker failed; its stderr has the reason") from error
-        finally:
-            self._pending -= 1
 
     async def _draw(self, request: bytes) -> bytes:
         """Draw with an idle worker or a new one. An idle worker that has exited is replaced once."""

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextvars import copy_context
 from datetime import timedelta
 
 import pytest
 
 from app.discovery.sources.github import GitHub
-from app.discovery.sources.lookups import GitHubOffError, Lookups
+from app.discovery.sources.lookups import GitHubOffError, Lookups, PackageMetadata
 from app.discovery.sources.pypi import PyPI
 from app.discovery.sources.repository_names import RepositoryName
 from app.discovery.sources.timed_lookups import LookupTimeouts, TimedLookups
+from app.serving.client import current_client
 from tests.discovery.conftest import TEST_SECONDS, Clock
 from tests.discovery.stub import Stub
 
@@ -120,3 +122,22 @@ async def test_a_timeout_leaves_the_look_up_in_flight(stub: Stub, timed: Timed) 
     assert metadata.project is not None
     assert patient.is_complete(metadata)
     assert stub.asked("pypi") == ["/pypi/name/json", "/pypi/another/json"]
+
+
+async def test_made_up_names_leave_room_for_the_look_ups_of_others(stub: Stub, timed: Timed) -> None:
+    stub.add_project("real")
+    timed_lookups = timed()
+
+    def look_up(name: str, client: str) -> asyncio.Task[PackageMetadata]:
+        context = copy_context()
+        context.run(current_client.set, client)
+        return asyncio.create_task(timed_lookups.metadata(name), context=context)
+
+    async with asyncio.timeout(TEST_SECONDS):
+        flood = [look_up(f"made-up-{number}", "192.0.2.1") for number in range(200)]
+        real = await look_up("real", "192.0.2.2")
+        answers = await asyncio.gather(*flood)
+
+    assert real.project is not None
+    assert [answer.unavailable for answer in answers] == [()] * 25 + [("pypi",)] * 175
+    assert len(stub.requests) == 26

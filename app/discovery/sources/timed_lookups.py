@@ -9,9 +9,12 @@ from typing import NamedTuple
 import msgspec
 
 from app.discovery.sources.lookups import Lookups, PackageMetadata, Source
+from app.serving.client import current_client
 
 MAX_FLIGHTS = 100
-"""Look-ups in flight for statistics, at most; statistics of further packages do without."""
+"""Look-ups in flight at most; answers about further packages do without."""
+MAX_FLIGHTS_OF_CLIENT = 25
+"""Of one client: requests for many made-up names leave room for others'."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ DEFAULT_TIMEOUTS = LookupTimeouts()
 class _Flight(NamedTuple):
     task: asyncio.Task[PackageMetadata]
     started_at: datetime
+    client: str
 
 
 class TimedLookups:
@@ -48,9 +52,10 @@ class TimedLookups:
         self._no_request_until: dict[Source, datetime] = {}
 
     async def metadata(self, name: str) -> PackageMetadata:
-        """The metadata of a package; a source that takes longer than the timeout is `unavailable`."""
+        """The metadata of a package. A source that takes longer than the timeout is `unavailable`, and one that cannot
+        be asked because too many look-ups are in flight."""
         cached = self._lookups.cached_metadata(name)
-        if not cached.unavailable:
+        if not cached.unavailable or self._is_full_for(name):
             return cached
         task = self._flight(name).task
         await asyncio.wait([task], timeout=self._timeouts.package)
@@ -59,7 +64,7 @@ class TimedLookups:
     async def metadata_for_statistics(self, name: str) -> PackageMetadata:
         """The metadata of a package after a short wait; without a wait if it is cached, or after a timeout."""
         cached = self._lookups.cached_metadata(name)
-        if not self._is_worth_asking(cached) or (name not in self._flights and len(self._flights) >= MAX_FLIGHTS):
+        if not self._is_worth_asking(cached) or self._is_full_for(name):
             return cached
         flight = self._flight(name)
         now = self._now()
@@ -83,11 +88,19 @@ class TimedLookups:
         now = self._now()
         return any(now >= self._no_request_until.get(source, now) for source in self._missing_sources(metadata))
 
+    def _is_full_for(self, name: str) -> bool:
+        """Whether a look-up cannot be started for this client."""
+        client, flights = current_client.get(), self._flights
+        return name not in flights and (
+            len(flights) >= MAX_FLIGHTS
+            or sum(flight.client == client for flight in flights.values()) >= MAX_FLIGHTS_OF_CLIENT
+        )
+
     def _flight(self, name: str) -> _Flight:
         """The look-up of a package that is in flight; started now if there is none."""
         if name not in self._flights:
             task = asyncio.create_task(self._lookups.metadata(name))
-            self._flights[name] = _Flight(task, self._now())
+            self._flights[name] = _Flight(task, self._now(), current_client.get())
             task.add_done_callback(lambda done: self._end_flight(name, done))
         return self._flights[name]
 
