@@ -87,7 +87,7 @@ def test_the_rows_of_an_answer(dataset: Dataset) -> None:
             refused = client.get("/api/packages/numpy/version")
             assert_bad(
                 refused,
-                "the answer has more than 1,000,000 rows; ask for fewer days, for weeks or months (granularity), "
+                "the answer has more than 500,000 rows; ask for fewer days, for weeks or months (granularity), "
                 "or for one category",
             )
         assert client.get("/health?deep=1").status_code == 200

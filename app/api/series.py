@@ -1,7 +1,5 @@
 """The series of a package, one for each dimension."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from app.api.encoding import series_as_csv, series_as_json
 from app.api.parameters import (
     ChartedQuery,
     CountryQuery,
@@ -27,9 +26,9 @@ from app.api.parameters import (
 )
 from app.api.routes import endpoint
 from app.api.services import Services
-from app.cache.response import CSV, ResponseContent, json_content
+from app.cache.response import CSV, JSON, ResponseContent
 from app.stats.dimensions import DIMENSIONS, Dimension
-from app.stats.questions import SeriesQuestion, SeriesRow, series
+from app.stats.questions import SeriesQuestion, SeriesRow, series_columns
 from app.warehouse.reading.snapshot import Snapshot
 
 QUERIES: dict[str, type[SeriesQuery]] = {
@@ -100,15 +99,12 @@ def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
 
 async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
     """A series with upstream's keys."""
-    rows = await series(snapshot, question.about)
-    return json_content(Series(rows, question.about.package, f"{question.about.dimension}_downloads"))
+    about = question.about
+    found = await series_columns(snapshot, about)
+    body = await series_as_json(found, Series((), about.package, f"{about.dimension}_downloads"))
+    return ResponseContent(body, JSON)
 
 
 async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
     """A series as CSV (RFC 4180): a header, then category, date, downloads."""
-    rows = await series(snapshot, question.about)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(SeriesRow.__struct_fields__)
-    writer.writerows((row.category, row.date, row.downloads) for row in rows)
-    return ResponseContent(text.getvalue().encode(), CSV)
+    return ResponseContent(await series_as_csv(await series_columns(snapshot, question.about)), CSV)

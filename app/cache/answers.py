@@ -24,6 +24,9 @@ ERRORS_SHARE = 8
 NEEDS = 8
 """What a store may have to fetch for one response, one thing after another."""
 
+HASHED_IN_THREAD = 1 << 20
+"""Bytes from which the ETag of a body is made outside the event loop."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -105,7 +108,10 @@ class AnswerCache:
                 break
         else:
             raise WarehouseUnavailableError("the store does not have what was fetched for it")
-        response = CachedResponse(content, by_accept=computation.by_accept)
+        if len(content.body) < HASHED_IN_THREAD:
+            response = CachedResponse(content, by_accept=computation.by_accept)
+        else:
+            response = await asyncio.to_thread(CachedResponse, content, by_accept=computation.by_accept)
         return self._put(CacheEntry(computation.key, response, self._timing.clock(), version, computation))
 
     def _land(self, key: Hashable, flight: asyncio.Task[CacheEntry]) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import MIRRORS
 from app.warehouse.reading.followed import RankingNeed
+from app.warehouse.reading.results import Series
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import (
     PERIOD_DAYS,
@@ -124,6 +125,11 @@ class RankedPackage(msgspec.Struct, frozen=True):
 
 async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow]:
     """Rows in text order of category, then date. Raises UnknownPackageError."""
+    return list(map(SeriesRow, *await series_columns(snapshot, question)))
+
+
+async def series_columns(snapshot: Snapshot, question: SeriesQuestion) -> Series:
+    """The same rows as three columns: there may be a million. Raises UnknownPackageError."""
     _require(snapshot, [question.package], question.dimension)
     found = await snapshot.tables.series(
         snapshot.published,
@@ -135,7 +141,7 @@ async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow
     )
     if not found.downloads:
         await _require_known(snapshot, question.package)
-    return list(map(SeriesRow, *found))
+    return found
 
 
 def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> SeriesDates:

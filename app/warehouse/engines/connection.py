@@ -22,7 +22,7 @@ class ReaderLimits(msgspec.Struct, frozen=True):
 
     query_seconds: int = 30
     answer_seconds: float = 35.0
-    max_rows: int = 1_000_000
+    max_rows: int = 500_000
 
 
 DEFAULT_READER_LIMITS = ReaderLimits()

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, QueryRunner, QuerySettings
@@ -92,11 +93,10 @@ class Tables:
                 **_visible(published),
             }
             packages, dimensions, *columns = await self._columns("series", parameters, BY_KEY) or [(), ()]
-            found, first = {}, 0
-            for key, rows in Counter(zip(packages, dimensions, strict=True)).items():
-                found[key] = Series(*(column[first : first + rows] for column in columns))
-                first += rows
-            return found
+            return {
+                (packages[first], dimensions[first]): Series(*(column[first:end] for column in columns))
+                for first, end in _groups(packages, dimensions)
+            }
 
         any_package = (published, tuple(categories), window, granularity)
         # The releases of a package can have more rows than all its other series: no other package waits for them.
@@ -192,6 +192,21 @@ class Tables:
         # Each row's load is looked at only where there is one that may not be counted.
         counted = "counted_beside_dead_loads" if parameters.get("dead_loads") else "counted"
         return await self._queries.query(name, query_sql(name, rows=counted), parameters, settings)
+
+
+def _groups(*columns: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The first row of each group of rows with equal values, and that of the next: groups are contiguous, and long."""
+    rows, first = len(columns[0]), 0
+    while first < rows:
+        value = [column[first] for column in columns]
+        is_beyond = partial(_differs, columns, value)
+        end = bisect_left(range(rows), True, lo=first, key=is_beyond)
+        yield first, end
+        first = end
+
+
+def _differs(columns: Sequence[Sequence[str]], value: Sequence[str], row: int) -> bool:
+    return any(column[row] != wanted for column, wanted in zip(columns, value, strict=True))
 
 
 def _packages_and_dimensions(keys: Sequence[tuple[str, str]]) -> dict[str, object]:
