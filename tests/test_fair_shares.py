@@ -1,12 +1,15 @@
 """One client cannot keep the others waiting: for ClickHouse, for a health check."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
 
+from app.cache.compression import preferred
 from app.cache.timing import CacheTiming
 from app.charts.render import Renderer
+from app.serving.client import network
 from app.warehouse.reading.query_limiter import QueryLimits
 from tests.support.client import at_address, client_of
 from tests.support.dataset import Dataset
@@ -94,3 +97,16 @@ async def test_charts_are_drawn_in_turn_by_client(loaded: Dataset) -> None:
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
     assert drawn_before < 10
+
+
+@pytest.mark.parametrize(
+    "remember", [lambda text: preferred(text.encode()), network], ids=["Accept-Encoding", "X-Forwarded-For"]
+)
+def test_long_headers_take_no_memory(remember: Callable[[str], object]) -> None:
+    tracemalloc.start()
+    for number in range(2_000):
+        remember(f"{number}{'x' * 30_000}")
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert size < 2_000_000

@@ -27,6 +27,9 @@ COMPRESS: dict[Coding, Callable[[bytes], bytes]] = {
 SMALLEST = 1000
 """Bytes below which compressing saves no packet."""
 
+MAX_REMEMBERED = 200
+"""Bytes of an `Accept-Encoding` whose result is remembered; browsers' have 20 to 40."""
+
 TEXT = ("text/", "application/json", PROBLEM, "application/yaml", "image/svg+xml")
 """What media types that are worth compressing begin with."""
 
@@ -36,9 +39,15 @@ def is_worth_compressing(content: bytes, media_type: str) -> bool:
     return len(content) >= SMALLEST and media_type.startswith(TEXT)
 
 
-@lru_cache(maxsize=1000)
 def preferred(accept_encoding: bytes) -> Coding:
     """The coding that a client likes best, by its `Accept-Encoding`; ours among those that it likes equally."""
+    if len(accept_encoding) > MAX_REMEMBERED:
+        return _preferred.__wrapped__(accept_encoding)
+    return _preferred(accept_encoding)
+
+
+@lru_cache(maxsize=1000)
+def _preferred(accept_encoding: bytes) -> Coding:
     weights: dict[str, float] = {}
     for part in accept_encoding.decode("latin-1").lower().split(","):
         name, _, parameter = part.partition(";")

@@ -12,11 +12,16 @@ current_client: ContextVar[str] = ContextVar("current_client", default="")
 """The network of the client whose request is being answered; empty for what the server does by itself."""
 
 
-@lru_cache(maxsize=4096)
 def network(address: str) -> str:
     """The key of a client: an IPv4 address or an IPv6 network. All invalid addresses together are one client."""
+    # Cut before it is remembered: a proxy may pass on whatever a client calls its address.
+    return _network(address[: MAX_ADDRESS_LENGTH + 1])
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str) -> str:
     try:
-        parsed = ip_address(address[: MAX_ADDRESS_LENGTH + 1].partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return ""
     if not isinstance(parsed, IPv6Address):
