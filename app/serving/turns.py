@@ -1,11 +1,13 @@
 """A limit on how much runs at once, with a queue in which clients take turns."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.serving.client import current_client
+
+SHARE = 4
 
 
 class NoTurnError(Exception):
@@ -16,13 +18,14 @@ class FairQueue:
     """Admits up to `max_running` at once; up to `max_waiting` more wait.
 
     Those that wait are admitted in turn by client (`current_client`), so that a client with many requests keeps only
-    its own waiting.
+    its own waiting. One in SHARE of those that run are kept free for other clients than the one that has the rest.
     """
 
     def __init__(self, max_running: int, max_waiting: int) -> None:
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self._running = 0
+        self._max_of_client = max(1, max_running - max_running // SHARE)
+        self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         """The turns of each client, oldest first; the clients in the order in which they are admitted."""
 
@@ -34,7 +37,7 @@ class FairQueue:
     @property
     def pending(self) -> int:
         """The number that runs or waits."""
-        return self._running + self.waiting
+        return self._running.total() + self.waiting
 
     @asynccontextmanager
     async def turn(self, wait_seconds: float | None = None) -> AsyncIterator[None]:
@@ -43,17 +46,20 @@ class FairQueue:
         Raises NoTurnError if that takes longer than `wait_seconds`, or if all places are taken. Then the newest turn of
         the client that has the most makes room for one that has fewer.
         """
-        await self._wait(wait_seconds)
+        client = current_client.get()
+        await self._wait(client, wait_seconds)
         try:
             yield
         finally:
-            self._release()
+            self._release(client)
 
-    async def _wait(self, seconds: float | None) -> None:
-        if self._running < self._max_running and not self._waiting:
-            self._running += 1
+    def _may_run(self, client: str) -> bool:
+        return self._running.total() < self._max_running and self._running[client] < self._max_of_client
+
+    async def _wait(self, client: str, seconds: float | None) -> None:
+        if client not in self._waiting and self._may_run(client):
+            self._running[client] += 1
             return
-        client = current_client.get()
         turn = asyncio.get_running_loop().create_future()
         self._enqueue(client, turn)
         try:
@@ -78,21 +84,25 @@ class FairQueue:
         """Give up a turn: its place in the queue, or the permission to run if it has come at the same moment."""
         if turn.done() and not turn.cancelled():
             if turn.exception() is None:
-                self._release()
-        elif turns := self._waiting.get(client):
+                self._release(client)
+        elif turn in (turns := self._waiting.get(client, deque())):
             turns.remove(turn)
             if not turns:
                 del self._waiting[client]
 
-    def _release(self) -> None:
-        self._running -= 1
-        while self._waiting and self._running < self._max_running:
-            client, turns = next(iter(self._waiting.items()))
-            del self._waiting[client]
-            turn = turns.popleft()
-            if turns:
-                # The next turn of this client comes after one of everybody else's.
-                self._waiting[client] = turns
-            if not turn.done():
-                self._running += 1
-                turn.set_result(None)
+    def _release(self, client: str) -> None:
+        self._running[client] -= 1
+        if not self._running[client]:
+            del self._running[client]
+        while (next_client := next(filter(self._may_run, self._waiting), None)) is not None:
+            self._admit(next_client)
+
+    def _admit(self, client: str) -> None:
+        turns = self._waiting.pop(client)
+        turn = turns.popleft()
+        if turns:
+            # The next turn of this client comes after one of everybody else's.
+            self._waiting[client] = turns
+        if not turn.done():
+            self._running[client] += 1
+            turn.set_result(None)

@@ -5,10 +5,12 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime
 from functools import cache, partial
 from typing import Any
 
+from app.serving.turns import FairQueue
 from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, QueryRunner, QuerySettings
 from app.warehouse.reading.batching import QueryBatcher
 from app.warehouse.reading.followed import CUT_AT, Followed, RankingNeed
@@ -39,6 +41,12 @@ MAX_BATCH_DAYS = 5_000
 """Days of all series of a query, at most: with every country on every day they are all rows of a reader."""
 
 
+LARGE_ROWS = 50_000
+"""Rows from which the results of a package are read one at a time: making objects of them keeps the interpreter busy,
+and takes memory. Few packages have so many: those with hundreds of releases."""
+MAX_LARGE_WAITING = 100
+
+
 class Tables:
     """The queries of readers, one statement each. Every method raises WarehouseError."""
 
@@ -46,6 +54,8 @@ class Tables:
         self._queries = queries
         self._series: QueryBatcher[tuple[str, str], Series] = QueryBatcher()
         self._recent: QueryBatcher[tuple[str], RecentRow] = QueryBatcher()
+        self._large_packages: set[str] = set()
+        self._large_turns = FairQueue(1, MAX_LARGE_WAITING)
 
     async def published(self, today: date) -> Published:
         """What is published now, of the days before `today` (UTC)."""
@@ -92,7 +102,11 @@ class Tables:
                 "granularity": granularity,
                 **_visible(published),
             }
-            packages, dimensions, *columns = await self._columns("series", parameters, BY_KEY) or [(), ()]
+            is_large = not self._large_packages.isdisjoint(package for package, _ in keys)
+            async with self._large_turns.turn() if is_large else nullcontext():
+                packages, dimensions, *columns = await self._columns("series", parameters, BY_KEY) or [(), ()]
+            if len(packages) > LARGE_ROWS:
+                self._large_packages.update(package for package, _ in keys)
             return {
                 (packages[first], dimensions[first]): Series(*(column[first:end] for column in columns))
                 for first, end in _groups(packages, dimensions)
