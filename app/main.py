@@ -151,6 +151,7 @@ def create_app(
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
     renderer = renderer or Renderer()
+    public_url = settings.public()
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
@@ -167,7 +168,7 @@ def create_app(
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
         service = _sync_service(settings, engine, source, answers, now, sync_timing) if source else None
-        app.state.services = Services(settings, now, answers, discovery, renderer, metrics, service)
+        app.state.services = Services(settings, public_url, now, answers, discovery, renderer, metrics, service)
         # Discovery asks the network in the background: statistics do not wait for it.
         background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.versions.run())]
         if service:
@@ -206,6 +207,6 @@ def create_app(
     )
     # Around Litestar's own handler: a cached response needs no routing.
     app.asgi_handler = CacheMiddleware(
-        app.asgi_handler, answers, access_log, limiter, knows_proxies=bool(settings.forwarded_allow_ips)
+        app.asgi_handler, answers, access_log, limiter, public_url, knows_proxies=bool(settings.forwarded_allow_ips)
     )
     return app

@@ -224,7 +224,7 @@ def test_private_unless_it_is_asked_for(dataset: Dataset) -> None:
                 client.get("/metrics"),
                 404,
                 "Not Found",
-                "there is nothing at this path; GET /openapi.yaml lists what there is",
+                "there is nothing at this path; openapi.yaml lists what there is",
             )
 
 

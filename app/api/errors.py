@@ -136,7 +136,7 @@ def _github_off(_: GitHubOffError) -> ProblemError:
 def _http(error: HTTPException) -> ProblemError:
     headers = dict(error.headers or {})
     details = {
-        404: "there is nothing at this path; GET /openapi.yaml lists what there is",
+        404: "there is nothing at this path; openapi.yaml lists what there is",
         405: "this path answers GET and HEAD",
     }
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
