@@ -44,6 +44,8 @@ DEFAULTS: dict[str, object] = {
     "BIGQUERY_TABLE": "bigquery-public-data.pypi.file_downloads",
     "BIGQUERY_MAX_BYTES": 200_000_000_000,
     "BIGQUERY_API_ENDPOINT": "",
+    "PUBLIC_URL": "",
+    "KEEP_ALIVE_SECONDS": 75,
 }
 
 

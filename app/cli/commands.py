@@ -18,7 +18,7 @@ from litestar import Litestar
 
 from app import __version__
 from app.cli.check import check_everything
-from app.cli.listening import listening_sockets, local_url, run_server, urls_of
+from app.cli.listening import listening_sockets, local_url, run_server
 from app.cli.sync import SyncCommand, SyncOptions
 from app.cli.terminal import errors, loaded_table, note, output, progress_shown
 from app.main import create_app
@@ -186,7 +186,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                     _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
                 click.echo(_what_to_try(local_url(host, sockets) + settings.public().root))
             facts = {"version": __version__, "workers": workers, "settings": settings.changed()}
-            logger.info("serving at %s from ClickHouse %s", " and ".join(urls_of(sockets)), engine.where, extra=facts)
+            logger.info("serving from ClickHouse %s", engine.where, extra=facts)
             config = uvicorn.Config(
                 # Each worker process makes its own app, from the environment that all share.
                 "app.cli.commands:worker_app" if workers > 1 else create_app(settings, watch=watch),

@@ -1,5 +1,6 @@
 """The sockets that `serve` listens on, their URLs, and the server that answers on them."""
 
+import logging
 import socket
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from app.settings import SettingError
 
 FAILED_TO_START = 3
 """The exit status of uvicorn for it."""
+
+logger = logging.getLogger(__name__)
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (what a user asked for)
 """Addresses that stand for all of a machine's, and one of these that a browser can open."""
@@ -42,11 +45,6 @@ def listening_sockets(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def urls_of(sockets: Sequence[socket.socket]) -> list[str]:
-    """The URL of each socket's address."""
-    return [_url(*listener.getsockname()[:2]) for listener in sockets]
-
-
 def local_url(host: str, sockets: Sequence[socket.socket]) -> str:
     """A URL that a browser on this machine can open."""
     host = without_brackets(host)
@@ -62,11 +60,26 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class _Server(uvicorn.Server):
+    """uvicorn says where it listens only if it has opened the sockets itself."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        _say_where(sockets or ())
+
+
+def _say_where(sockets: Sequence[socket.socket]) -> None:
+    urls = " and ".join(_url(*listener.getsockname()[:2]) for listener in sockets)
+    logger.info("running on %s (Ctrl-C to quit)", urls)
+
+
 def run_server(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
     """Serve until a signal ends it. uvicorn raises the signal again when the server has stopped."""
-    server = uvicorn.Server(config)
+    server = _Server(config)
     with suppress(KeyboardInterrupt):
         if config.workers > 1:
+            _say_where(sockets)
             Multiprocess(config, sockets).run()
         else:
             server.run(sockets)
