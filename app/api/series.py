@@ -27,6 +27,7 @@ from app.api.parameters import (
 )
 from app.api.routes import endpoint
 from app.api.services import Services
+from app.cache.lifetime import CHOSEN_BY_ACCEPT, UNTIL_NEXT_DAY
 from app.cache.response import CSV, ResponseContent, json_content
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
@@ -111,4 +112,5 @@ async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseCont
     writer = csv.writer(text)
     writer.writerow(SeriesRow.__struct_fields__)
     writer.writerows((row.category, row.date, row.downloads) for row in rows)
-    return ResponseContent(text.getvalue().encode(), CSV)
+    lifetime = CHOSEN_BY_ACCEPT if question.by_accept else UNTIL_NEXT_DAY
+    return ResponseContent(text.getvalue().encode(), CSV, lifetime=lifetime)

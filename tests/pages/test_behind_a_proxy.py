@@ -86,7 +86,7 @@ def wait_until_up(process: "subprocess.Popen[bytes]", url: str) -> None:
 
 @pytest.fixture
 def client(proxied: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=proxied) as client:
+    with httpx.Client(base_url=proxied, timeout=120) as client:
         yield client
 
 
@@ -98,7 +98,7 @@ def test_every_link_of_a_page_is_below_the_path(client: httpx.Client, path: str)
     assert len(ours) > 2
     assert [link for link in ours if not re.match(rf"(http://127\.0\.0\.1:\d+)?{ROOT}/", link)] == []
     for link in dict.fromkeys(link.replace("&amp;", "&") for link in ours if "no-such" not in link):
-        assert httpx.get(client.base_url.join(link), follow_redirects=True).status_code == 200, link
+        assert client.get(client.base_url.join(link), follow_redirects=True).status_code == 200, link
 
 
 def test_headers_name_paths_below_it(client: httpx.Client) -> None:
