@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from litestar import Litestar
@@ -23,7 +24,7 @@ from app.cache.answers import AnswerCache
 from app.cache.data_versions import DataVersions
 from app.cache.middleware import CacheMiddleware
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
-from app.charts.render import Renderer
+from app.charts.render import COMMAND, Renderer, Worker
 from app.discovery.service import Discovery
 from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
@@ -35,6 +36,7 @@ from app.pages.home import get_home_page
 from app.pages.package import get_package_page
 from app.pages.static_files import get_static_file
 from app.serving.access_log import AccessLog
+from app.serving.logs import chosen_format
 from app.serving.rate_limiter import RateLimiter
 from app.settings import Settings
 from app.warehouse.engines.connect import find_places, open_engine
@@ -126,6 +128,12 @@ def _sync_service(
     )
 
 
+def _renderer(settings: Settings) -> Renderer:
+    """Draws charts in processes that log as this one does."""
+    command = (*COMMAND, chosen_format(settings), settings.log_level)
+    return Renderer(start_worker=partial(Worker.start, command))
+
+
 def create_app(
     settings: Settings,
     *,
@@ -150,7 +158,7 @@ def create_app(
     answers = AnswerCache(warehouse, settings, now, timing)
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
-    renderer = renderer or Renderer()
+    renderer = renderer or _renderer(settings)
     public_url = settings.public()
 
     @asynccontextmanager

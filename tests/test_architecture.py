@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "app.serving": {"app.settings"},
     "app.warehouse": {"app.names", "app.serving", "app.settings", "app.windows"},
     "app.stats": {"app.names", "app.warehouse", "app.windows"},
-    "app.charts": {"app.names", "app.stats", "app.windows"},
+    "app.charts": {"app.names", "app.serving", "app.stats", "app.windows"},
     "app.discovery": {"app", "app.names", "app.settings", "app.stats", "app.warehouse", "app.windows"},
     "app.cache": {"app.public_url", "app.serving", "app.settings", "app.warehouse", "app.windows"},
     "app.metrics": {"app.cache", "app.charts", "app.discovery", "app.serving", "app.settings", "app.windows"},

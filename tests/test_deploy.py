@@ -293,7 +293,7 @@ def test_the_rights_of_the_two_users_suffice_and_are_no_more(tmp_path: Path) -> 
 def health_check(port: int) -> list[str]:
     """The Dockerfile's command, for a server on another port, by this interpreter."""
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    found = re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", dockerfile, re.MULTILINE | re.DOTALL)
+    found = re.search(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", dockerfile, re.MULTILINE)
     assert found
     python, *command = json.loads(found[1].replace("8000", str(port)))
     assert python == "python"
@@ -315,7 +315,7 @@ def test_the_health_check_asks_the_server_and_no_proxy(status: int, exit_status:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        proxies = {name: NOWHERE for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")}
+        proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), NOWHERE)
         checked = subprocess.run(
             health_check(server.server_address[1]),
             env={**os.environ, **proxies, "NO_PROXY": "", "no_proxy": ""},

@@ -20,6 +20,9 @@ import msgspec
 from app.charts.data import Chart, ChartStyle
 from app.charts.worker import LENGTH_BYTES, RenderRequest, frame
 
+COMMAND = (sys.executable, "-m", "app.charts.worker")
+"""Format and level of the log follow."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,7 +39,7 @@ class Worker:
         self._stdout = cast(asyncio.StreamReader, process.stdout)
 
     @classmethod
-    async def start(cls, command: Sequence[str] = (sys.executable, "-m", "app.charts.worker")) -> Self:
+    async def start(cls, command: Sequence[str] = (*COMMAND, "text", "info")) -> Self:
         """Start a process. Raises OSError."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         with suppress(FileNotFoundError):
