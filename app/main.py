@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
@@ -131,7 +132,8 @@ def _sync_service(
 def _renderer(settings: Settings) -> Renderer:
     """Draws charts in processes that log as this one does."""
     command = (*COMMAND, chosen_format(settings), settings.log_level)
-    return Renderer(start_worker=partial(Worker.start, command))
+    workers = settings.chart_workers or os.cpu_count() or 1
+    return Renderer(max_workers=workers, start_worker=partial(Worker.start, command))
 
 
 def create_app(

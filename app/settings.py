@@ -137,6 +137,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_queries: Annotated[
         Count, Meta(description="maximum number of concurrent queries to ClickHouse; further ones wait")
     ] = 8
+    chart_workers: Annotated[
+        int,
+        Meta(
+            ge=0, description="maximum number of processes that draw charts, of up to 150 MiB each; 0 for one per core"
+        ),
+    ] = 0
     github_token: Annotated[Secret, Meta(description="GitHub token, required for discovery; secret")] = Secret("")
     index_reindex_interval: Annotated[
         Seconds, Meta(description="seconds between two builds of the discovery index")
