@@ -9,11 +9,10 @@ from urllib.parse import quote
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
-from app.api.errors import unavailable
+from app.api.errors import switched_off, unavailable
 from app.api.parameters import HealthQuery, NoQuery, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
@@ -95,7 +94,7 @@ async def get_metrics(request: Request[Any, Any, Any], services: NamedDependency
     """The metrics in Prometheus's text format, if METRICS is /metrics."""
     parse_query(request, NoQuery)
     if services.settings.metrics != "/metrics":
-        raise NotFoundException
+        raise switched_off("metrics are not served here: METRICS is not /metrics")
     return Response(services.metrics.text(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.errors import problem, unavailable
+from app.api.errors import problem, switched_off, unavailable
 from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
@@ -49,7 +49,9 @@ async def list_packages(request: Request[Any, Any, Any], services: NamedDependen
     _refuse_empty_segments(request)
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
-        raise unavailable(f"there is no index: {OFF_REASON}" if discovery.is_off else "the index is being built")
+        if discovery.is_off:
+            raise switched_off(f"there is no index: {OFF_REASON}")
+        raise unavailable("the index is being built")
     content = packages_json(discovery.index, query, services.public_url, while_index_stands(services))
     return services.send(request, content, (list_packages, query))
 
