@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from litestar import Litestar
@@ -23,7 +25,7 @@ from app.cache.answers import AnswerCache
 from app.cache.data_versions import DataVersions
 from app.cache.middleware import CacheMiddleware
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
-from app.charts.render import Renderer
+from app.charts.render import COMMAND, Renderer, Worker
 from app.discovery.service import Discovery
 from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
@@ -35,6 +37,7 @@ from app.pages.home import get_home_page
 from app.pages.package import get_package_page
 from app.pages.static_files import get_static_file
 from app.serving.access_log import AccessLog
+from app.serving.logs import chosen_format
 from app.serving.rate_limiter import RateLimiter
 from app.settings import Settings
 from app.warehouse.engines.connect import find_places, open_engine
@@ -131,6 +134,13 @@ def _sync_service(
     )
 
 
+def _renderer(settings: Settings) -> Renderer:
+    """Draws charts in processes that log as this one does."""
+    command = (*COMMAND, chosen_format(settings), settings.log_level)
+    workers = settings.chart_workers or os.cpu_count() or 1
+    return Renderer(max_workers=workers, start_worker=partial(Worker.start, command))
+
+
 def create_app(
     settings: Settings,
     *,
@@ -155,7 +165,8 @@ def create_app(
     answers = AnswerCache(warehouse, settings, now, timing)
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
-    renderer = renderer or Renderer()
+    renderer = renderer or _renderer(settings)
+    public_url = settings.public()
 
     @asynccontextmanager
     async def opened(app: Litestar) -> AsyncIterator[None]:
@@ -172,7 +183,7 @@ def create_app(
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
         service = _sync_service(settings, engine, source, answers, now, sync_timing) if source else None
-        app.state.services = Services(settings, now, answers, discovery, renderer, metrics, service)
+        app.state.services = Services(settings, public_url, now, answers, discovery, renderer, metrics, service)
         # Discovery asks the network in the background: statistics do not wait for it.
         background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.versions.run())]
         if service:
@@ -211,6 +222,6 @@ def create_app(
     )
     # Around Litestar's own handler: a cached response needs no routing.
     app.asgi_handler = CacheMiddleware(
-        app.asgi_handler, answers, access_log, limiter, knows_proxies=bool(settings.forwarded_allow_ips)
+        app.asgi_handler, answers, access_log, limiter, public_url, knows_proxies=bool(settings.forwarded_allow_ips)
     )
     return app

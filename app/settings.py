@@ -3,9 +3,6 @@
 A field's name in capitals is its environment variable; the README's table has its description.
 """
 
-import os
-import stat
-import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,27 +11,13 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 from msgspec import Meta
 
+from app.environment import Secret, SettingError, read_values
+from app.public_url import PUBLIC_URL_ACCEPTED, PUBLIC_URL_PATTERN, PublicUrl
+
+__all__ = ["Secret", "SettingError", "Settings"]
+
 SECRETS_FILE = Path(".secrets.toml")
-
-
-class SettingError(Exception):
-    """The program cannot start with the value of a setting; the message names its variable."""
-
-
-class Secret:
-    """A value that no repr, log line or error shows."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret('…')" if self._value else "Secret('')"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def reveal(self) -> str:
-        return self._value
+NAME = "a letter or _, then letters, digits and _"
 
 
 Seconds = Annotated[int, Meta(gt=0)]
@@ -53,11 +36,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_user: Annotated[str, Meta(description="user of a ClickHouse server")] = "demo"
     clickhouse_password: Annotated[Secret, Meta(description="password of a ClickHouse server; secret")] = Secret("")
     clickhouse_database: Annotated[
-        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database of the tables")
+        str, Meta(extra={"accepted": NAME}, pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database of the tables")
     ] = "pypi"
     clickhouse_cluster: Annotated[
         str,
         Meta(
+            extra={"accepted": NAME},
             pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?\Z",
             description="cluster on which `migrate` creates the tables, sharded by package; empty for a single server",
         ),
@@ -72,7 +56,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store_user: Annotated[str, Meta(description="user of a server at STORE_URL")] = "default"
     store_password: Annotated[Secret, Meta(description="password of a server at STORE_URL; secret")] = Secret("")
     store_database: Annotated[
-        str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database of the tables in the store")
+        str,
+        Meta(
+            extra={"accepted": NAME},
+            pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z",
+            description="database of the tables in the store",
+        ),
     ] = "pypi"
     data_dir: Annotated[str, Meta(min_length=1, description="folder of the embedded store")] = ".data"
     sync_from: Annotated[
@@ -85,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sync_days: Annotated[
         str,
         Meta(
+            extra={"accepted": "a whole number of days from 1 to 99999, all, or nothing"},
             pattern=r"^(all|[1-9][0-9]{0,4})?\Z",
             description="days that are fetched, or `all`; empty for 400 of a package, and of all packages for the new "
             "ones",
@@ -97,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bigquery_project: Annotated[
         str,
         Meta(
+            extra={"accepted": "the id of a project, such as my-project-1 or example.com:my-project"},
             pattern=r"^([a-z][a-z0-9.:-]*[a-z0-9])?\Z",
             description="Google Cloud project that BigQuery bills queries to; required for BigQuery",
         ),
@@ -104,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bigquery_table: Annotated[
         str,
         Meta(
+            extra={"accepted": "project.dataset.table, without quotation marks"},
             pattern=r"^[a-z][a-z0-9.:-]*[a-z0-9]\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+\Z",
             description="BigQuery's table of downloads, `project.dataset.table`, partitioned by the day of `timestamp`",
         ),
@@ -119,6 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bigquery_api_endpoint: Annotated[
         str,
         Meta(
+            extra={"accepted": "http:// or https://, a host and a port, and no user, query or fragment"},
             pattern=r"^(https?://[^/?#@]+/?)?\Z",
             description="base URL of BigQuery's API, `http://` without credentials; empty for Google's",
         ),
@@ -145,6 +138,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_queries: Annotated[
         Count, Meta(description="maximum number of concurrent queries to ClickHouse; further ones wait")
     ] = 8
+    chart_workers: Annotated[
+        int,
+        Meta(
+            ge=0, description="maximum number of processes that draw charts, of up to 150 MiB each; 0 for one per core"
+        ),
+    ] = 0
     github_token: Annotated[Secret, Meta(description="GitHub token, required for discovery; secret")] = Secret("")
     index_reindex_interval: Annotated[
         Seconds, Meta(description="seconds between two builds of the discovery index")
@@ -157,18 +156,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     local_index_cache_ttl: Annotated[Seconds, Meta(description="seconds for which the index on disk is fresh")] = 21600
     local_index_cache_dir: Annotated[str, Meta(min_length=1, description="folder of the index on disk")] = ".cache"
     github_max_concurrent: Annotated[Count, Meta(description="maximum number of concurrent requests to GitHub")] = 10
-    github_api_url: Annotated[str, Meta(pattern="^https?://", description="base URL of GitHub's REST API")] = (
-        "https://api.github.com"
-    )
+    github_api_url: Annotated[
+        str,
+        Meta(
+            extra={"accepted": "a URL that begins with http:// or https://"},
+            pattern="^https?://",
+            description="base URL of GitHub's REST API",
+        ),
+    ] = "https://api.github.com"
     pypi_api_url: Annotated[
-        str, Meta(pattern=r"^(https?://.*)?\Z", description="base URL of PyPI's JSON API; empty for PyPI itself")
+        str,
+        Meta(
+            extra={"accepted": "a URL that begins with http:// or https://"},
+            pattern=r"^(https?://.*)?\Z",
+            description="base URL of PyPI's JSON API; empty for PyPI itself",
+        ),
     ] = ""
     discovery_topics: Annotated[str, Meta(min_length=1, description="GitHub topics, separated by commas")] = "flet"
     discovery_official_repo: Annotated[
         str,
         Meta(
-            pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?\Z",
-            description="`owner/name` of the repository of official packages; empty for none",
+            extra={"accepted": "owner/name, such as flet-dev/flet, or off"},
+            pattern=r"^(off|[A-Za-z0-9-]+/[A-Za-z0-9._-]+)\Z",
+            description="`owner/name` of the repository of official packages, or `off`",
         ),
     ] = "flet-dev/flet"
     discovery_official_path: Annotated[
@@ -183,9 +193,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 60
 
+    public_url: Annotated[
+        str,
+        Meta(
+            extra={"accepted": PUBLIC_URL_ACCEPTED},
+            pattern=PUBLIC_URL_PATTERN,
+            description="where clients reach the server behind a proxy, such as `https://example.com/pypistats`, or "
+            "the path of that alone, `/pypistats`; empty for the root of each request's host",
+        ),
+    ] = ""
+    keep_alive_seconds: Annotated[
+        Seconds,
+        Meta(
+            description="seconds for which an idle connection is kept; longer than the proxies in front of the server "
+            "keep theirs, or they send requests into connections that end"
+        ),
+    ] = 75
     rate_limit: Annotated[
         str,
         Meta(
+            extra={"accepted": "off, or a rate such as 100/second, 600/minute or 5000/hour"},
             pattern=r"^(off|[1-9][0-9]{0,8}/(second|minute|hour))\Z",
             description="limit on the requests of one client to one process: `off`, or a rate like `100/second`, "
             "`600/minute` or `5000/hour`",
@@ -201,6 +228,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Annotated[
         str,
         Meta(
+            extra={"accepted": "off, /metrics, or an address with a port such as 127.0.0.1:9100"},
             pattern=r"^(off|/metrics|.+:[0-9]+)\Z",
             description="where metrics for Prometheus are served: `off`, `/metrics` (public, beside the API), or an "
             "address of their own like `127.0.0.1:9100`",
@@ -215,6 +243,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "info"
 
     access_log: Annotated[bool, Meta(description="whether to log every request")] = False
+
+    def public(self) -> PublicUrl:
+        """The parts of PUBLIC_URL."""
+        return PublicUrl.parse(self.public_url)
 
     def proxies(self) -> list[str]:
         """The addresses and networks in FORWARDED_ALLOW_IPS. Raises SettingError for anything else."""
@@ -242,45 +274,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], secrets_file: Path = SECRETS_FILE) -> Self:
-        """The settings in the environment; secrets that it lacks are read from `secrets_file`.
+        """The settings in the environment; secrets that it lacks are read from `secrets_file`. Empty variables count as
+        not set.
 
         Raises SettingError for a value that is not accepted.
         """
-        secrets = _read_secrets(secrets_file)
-        values: dict[str, Any] = {}
-        for field in msgspec.structs.fields(cls):
-            variable = field.name.upper()
-            is_secret = isinstance(field.default, Secret)
-            text = environment.get(variable)
-            if text is None and is_secret:
-                text = secrets.get(variable)
-            if text is None:
-                continue
-            try:
-                values[field.name] = Secret(text) if is_secret else msgspec.convert(text, field.type, strict=False)
-            except msgspec.ValidationError as error:
-                raise SettingError(f"{variable}={text!r} is not accepted: {error}") from None
-        return cls(**values)
-
-
-def _read_secrets(path: Path) -> dict[str, str]:
-    """The secrets in a TOML file, by variable; none if there is no file."""
-    names = {field.name.upper() for field in msgspec.structs.fields(Settings) if isinstance(field.default, Secret)}
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & stat.S_IRWXO:
-                raise SettingError(f"{path} can be accessed by users other than its owner and group: chmod o= {path}")
-            values = tomllib.load(file)
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path} cannot be read: {type(error).__name__}") from None
-    except tomllib.TOMLDecodeError:
-        # The parser's own message may quote the line, and with it the secret.
-        raise SettingError(f"{path} is not TOML") from None
-    for name, value in values.items():
-        if name not in names:
-            raise SettingError(f"{path}: {name} is not a secret; it accepts {', '.join(sorted(names))}")
-        if not isinstance(value, str):
-            raise SettingError(f"{path}: {name} must be a string")
-    return values
+        return cls(**read_values(cls, environment, secrets_file))

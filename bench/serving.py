@@ -38,7 +38,7 @@ def serving(data: Path) -> Iterator[int]:
 def started(data: Path, settings: Mapping[str, str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """The same with further settings; and its process."""
     environment = {**os.environ, "CLICKHOUSE_URL": f"chdb://{data}", "CLICKHOUSE_DATABASE": "pypi", **settings}
-    with listening([sys.executable, "-m", "app.cli.commands", "serve", "--port", PORT], environment) as (port, process):
+    with listening([sys.executable, "-m", "app.cli.entry", "serve", "--port", PORT], environment) as (port, process):
         yield port, process
 
 

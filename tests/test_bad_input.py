@@ -370,5 +370,5 @@ def test_a_path_that_there_is_not(client: TestClient[Any], path: str) -> None:
     assert answer.json() == {
         "status": 404,
         "title": "Not Found",
-        "detail": "there is nothing at this path; GET /openapi.yaml lists what there is",
+        "detail": "there is nothing at this path; openapi.yaml lists what there is",
     }

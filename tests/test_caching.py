@@ -316,6 +316,23 @@ def test_what_accept_chooses_varies_with_it(client: TestClient[Any]) -> None:
     assert client.get("/api/top").headers["vary"] == "Accept-Encoding"
 
 
+def test_no_shared_cache_keeps_what_accept_alone_has_chosen(client: TestClient[Any]) -> None:
+    """One that ignores `Vary` would give the CSV to all who ask for the URL."""
+    csv = {"Accept": "text/csv"}
+    for _ in ("computed", "cached"):
+        chosen = client.get(OVERALL, headers=csv)
+        again = client.get(OVERALL, headers=csv | {"If-None-Match": chosen.headers["etag"]})
+        assert (chosen.status_code, again.status_code) == (200, 304)
+        for answer in (chosen, again):
+            assert answer.headers["cache-control"].startswith("private, max-age=")
+        for shared in (
+            client.get(OVERALL),
+            client.get(f"{OVERALL}?format=csv"),
+            client.get(f"{OVERALL}?format=csv", headers=csv),
+        ):
+            assert shared.headers["cache-control"].startswith("public, max-age=")
+
+
 @pytest.mark.parametrize("form", ["json", "csv"])
 @pytest.mark.parametrize("named_first", [True, False])
 def test_what_the_parameter_chooses_does_not_vary_with_accept(dataset: Dataset, form: str, named_first: bool) -> None:

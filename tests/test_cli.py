@@ -158,7 +158,7 @@ def test_ingest_beside_a_running_server_says_so_and_what_to_do(loaded: Path) -> 
     with served(cwd=loaded, CLICKHOUSE_URL="chdb://data"):
         result = run("ingest", "events.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data")
         assert result.returncode == 1
-        assert re.search(r"data is in use by process \d+ \(commands.py serve\)", result.stderr)
+        assert re.search(r"data is in use by process \d+ \(entry.py serve\)", result.stderr)
         assert "--watch FOLDER" in result.stderr
         assert run("check", cwd=loaded, CLICKHOUSE_URL="chdb://data").returncode == 1
     assert run("ingest", "--replace", "events.jsonl", cwd=loaded, CLICKHOUSE_URL="chdb://data").returncode == 0

@@ -1,11 +1,13 @@
 """compose.yaml, the Dockerfile and the files of deploy/, as far as they can be checked without Docker."""
 
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -286,3 +288,44 @@ def test_the_rights_of_the_two_users_suffice_and_are_no_more(tmp_path: Path) -> 
             assert client.get("/health?deep=1").json()["schema"] == "current"
         refused = run("ingest", "--replace", "events.jsonl", cwd=tmp_path, **variables)
         assert (refused.returncode, "ACCESS_DENIED" in refused.stderr) == (1, True)
+
+
+def health_check(port: int) -> list[str]:
+    """The Dockerfile's command, for a server on another port, by this interpreter."""
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    found = re.search(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    assert found
+    python, *command = json.loads(found[1].replace("8000", str(port)))
+    assert python == "python"
+    return [sys.executable, *command]
+
+
+@pytest.mark.parametrize(("status", "exit_status"), [(200, 0), (503, 1)])
+def test_the_health_check_asks_the_server_and_no_proxy(status: int, exit_status: int) -> None:
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), NOWHERE)
+        checked = subprocess.run(
+            health_check(server.server_address[1]),
+            env={**os.environ, **proxies, "NO_PROXY": "", "no_proxy": ""},
+            capture_output=True,
+            check=False,
+        )
+        server.shutdown()
+
+    assert (checked.returncode, asked) == (exit_status, ["/health"]), checked.stderr
+
+
+def test_the_health_check_fails_where_nobody_answers() -> None:
+    assert subprocess.run(health_check(9), capture_output=True, check=False).returncode == 1

@@ -222,9 +222,9 @@ def test_private_unless_it_is_asked_for(dataset: Dataset) -> None:
         with dataset.client(metrics=setting) as client:
             assert_problem(
                 client.get("/metrics"),
-                404,
-                "Not Found",
-                "there is nothing at this path; GET /openapi.yaml lists what there is",
+                409,
+                "Conflict",
+                "metrics are not served here: METRICS is not /metrics",
             )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.main import ROUTES
+from app.public_url import OWN_SEGMENTS
 from app.settings import Secret, SettingError, Settings
 from app.warehouse.engines.connect import clickhouse_place, open_engine
 from app.warehouse.engines.embedded import embedded_folder
@@ -13,6 +15,7 @@ from app.warehouse.engines.embedded import embedded_folder
 README = Path(__file__).parents[1] / "README.md"
 VARIABLES = [field.name.upper() for field in msgspec.structs.fields(Settings)]
 SECRETS = ["CLICKHOUSE_PASSWORD", "GITHUB_TOKEN"]
+ALL_SECRETS = [*SECRETS, "STORE_PASSWORD"]
 NOWHERE = Path("/nonexistent/.secrets.toml")
 
 # DESIGN's own table.
@@ -41,6 +44,8 @@ DEFAULTS: dict[str, object] = {
     "BIGQUERY_TABLE": "bigquery-public-data.pypi.file_downloads",
     "BIGQUERY_MAX_BYTES": 200_000_000_000,
     "BIGQUERY_API_ENDPOINT": "",
+    "PUBLIC_URL": "",
+    "KEEP_ALIVE_SECONDS": 75,
 }
 
 
@@ -88,9 +93,11 @@ NUMBERS = [variable for variable, default in DEFAULTS.items() if isinstance(defa
 
 
 @pytest.mark.parametrize("variable", NUMBERS)
-@pytest.mark.parametrize("value", ["", "0", "-1", "soon", "1.5", "5m"])
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "1.5", "5m"])
 def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> None:
-    with pytest.raises(SettingError, match=rf"^{variable}={re.escape(repr(value))} is not accepted: "):
+    with pytest.raises(
+        SettingError, match=rf"^{variable}={re.escape(repr(value))} is not accepted; accepted is [^^]+$"
+    ):
         from_environment(**{variable: value})
 
 
@@ -100,13 +107,9 @@ def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> 
         ("WINDOW_DAYS", "29"),
         ("WINDOW_DAYS", "3661"),
         ("INDEX_GITHUB_PER_PAGE", "101"),
-        ("LOCAL_INDEX_CACHE_DIR", ""),
-        ("DISCOVERY_TOPICS", ""),
         ("DISCOVERY_OFFICIAL_REPO", "flet"),
         ("DISCOVERY_OFFICIAL_REPO", "https://github.com/flet-dev/flet"),
-        ("GITHUB_API_URL", ""),
         ("PYPI_API_URL", "ftp://127.0.0.1"),
-        ("CLICKHOUSE_DATABASE", ""),
         ("CLICKHOUSE_DATABASE", "a-b"),
         ("CLICKHOUSE_DATABASE", "a b"),
         ("CLICKHOUSE_DATABASE", "1a"),
@@ -114,7 +117,6 @@ def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> 
         ("CLICKHOUSE_DATABASE", "x\n"),
         ("BIGQUERY_PROJECT", "My Project"),
         ("BIGQUERY_PROJECT", "123"),
-        ("BIGQUERY_TABLE", ""),
         ("BIGQUERY_TABLE", "pypi.file_downloads"),
         ("BIGQUERY_TABLE", "`bigquery-public-data.pypi.file_downloads`"),
         ("BIGQUERY_TABLE", "a.b.c` WHERE TRUE --"),
@@ -126,7 +128,9 @@ def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> 
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_name(variable: str, value: str) -> None:
-    with pytest.raises(SettingError, match=rf"^{variable}={re.escape(repr(value))} is not accepted: "):
+    with pytest.raises(
+        SettingError, match=rf"^{variable}={re.escape(repr(value))} is not accepted; accepted is [^^]+$"
+    ):
         from_environment(**{variable: value})
 
 
@@ -178,7 +182,127 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = written(tmp_path, b'GITHUB_TOKEN = "from-file"\n')
 
     assert from_environment(file, GITHUB_TOKEN="from-environment").github_token.reveal() == "from-environment"
-    assert from_environment(file, GITHUB_TOKEN="").github_token.reveal() == ""
+
+
+@pytest.mark.parametrize("variable", [name for name in VARIABLES if name not in ALL_SECRETS])
+def test_an_empty_variable_means_the_default(variable: str) -> None:
+    assert from_environment(**{variable: ""}) == Settings()
+
+
+def test_an_empty_secret_is_not_set(tmp_path: Path) -> None:
+    file = written(tmp_path, b'GITHUB_TOKEN = "from-file"\n')
+
+    settings = from_environment(file, GITHUB_TOKEN="", CLICKHOUSE_PASSWORD="", CLICKHOUSE_PASSWORD_FILE="")
+
+    assert settings.github_token.reveal() == "from-file"
+    assert settings.clickhouse_password.reveal() == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepted"),
+    [
+        ("LOG_LEVEL", "loud", "one of debug, error, info, warning"),
+        ("ACCESS_LOG", "maybe", "true or false, also written yes or no, on or off, 1 or 0"),
+        ("WINDOW_DAYS", "29", "a whole number from 30 to 3660"),
+        ("KEEP_ALIVE_SECONDS", "0", "a whole number, 1 or more"),
+        ("BIGQUERY_PRICE", "-1", "a number, 0 or more"),
+        ("RATE_LIMIT", "5", "off, or a rate such as 100/second, 600/minute or 5000/hour"),
+        ("CLICKHOUSE_DATABASE", "a-b", "a letter or _, then letters, digits and _"),
+    ],
+)
+def test_a_refusal_says_in_words_what_is_accepted(variable: str, value: str, accepted: str) -> None:
+    with pytest.raises(SettingError) as error:
+        from_environment(**{variable: value})
+    assert str(error.value) == f"{variable}={value!r} is not accepted; accepted is {accepted}"
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)
+def test_every_pattern_has_words(field: msgspec.structs.FieldInfo) -> None:
+    metas = getattr(field.type, "__metadata__", ())
+    assert all("accepted" in (meta.extra or {}) for meta in metas if meta.pattern)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "setting"),
+    [
+        ("LOG_LEVEL", "INFO", "info"),
+        ("LOG_FORMAT", "Json", "json"),
+        ("SYNC_FROM", "OFF", "off"),
+        *[("ACCESS_LOG", text, True) for text in ("yes", "Yes", "on", "TRUE", "true", "1")],
+        *[("ACCESS_LOG", text, False) for text in ("no", "off", "False", "0")],
+    ],
+)
+def test_choices_and_switches_are_accepted_in_any_case(variable: str, value: str, setting: object) -> None:
+    assert getattr(from_environment(**{variable: value}), variable.lower()) == setting
+
+
+@pytest.mark.parametrize("variable", ALL_SECRETS)
+def test_a_secret_from_a_file_of_its_own(tmp_path: Path, variable: str) -> None:
+    """As container secrets are mounted: readable by all, often with a newline at the end."""
+    file = tmp_path / "secret"
+    for text in ("hush hush", "hush hush\n", "hush hush\r\n"):
+        file.write_text(text, newline="")
+        settings = from_environment(**{f"{variable}_FILE": str(file)})
+        assert getattr(settings, variable.lower()).reveal() == "hush hush"
+
+
+def test_a_secret_and_its_file_are_not_both_set(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"^GITHUB_TOKEN and GITHUB_TOKEN_FILE are both set; set one of them$"):
+        from_environment(GITHUB_TOKEN="one", GITHUB_TOKEN_FILE=str(tmp_path / "two"))
+
+
+def test_a_file_of_a_secret_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=rf"^GITHUB_TOKEN_FILE: {tmp_path}/none cannot be read: FileNotFoundError$"):
+        from_environment(GITHUB_TOKEN_FILE=f"{tmp_path}/none")
+
+
+@pytest.mark.parametrize("variable", ALL_SECRETS)
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [("hush\n\n", "U+000A at position 5"), ("hu\tsh", "U+0009 at position 3"), ("\nhush", "U+000A at position 1")],
+)
+def test_other_control_characters_of_a_secret_are_refused_by_name(variable: str, text: str, character: str) -> None:
+    with pytest.raises(SettingError) as error:
+        from_environment(**{variable: text})
+    assert str(error.value) == (
+        f"{variable} has the control character {character}; "
+        "accepted are printable characters, and one newline at the end"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "origin", "root"),
+    [
+        ("", "", ""),
+        ("/pypistats", "", "/pypistats"),
+        ("/pypistats/", "", "/pypistats"),
+        ("/apis/of-ours", "", "/apis/of-ours"),
+        ("https://example.com", "https://example.com", ""),
+        ("https://example.com/", "https://example.com", ""),
+        ("https://example.com:8443/pypistats/", "https://example.com:8443", "/pypistats"),
+        ("http://[::1]:8000/a/b", "http://[::1]:8000", "/a/b"),
+    ],
+)
+def test_the_parts_of_a_public_url(text: str, origin: str, root: str) -> None:
+    assert from_environment(PUBLIC_URL=text).public() == (origin, root)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("example.com", "//example.com", "ftp://example.com", "https://u@x", "/a?b"),
+        *("/a b", "/%61", "/a//b", "/a\n", "/api", "/packages/x", "https://example.com/docs/"),
+    ],
+)
+def test_no_public_url(text: str) -> None:
+    with pytest.raises(SettingError, match=r"^PUBLIC_URL="):
+        from_environment(PUBLIC_URL=text)
+
+
+def test_no_route_can_be_taken_for_the_path_of_the_public_url() -> None:
+    segments = {next(iter(route.paths)).split("/")[1] for route in ROUTES}
+
+    assert {segment for segment in segments if "." not in segment} - {""} == set(OWN_SEGMENTS)
 
 
 def test_the_file_is_looked_for_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

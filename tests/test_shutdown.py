@@ -77,7 +77,7 @@ def serving(index: Path, stub: Stub) -> dict[str, str]:
         "CLICKHOUSE_URL": "chdb://data",
         # One search for the index, which finds nothing; from then on GitHub is asked for what a test asks for.
         "DISCOVERY_TOPICS": "none",
-        "DISCOVERY_OFFICIAL_REPO": "",
+        "DISCOVERY_OFFICIAL_REPO": "off",
         "LOCAL_INDEX_CACHE_DIR": str(index),
     }
 

@@ -57,6 +57,11 @@ def unavailable(detail: str, **extra: Any) -> ProblemError:
     return problem(503, detail, {"Retry-After": str(RETRY_SECONDS)}, **extra)
 
 
+def switched_off(detail: str) -> ProblemError:
+    """A 409: the settings of the server leave this out, so that trying again does not help, and nothing has failed."""
+    return problem(409, detail)
+
+
 def _bad_parameter(error: BadParameterError) -> ProblemError:
     return problem(400, str(error))
 
@@ -130,13 +135,13 @@ def _discovery(error: DiscoveryError) -> ProblemError:
 
 
 def _github_off(_: GitHubOffError) -> ProblemError:
-    return unavailable("GitHub is not asked: GITHUB_TOKEN is not set")
+    return switched_off("GitHub is not asked: GITHUB_TOKEN is not set")
 
 
 def _http(error: HTTPException) -> ProblemError:
     headers = dict(error.headers or {})
     details = {
-        404: "there is nothing at this path; GET /openapi.yaml lists what there is",
+        404: "there is nothing at this path; openapi.yaml lists what there is",
         405: "this path answers GET and HEAD",
     }
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -9,11 +9,10 @@ from urllib.parse import quote
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
-from app.api.errors import unavailable
+from app.api.errors import switched_off, unavailable
 from app.api.parameters import HealthQuery, NoQuery, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
@@ -21,11 +20,14 @@ from app.cache.lifetime import Lifetime
 from app.cache.response import ResponseContent
 from app.discovery.service import IndexStatus
 from app.metrics import CONTENT_TYPE
+from app.public_url import PublicUrl
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
 from app.warehouse.sources.service import SourceStatus
 from app.windows import days_behind, days_not_loaded
 
 CONTRACT_SECONDS = 3600
+SERVER = b"\nservers:\n  - url: /\n"
+"""The line of openapi.yaml that says where the server is."""
 
 
 class Health(msgspec.Struct, kw_only=True):
@@ -90,28 +92,31 @@ async def get_metrics(request: Request[Any, Any, Any], services: NamedDependency
     """The metrics in Prometheus's text format, if METRICS is /metrics."""
     parse_query(request, NoQuery)
     if services.settings.metrics != "/metrics":
-        raise NotFoundException
+        raise switched_off("metrics are not served here: METRICS is not /metrics")
     return Response(services.metrics.text(), media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 @endpoint("/openapi.yaml")
 async def get_contract(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
-    return services.send(request, contract(), get_contract)
+    return services.send(request, contract(services.public_url), get_contract)
 
 
 @cache
-def contract() -> ResponseContent:
-    """openapi.yaml, from the package if it is installed, else from the repository's root."""
+def contract(public_url: PublicUrl) -> ResponseContent:
+    """openapi.yaml, from the package if it is installed, else from the repository's root, with the server's own URL."""
     package = Path(__file__).parents[1]
     installed = package / "openapi.yaml"
     path = installed if installed.exists() else package.parent / "openapi.yaml"
-    return ResponseContent(path.read_bytes(), "application/yaml", lifetime=Lifetime(CONTRACT_SECONDS))
+    body = path.read_bytes().replace(SERVER, SERVER.replace(b"/", f"{public_url.origin}{public_url.root}/".encode()), 1)
+    return ResponseContent(body, "application/yaml", lifetime=Lifetime(CONTRACT_SECONDS))
 
 
 @endpoint("/api/package/{rest:path}")
-async def redirect_to_plural(request: Request[Any, Any, Any], rest: FromPath[str]) -> Response[bytes]:
+async def redirect_to_plural(
+    request: Request[Any, Any, Any], rest: FromPath[str], services: NamedDependency[Services]
+) -> Response[bytes]:
     """Redirect the singular, which upstream's old documentation has."""
-    location = f"/api/packages{quote(rest)}"
+    location = f"{services.public_url.root}/api/packages{quote(rest)}"
     if query := request.scope["query_string"].decode("latin-1"):
         location += f"?{query}"
     return Response(b"", status_code=308, headers={"Location": location, "Cache-Control": "public, max-age=86400"})

@@ -11,7 +11,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from app.api.errors import problem, unavailable
+from app.api.errors import problem, switched_off, unavailable
 from app.api.parameters import NoQuery, PackagesQuery, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
@@ -23,6 +23,7 @@ from app.discovery.package import Package, PackageDownloads, PackageQuestion, ma
 from app.discovery.service import OFF_REASON
 from app.discovery.sources.github import Document
 from app.discovery.sources.lookups import PackageMetadata
+from app.public_url import PublicUrl
 from app.warehouse.engines.errors import WarehouseError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
 
@@ -48,8 +49,10 @@ async def list_packages(request: Request[Any, Any, Any], services: NamedDependen
     _refuse_empty_segments(request)
     query = parse_query(request, PackagesQuery)
     if discovery.index is None:
-        raise unavailable(f"there is no index: {OFF_REASON}" if discovery.is_off else "the index is being built")
-    content = packages_json(discovery.index, query, while_index_stands(services))
+        if discovery.is_off:
+            raise switched_off(f"there is no index: {OFF_REASON}")
+        raise unavailable("the index is being built")
+    content = packages_json(discovery.index, query, services.public_url, while_index_stands(services))
     return services.send(request, content, (list_packages, query))
 
 
@@ -61,7 +64,7 @@ def while_index_stands(services: Services) -> Lifetime:
     return Lifetime(services.settings.cache_ttl_seconds, is_valid=lambda: discovery.index is index())
 
 
-def packages_json(index: Index, query: PackagesQuery, lifetime: Lifetime) -> ResponseContent:
+def packages_json(index: Index, query: PackagesQuery, public_url: PublicUrl, lifetime: Lifetime) -> ResponseContent:
     """One page, with links to other pages (RFC 8288)."""
     asked = IndexQuery(
         q=query.q or "",
@@ -73,13 +76,13 @@ def packages_json(index: Index, query: PackagesQuery, lifetime: Lifetime) -> Res
     )
     data, total = index.find(asked, (query.page - 1) * query.per_page, query.per_page)
     pages = -(-total // query.per_page)
-    links = _links(query, pages)
+    links = _links(query, pages, public_url.root)
     body = PackageList(data=data, total=total, page=query.page, per_page=query.per_page, pages=pages)
     return json_content(body, (("Link", links),) if links else (), lifetime=lifetime)
 
 
-def _links(query: PackagesQuery, pages: int) -> str:
-    """The first, previous, next and last page, as far as there are any."""
+def _links(query: PackagesQuery, pages: int, root: str) -> str:
+    """The first, previous, next and last page, as far as there are any; `root` is in front of their paths."""
     if not pages:
         return ""
     targets = {"first": 1}
@@ -91,7 +94,8 @@ def _links(query: PackagesQuery, pages: int) -> str:
     defaults = msgspec.structs.asdict(PackagesQuery())
     given = {name: value for name, value in msgspec.structs.asdict(query).items() if value != defaults[name]}
     return ", ".join(
-        f'</api/packages?{urlencode(given | {"page": page})}>; rel="{relation}"' for relation, page in targets.items()
+        f'<{root}/api/packages?{urlencode(given | {"page": page})}>; rel="{relation}"'
+        for relation, page in targets.items()
     )
 
 

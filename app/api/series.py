@@ -26,6 +26,7 @@ from app.api.parameters import (
 )
 from app.api.routes import endpoint
 from app.api.services import Services
+from app.cache.lifetime import CHOSEN_BY_ACCEPT, UNTIL_NEXT_DAY
 from app.cache.response import CSV, JSON, ResponseContent
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series_columns
@@ -107,4 +108,5 @@ async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseCon
 
 async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
     """A series as CSV (RFC 4180): a header, then category, date, downloads."""
-    return ResponseContent(await series_as_csv(await series_columns(snapshot, question.about)), CSV)
+    lifetime = CHOSEN_BY_ACCEPT if question.by_accept else UNTIL_NEXT_DAY
+    return ResponseContent(await series_as_csv(await series_columns(snapshot, question.about)), CSV, lifetime=lifetime)

@@ -18,6 +18,7 @@ from app.cache.response import ResponseContent
 from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.metrics import Metrics
+from app.public_url import PublicUrl
 from app.settings import Settings
 from app.warehouse.sources.service import SyncService
 
@@ -29,6 +30,7 @@ class Services(NamedTuple):
     """
 
     settings: Settings
+    public_url: PublicUrl
     now: Callable[[], datetime]
     answers: AnswerCache
     discovery: Discovery

@@ -10,6 +10,7 @@ from app.cache.compression import Coding, preferred
 from app.cache.entry import NO_OPERATION, CacheEntry, RequestKey
 from app.cache.policy import Freshness
 from app.cache.response import matches
+from app.public_url import ANY_HOST, PublicUrl
 from app.serving.access_log import AccessLog, client_address
 from app.serving.client import current_client, network
 from app.serving.headers import COMMON, DEMO, PREFLIGHT, SEND_WHOLE, Head, Headers, head
@@ -33,9 +34,10 @@ logger = logging.getLogger(__name__)
 class CacheMiddleware:
     """Sends cached responses, and passes other requests on to the app.
 
-    The layers of a request, in order: request id (`RequestHeaders`), rate limit (`RateLimiter`), cache (`AnswerCache`),
-    conditional requests and compression (`RequestHeaders.negotiate`), and the access log (`AccessLog`). They are one
-    class because a cached response takes some 25 µs, of which every ASGI wrapper would add several.
+    The layers of a request, in order: the path of PUBLIC_URL (`PublicUrl`), request id (`RequestHeaders`), rate limit
+    (`RateLimiter`), cache (`AnswerCache`), conditional requests and compression (`RequestHeaders.negotiate`), and the
+    access log (`AccessLog`). They are one class because a cached response takes some 25 µs, of which every ASGI wrapper
+    would add several.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class CacheMiddleware:
         answers: AnswerCache,
         access_log: AccessLog,
         limiter: RateLimiter | None = None,
+        public_url: PublicUrl = ANY_HOST,
         *,
         knows_proxies: bool = False,
     ) -> None:
@@ -51,6 +54,7 @@ class CacheMiddleware:
         self._answers = answers
         self._access_log = access_log
         self._limiter = limiter
+        self._public_url = public_url
         self._knows_proxies = knows_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +62,8 @@ class CacheMiddleware:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
+        if self._public_url.root:
+            scope = self._public_url.without_root(scope)
         request = RequestHeaders(scope)
         request_id = request.request_id or new_id()
         common = DEMO if self._answers.warehouse.is_demo else COMMON

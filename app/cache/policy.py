@@ -50,13 +50,14 @@ class CachePolicy:
             return _max_age(self._overdue_seconds)
         if entry.version is None:
             return _max_age(math.ceil(entry.expires - now))
-        return self._check_downloads(entry, entry.version, now)
+        return _shared_or_private(entry, self._check_downloads(entry, entry.version, now))
 
     def check_or_stale(self, entry: CacheEntry) -> Freshness:
         """The headers of an entry that is sent in any case, marked as stale if it no longer holds."""
         freshness = self.check(entry)
         if freshness is None:
             freshness = _max_age(SHORT_SECONDS) if entry.version is None else self._stale(entry.version)
+            freshness = _shared_or_private(entry, freshness)
         return freshness
 
     def _holds(self, entry: CacheEntry, now: float) -> bool:
@@ -106,3 +107,10 @@ class CachePolicy:
 
 def _max_age(seconds: int) -> Freshness:
     return Freshness(head([(b"cache-control", b"public, max-age=%d" % seconds)]))
+
+
+def _shared_or_private(entry: CacheEntry, freshness: Freshness) -> Freshness:
+    if not entry.response.content.lifetime.is_private:
+        return freshness
+    headers = [(name, value.replace(b"public", b"private")) for name, value in freshness.head.headers]
+    return Freshness(head(headers), freshness.is_stale)

@@ -21,6 +21,9 @@ from app.charts.data import Chart, ChartStyle
 from app.charts.worker import LENGTH_BYTES, RenderRequest, frame
 from app.serving.turns import FairQueue, NoTurnError
 
+COMMAND = (sys.executable, "-m", "app.charts.worker")
+"""Format and level of the log follow."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +40,7 @@ class Worker:
         self._stdout = cast(asyncio.StreamReader, process.stdout)
 
     @classmethod
-    async def start(cls, command: Sequence[str] = (sys.executable, "-m", "app.charts.worker")) -> Self:
+    async def start(cls, command: Sequence[str] = (*COMMAND, "text", "info")) -> Self:
         """Start a process. Raises OSError."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         with suppress(FileNotFoundError):

@@ -19,6 +19,7 @@ from litestar import Litestar
 
 from app import __version__
 from app.cli.check import check_everything
+from app.cli.listening import listening_sockets, local_url, run_server
 from app.cli.sync import SyncCommand, SyncOptions
 from app.cli.terminal import errors, loaded_table, note, output, progress_shown
 from app.main import create_app
@@ -163,7 +164,7 @@ def sync(names: tuple[str, ...], source: str | None, packages: str, top: int, da
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; `::` for IPv6 and IPv4.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that serve.")
 @click.option("--demo", is_flag=True, help=f"Serve synthetic downloads from {DEMO_URL}, made at the first start.")
@@ -176,6 +177,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
             settings = msgspec.structs.replace(settings, clickhouse_url=DEMO_URL)
         log_config = configure(settings)
         proxies = settings.proxies()
+        sockets = listening_sockets(host, port)
         # Opened here too, and kept open, so that its errors are shown before uvicorn starts.
         with _engine(settings) as engine:
             if workers > 1:
@@ -183,16 +185,14 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
             if demo:
                 with progress_shown() as report:
                     _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
-                click.echo(_what_to_try(host, port))
+                click.echo(_what_to_try(local_url(host, sockets) + settings.public().root))
             facts = {"version": __version__, "workers": workers, "settings": settings.changed()}
             logger.info("serving from ClickHouse %s", engine.where, extra=facts)
-            uvicorn.run(
+            config = uvicorn.Config(
                 # Each worker process makes its own app, from the environment that all share.
                 "app.cli.commands:worker_app" if workers > 1 else create_app(settings, watch=watch),
                 factory=workers > 1,
                 workers=workers,
-                host=host,
-                port=port,
                 loop="auto",
                 http=partial(  # type: ignore[arg-type]  # uvicorn only calls it
                     Protocol, limits=process_limits(proxies), clients=Counter()
@@ -203,9 +203,11 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 server_header=False,
                 proxy_headers=bool(proxies),
                 forwarded_allow_ips=proxies,
+                timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
                 timeout_worker_healthcheck=WORKER_SECONDS,
             )
+            run_server(config, sockets)
 
 
 @main.command()
@@ -299,8 +301,7 @@ def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
     return outcome[0]
 
 
-def _what_to_try(host: str, port: int) -> str:
-    base = f"http://{host}:{port}"
+def _what_to_try(base: str) -> str:
     return f"""The data are synthetic: every answer carries the header X-Dataset: demo.
 Open {base} and find a package. To try the API:
   curl '{base}/api/packages/numpy/recent'
@@ -308,7 +309,3 @@ Open {base} and find a package. To try the API:
   curl '{base}/api/packages/numpy/overall?mirrors=false&format=csv'
   curl '{base}/api/top?limit=10'
   curl '{base}/health?deep=1'"""
-
-
-if __name__ == "__main__":
-    main()

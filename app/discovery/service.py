@@ -16,16 +16,19 @@ from app.discovery.index.build import discover_packages, make_index
 from app.discovery.index.config import make_build_config
 from app.discovery.index.file import IndexFile
 from app.discovery.index.search import Index
+from app.discovery.sources.demo import DemoGitHub, DemoPyPI
 from app.discovery.sources.errors import DiscoveryError, RateLimitedError, SourceUnavailableError
 from app.discovery.sources.github import Document, GitHub
 from app.discovery.sources.http import Sleep, open_session
-from app.discovery.sources.lookups import Lookups
+from app.discovery.sources.interfaces import Projects, Repositories
+from app.discovery.sources.lookups import GitHubOffError, Lookups
 from app.discovery.sources.pypi import PyPI
 from app.discovery.sources.repository_names import RepositoryName
 from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts, TimedLookups
 from app.settings import Settings
 from app.stats.questions import Popularity, popularity
 from app.warehouse.engines.errors import WarehouseError
+from app.warehouse.loading.demo import demo_packages
 from app.warehouse.reading.followed import NotFetchedError
 from app.warehouse.reading.snapshot import NothingLoadedError
 from app.warehouse.reading.warehouse import Warehouse
@@ -34,6 +37,7 @@ FIRST_RETRY_SECONDS = 60
 """The delay after a build that failed or was incomplete; it doubles with each further one, up to the interval."""
 
 OFF_REASON = "GITHUB_TOKEN is not set"
+SYNTHETIC_REASON = f"{OFF_REASON}: the demo's metadata are synthetic"
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +86,10 @@ class Discovery:
         """Open the session, and read the index on disk if there is one."""
         settings = self.settings
         self._session = open_session()
-        self._github = self._make_github() if settings.github_token else None
+        self._is_synthetic = self._warehouse.is_demo and not settings.github_token
+        pypi, self._github = self._sources()
         self._lookups = Lookups(
-            PyPI(self._session, settings.pypi_api_url),
+            pypi,
             self._github,
             lifetime=timedelta(seconds=settings.cache_ttl_discovery),
             negative_lifetime=timedelta(seconds=settings.cache_ttl_seconds),
@@ -94,11 +99,20 @@ class Discovery:
         if self._github is None:
             logger.info("%s: /api/packages is off; statistics and PyPI's metadata are not affected", OFF_REASON)
             return
-        self.index = await asyncio.to_thread(self._file.read)
+        if not self._is_synthetic:
+            self.index = await asyncio.to_thread(self._file.read)
 
-    def _make_github(self) -> GitHub:
+    def _sources(self) -> tuple[Projects, Repositories | None]:
+        """PyPI, and GitHub if there is a token; without one, the demo's packages have metadata that are made up."""
         settings = self.settings
-        return GitHub(
+        if self._is_synthetic:
+            self._config = msgspec.structs.replace(self._config, official=None)
+            downloads = {name: downloads for name, downloads, _ in demo_packages()}
+            return DemoPyPI(downloads, self._now()), DemoGitHub(downloads, self._now())
+        pypi = PyPI(self._session, settings.pypi_api_url)
+        if not settings.github_token:
+            return pypi, None
+        return pypi, GitHub(
             self._session,
             settings.github_api_url,
             settings.github_token,
@@ -136,7 +150,7 @@ class Discovery:
         left = self.settings.local_index_cache_ttl - (self._now() - self.index.built_at).total_seconds()
         return max(0, min(left, self.settings.index_reindex_interval))
 
-    async def _try_to_build(self, github: GitHub) -> float:
+    async def _try_to_build(self, github: Repositories) -> float:
         """Replace the index if a build succeeds; the seconds until the next build."""
         try:
             complete = await self._build(github)
@@ -161,7 +175,7 @@ class Discovery:
         delay = FIRST_RETRY_SECONDS * 2.0 ** min(self._failures - 1, 16)
         return min(delay, self.settings.index_reindex_interval)
 
-    async def _build(self, github: GitHub) -> bool:
+    async def _build(self, github: Repositories) -> bool:
         """Replace the index; whether the new one is complete. If not, `last_error` says what is missing."""
         result = await discover_packages(self._config, github, self._lookups)
         downloads = await self._downloads([package.name for package in result.packages])
@@ -170,15 +184,19 @@ class Discovery:
             make_index, result, downloads, self.index, self._now(), reuse_downloads=self._may_reuse_downloads()
         )
         logger.info("the index has %d packages", len(self.index.entries))
-        try:
-            await asyncio.to_thread(self._file.write, self.index)
-        except OSError as error:
-            logger.warning("the index cannot be written to %s: %s", self.settings.local_index_cache_dir, error.strerror)
+        if not self._is_synthetic:
+            await self._write(self.index)
         if downloads is None:
             self._last_error = "ClickHouse could not be asked for downloads"
         elif result.failed:
             self._last_error = f"{len(result.failed)} packages could not be looked up"
         return downloads is not None and not result.failed
+
+    async def _write(self, index: Index) -> None:
+        try:
+            await asyncio.to_thread(self._file.write, index)
+        except OSError as error:
+            logger.warning("the index cannot be written to %s: %s", self.settings.local_index_cache_dir, error.strerror)
 
     async def _downloads(self, names: Sequence[str]) -> dict[str, Popularity] | None:
         """The downloads of each package; None, which is not 0, if they are not available now."""
@@ -200,6 +218,7 @@ class Discovery:
         index, quota = self.index, self._github.quota
         return IndexStatus(
             "building" if index is None else "ready",
+            reason=SYNTHETIC_REASON if self._is_synthetic else None,
             entries=len(index.entries) if index else 0,
             built_at=index.built_at if index else None,
             age_seconds=int((self._now() - index.built_at).total_seconds()) if index else None,
@@ -219,6 +238,8 @@ class Discovery:
     async def _document(
         self, look_up: Callable[[RepositoryName], Awaitable[Document | None]], package: str
     ) -> Document | None:
+        if self.is_off:
+            raise GitHubOffError("GitHub is not asked without GITHUB_TOKEN")
         seconds = self._timeouts.package
         try:
             async with asyncio.timeout(seconds):

@@ -21,7 +21,8 @@ from app.discovery.sources.github import Document
 from app.discovery.sources.lookups import GitHubOffError
 from app.pages.readme import is_markdown, readme_html
 from app.pages.rendering import render_page
-from app.pages.routes import lasting_error_page, page
+from app.pages.routes import lasting_error_pages, page
+from app.public_url import PublicUrl
 from app.warehouse.reading.snapshot import Snapshot
 
 RELEASES = 8
@@ -53,7 +54,10 @@ async def get_about_page(
     question = AboutQuestion(package_question(services, name, metadata), readme.document)
     is_complete = readme.is_final and discovery.lookups.is_complete(metadata)
     lifetime = package_lifetime(services, is_complete=is_complete)
-    return await services.respond(request, about_html, question, lifetime, key=name, error_content=lasting_error_page)
+    error_content = lasting_error_pages(services.public_url)
+    return await services.respond(
+        request, about_html, question, services.public_url, lifetime, key=name, error_content=error_content
+    )
 
 
 async def _readme(discovery: Discovery, name: str) -> Readme:
@@ -65,7 +69,9 @@ async def _readme(discovery: Discovery, name: str) -> Readme:
         return Readme(None, False)
 
 
-async def about_html(snapshot: Snapshot, question: AboutQuestion, lifetime: Lifetime) -> ResponseContent:
+async def about_html(
+    snapshot: Snapshot, question: AboutQuestion, public_url: PublicUrl, lifetime: Lifetime
+) -> ResponseContent:
     package = known_package(question.package, await loaded_downloads(snapshot, question.package))
     readme = question.readme
     text = None
@@ -74,6 +80,7 @@ async def about_html(snapshot: Snapshot, question: AboutQuestion, lifetime: Life
         text = Markup(await asyncio.to_thread(readme_html, readme))  # noqa: S704  (sanitised there)
     return render_page(
         "about.html",
+        public_url,
         lifetime=lifetime,
         package=package.package,
         data=package.data,

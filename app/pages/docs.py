@@ -16,10 +16,11 @@ from app.pages.routes import page
 async def get_docs_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     is_demo = services.answers.warehouse.is_demo
     lifetime = Lifetime(services.settings.cache_ttl_seconds)
-    content = render_page("docs.html", data_images=True, is_demo=is_demo, lifetime=lifetime)
+    content = render_page("docs.html", services.public_url, data_images=True, is_demo=is_demo, lifetime=lifetime)
     return services.send(request, content, (get_docs_page, is_demo))
 
 
 @endpoint("/api")
-async def redirect_to_docs() -> Response[bytes]:
-    return Response(b"", status_code=308, headers={"Location": "/docs", "Cache-Control": "public, max-age=86400"})
+async def redirect_to_docs(services: NamedDependency[Services]) -> Response[bytes]:
+    headers = {"Location": f"{services.public_url.root}/docs", "Cache-Control": "public, max-age=86400"}
+    return Response(b"", status_code=308, headers=headers)

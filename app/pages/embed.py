@@ -15,7 +15,8 @@ from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.pages.parameters import EmbedQuery
 from app.pages.rendering import render_page
-from app.pages.routes import lasting_framed_error_page, page
+from app.pages.routes import lasting_error_pages, page
+from app.public_url import PublicUrl
 from app.stats.questions import SeriesQuestion
 from app.warehouse.reading.snapshot import Snapshot
 
@@ -36,20 +37,27 @@ async def get_embed_page(
     # Not by a parameter of the function: Litestar would take it for the query's, which file types have too.
     about = charted_series(request.path_params["type"], package, query)
     question = EmbedQuestion(about, query)
-    return await services.respond(request, embed_html, question, error_content=lasting_framed_error_page)
+    return await services.respond(
+        request,
+        embed_html,
+        question,
+        services.public_url,
+        error_content=lasting_error_pages(services.public_url, framed=True),
+    )
 
 
-async def embed_html(snapshot: Snapshot, question: EmbedQuestion) -> ResponseContent:
+async def embed_html(snapshot: Snapshot, question: EmbedQuestion, public_url: PublicUrl) -> ResponseContent:
     """The page. Raises UnknownPackageError."""
     about, query = question.about, question.query
     chart = await drawn_chart(snapshot, about, query.chart)
     return render_page(
         "embed.html",
+        public_url,
         framed=True,
         title=chart.title,
         package=about.package,
         theme=query.theme,
-        chart=f"/api/packages/{about.package}/chart/{about.dimension}?{_given(query)}",
+        chart=f"{public_url.root}/api/packages/{about.package}/chart/{about.dimension}?{_given(query)}",
     )
 
 

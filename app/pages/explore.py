@@ -16,6 +16,7 @@ from app.discovery.index.search import Index, IndexQuery, Sort
 from app.pages.parameters import ExploreQuery
 from app.pages.rendering import render_page
 from app.pages.routes import page
+from app.public_url import PublicUrl
 
 PER_PAGE = 20
 
@@ -27,13 +28,18 @@ async def get_explore_page(request: Request[Any, Any, Any], services: NamedDepen
     query = parse_query(request, ExploreQuery)
     is_demo = services.answers.warehouse.is_demo
     if discovery.index is None:
-        content = render_page("no_index.html", is_off=discovery.is_off, is_demo=is_demo, lifetime=TRANSIENT)
+        content = render_page(
+            "no_index.html", services.public_url, is_off=discovery.is_off, is_demo=is_demo, lifetime=TRANSIENT
+        )
         return services.send(request, content)
-    content = explore_html(discovery.index, query, is_demo, while_index_stands(services))
+    lifetime = while_index_stands(services)
+    content = explore_html(discovery.index, query, services.public_url, lifetime, is_demo=is_demo)
     return services.send(request, content, (get_explore_page, query))
 
 
-def explore_html(index: Index, query: ExploreQuery, is_demo: bool, lifetime: Lifetime) -> ResponseContent:
+def explore_html(
+    index: Index, query: ExploreQuery, public_url: PublicUrl, lifetime: Lifetime, *, is_demo: bool
+) -> ResponseContent:
     """One page of the packages that match."""
     asked = IndexQuery(
         q=query.q,
@@ -47,6 +53,7 @@ def explore_html(index: Index, query: ExploreQuery, is_demo: bool, lifetime: Lif
     pages = max(1, -(-total // PER_PAGE))
     return render_page(
         "explore.html",
+        public_url,
         lifetime=lifetime,
         entries=entries,
         total=total,
@@ -54,9 +61,9 @@ def explore_html(index: Index, query: ExploreQuery, is_demo: bool, lifetime: Lif
         query=query,
         sorts=get_args(Sort),
         built_at=index.built_at.date(),
-        previous_url=_page_url(query, min(query.page - 1, pages)) if query.page > 1 else None,
-        next_url=_page_url(query, query.page + 1) if query.page < pages else None,
-        api_url=f"/api/packages?{_given(query)}",
+        previous_url=_page_url(public_url, query, min(query.page - 1, pages)) if query.page > 1 else None,
+        next_url=_page_url(public_url, query, query.page + 1) if query.page < pages else None,
+        api_url=f"{public_url.root}/api/packages?{_given(query)}",
         is_demo=is_demo,
     )
 
@@ -67,8 +74,8 @@ def _given(query: ExploreQuery, **changes: int) -> str:
     return urlencode({name: value for name, value in values.items() if value != _DEFAULTS[name]})
 
 
-def _page_url(query: ExploreQuery, number: int) -> str:
-    return f"/explore?{_given(query, page=number)}"
+def _page_url(public_url: PublicUrl, query: ExploreQuery, number: int) -> str:
+    return f"{public_url.root}/explore?{_given(query, page=number)}"
 
 
 _DEFAULTS = msgspec.structs.asdict(ExploreQuery())

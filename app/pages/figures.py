@@ -29,17 +29,18 @@ class Figure(msgspec.Struct, frozen=True):
     embed_url: str
 
 
-def figures_of(package: str, span: Mapping[str, str], style: Mapping[str, str]) -> list[Figure]:
-    """The figures of a package. All URLs have the parameters `span`; those of charts have `style` too."""
+def figures_of(package: str, root: str, span: Mapping[str, str], style: Mapping[str, str]) -> list[Figure]:
+    """The figures of a package. All URLs begin with `root` and have the parameters `span`; those of
+    charts have `style` too."""
     series_query, chart_query = urlencode(span), urlencode({**span, **style})
     return [
         Figure(
             dimension=dimension,
             title=title,
             description=description,
-            chart_url=f"/api/packages/{package}/chart/{dimension}?{chart_query}",
-            series_url=f"/api/packages/{package}/{dimension}?{series_query}",
-            embed_url=f"/embed/{package}/{dimension}?{chart_query}",
+            chart_url=f"{root}/api/packages/{package}/chart/{dimension}?{chart_query}",
+            series_url=f"{root}/api/packages/{package}/{dimension}?{series_query}",
+            embed_url=f"{root}/embed/{package}/{dimension}?{chart_query}",
         )
         for dimension, (title, description) in CAPTIONS.items()
     ]

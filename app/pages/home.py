@@ -14,7 +14,8 @@ from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise_prefix
 from app.pages.parameters import HomeQuery
 from app.pages.rendering import missing_days, render_page
-from app.pages.routes import lasting_error_page, page
+from app.pages.routes import lasting_error_pages, page
+from app.public_url import PublicUrl
 from app.stats.changes import Changes, change_of, changes
 from app.stats.questions import RankedPackage, SearchQuestion, TopQuestion, UnknownPackageError, popularity, search, top
 from app.warehouse.reading.snapshot import Snapshot
@@ -41,10 +42,16 @@ class TopPackage(msgspec.Struct, frozen=True):
 async def get_home_page(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     """The start page; with `q`, search results."""
     query = parse_query(request, HomeQuery)
-    return await services.respond(request, home_html, query.q.strip(), error_content=lasting_error_page)
+    return await services.respond(
+        request,
+        home_html,
+        query.q.strip(),
+        services.public_url,
+        error_content=lasting_error_pages(services.public_url),
+    )
 
 
-async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
+async def home_html(snapshot: Snapshot, q: str, public_url: PublicUrl) -> ResponseContent:
     """The page; `q` is the start of a package's name, empty for no search."""
     facts: dict[str, Any] = {
         "newest": snapshot.newest_day,
@@ -56,12 +63,13 @@ async def home_html(snapshot: Snapshot, q: str) -> ResponseContent:
         "lifetime": ranking_lifetime(snapshot),
     }
     if q:
-        return render_page("search.html", found=await _search(snapshot, q), **facts)
+        return render_page("search.html", public_url, found=await _search(snapshot, q), **facts)
     everything = await _changes_of_all(snapshot)
     packages = await _top_packages(snapshot, everything.week.downloads if everything else 0)
     moved = sorted((package for package in packages if package.change is not None), key=lambda p: p.change or 0)
     return render_page(
         "home.html",
+        public_url,
         changes=everything,
         packages=packages[:MOST_DOWNLOADED],
         risen=[package for package in reversed(moved[-MOVED:]) if (package.change or 0) > 0],

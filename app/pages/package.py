@@ -15,8 +15,9 @@ from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 from app.pages.figures import figures_of
 from app.pages.parameters import PackagePageQuery, Range
 from app.pages.rendering import missing_days, render_page
-from app.pages.routes import lasting_error_page, page
+from app.pages.routes import lasting_error_pages, page
 from app.pages.sparkline import sparkline
+from app.public_url import PublicUrl
 from app.stats.changes import change_of, changes
 from app.stats.questions import RecentCounts, RecentQuestion, popularity, recent
 from app.warehouse.reading.snapshot import Snapshot
@@ -56,10 +57,16 @@ async def get_package_page(
 ) -> Response[bytes]:
     """One package; with `compare`, several on one chart."""
     question = PackagePageQuestion(package_name(package), parse_query(request, PackagePageQuery))
-    return await services.respond(request, package_html, question, error_content=lasting_error_page)
+    return await services.respond(
+        request,
+        package_html,
+        question,
+        services.public_url,
+        error_content=lasting_error_pages(services.public_url),
+    )
 
 
-async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> ResponseContent:
+async def package_html(snapshot: Snapshot, question: PackagePageQuestion, public_url: PublicUrl) -> ResponseContent:
     """The page. The browser loads what PyPI and GitHub know later, so that downloads do not wait for it."""
     package, form = question.package, question.form
     newest = snapshot.newest_day
@@ -72,6 +79,7 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> Res
     week = last_period(newest, "week")
     return render_page(
         "package.html",
+        public_url,
         package=package,
         is_everything=package == ALL_PACKAGES,
         newest=newest,
@@ -88,7 +96,7 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion) -> Res
         starts=starts,
         form=form,
         chosen=chosen,
-        figures=figures_of(package, span, {"chart": form.chart}),
+        figures=figures_of(package, public_url.root, span, {"chart": form.chart}),
         span=span,
         compared=compared,
         not_found=[*unusable, *unknown],

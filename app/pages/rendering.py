@@ -12,6 +12,7 @@ from app.charts.badge import compact_number
 from app.pages import formatting
 from app.pages.security import security_headers
 from app.pages.static_files import static_url
+from app.public_url import PublicUrl
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import days_not_loaded, listed_days
 
@@ -19,7 +20,7 @@ HTML = "text/html"
 
 
 @cache
-def _environment() -> Environment:
+def _environment(public_url: PublicUrl) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -28,7 +29,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.globals["static"] = static_url
+    environment.globals |= {
+        "public_origin": public_url.origin,
+        "root": public_url.root,
+        "static": lambda path: public_url.root + static_url(path),
+    }
     environment.filters |= {
         "category": formatting.category,
         "compact": compact_number,
@@ -47,13 +52,14 @@ def missing_days(snapshot: Snapshot) -> str:
     return listed_days(days_not_loaded(snapshot.published.days, snapshot.window_days))
 
 
-def render_template(template: str, **values: Any) -> bytes:
-    """The rendered template, UTF-8."""
-    return _environment().get_template(template).render(values).encode()
+def render_template(template: str, public_url: PublicUrl, **values: Any) -> bytes:
+    """The rendered template, UTF-8. `root` in it is what all of the server's paths begin with."""
+    return _environment(public_url).get_template(template).render(values).encode()
 
 
 def render_page(
     template: str,
+    public_url: PublicUrl,
     *,
     framed: bool = False,
     data_images: bool = False,
@@ -62,4 +68,4 @@ def render_page(
 ) -> ResponseContent:
     """A page with its security headers; `framed` and `data_images` as for `security_headers`."""
     headers = security_headers(framed=framed, data_images=data_images)
-    return ResponseContent(render_template(template, **values), HTML, headers, lifetime=lifetime)
+    return ResponseContent(render_template(template, public_url, **values), HTML, headers, lifetime=lifetime)

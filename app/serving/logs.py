@@ -46,6 +46,12 @@ def configure_command() -> None:
     logging.config.dictConfig(_configuration("text", "info"))
 
 
+def configure_worker(form: Format, level: str) -> None:
+    """Log as the server does, in a process that it has started; warnings of libraries are lines of the log too."""
+    logging.config.dictConfig(_configuration(form, level))
+    logging.captureWarnings(True)
+
+
 def chosen_format(settings: Settings) -> Format:
     """The format of LOG_FORMAT; `auto` is text on a terminal and JSON elsewhere."""
     if settings.log_format == "auto":

@@ -115,5 +115,5 @@ def test_without_a_token_github_is_not_asked(loaded: Dataset, stub: Stub) -> Non
     with loaded.client(**urls_of(stub)) as client:
         answer = client.get(README)
 
-    assert_problem(answer, 503, "Service Unavailable", "GitHub is not asked: GITHUB_TOKEN is not set")
+    assert_problem(answer, 409, "Conflict", "GitHub is not asked: GITHUB_TOKEN is not set")
     assert stub.asked("github") == []

@@ -1,6 +1,7 @@
 """Charts are drawn in worker processes: on demand, once, a bounded number at a time. No worker outlives the server."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -314,3 +315,50 @@ def test_ctrl_c_ends_the_workers_without_a_traceback(tmp_path: Path) -> None:
 
     assert has_ended(worker)
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
+
+
+def test_what_matplotlib_says_are_lines_of_the_log(tmp_path: Path) -> None:
+    """It has no folder for its font cache here, says so, and makes one that lasts as long as the worker."""
+    loaded = run(
+        "ingest", str(write_jsonl(tmp_path / "e.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL="chdb://data"
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    nowhere = {"MPLCONFIGDIR": "/proc/none", "LOG_FORMAT": "json", "CLICKHOUSE_URL": "chdb://data"}
+    with started(cwd=tmp_path, **nowhere) as server:
+        answer = httpx.get(server.base + CHART, timeout=120)
+        lines = [json.loads(line) for line in server.logged().splitlines()]
+
+    assert answer.status_code == 200
+    said = [line for line in lines if line["logger"].startswith("matplotlib")]
+    assert any("/proc/none" in line["message"] for line in said), lines
+    assert {line["level"] for line in said} == {"warning"}
+
+
+def test_with_a_writable_folder_matplotlib_says_nothing(tmp_path: Path) -> None:
+    """As in the container, whose MPLCONFIGDIR is in the folder of the index."""
+    loaded = run(
+        "ingest", str(write_jsonl(tmp_path / "e.jsonl", [event()])), cwd=tmp_path, CLICKHOUSE_URL="chdb://data"
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    places = {
+        "MPLCONFIGDIR": str(tmp_path / "cache" / "matplotlib"),
+        "HOME": "/proc/none",
+        "CLICKHOUSE_URL": "chdb://data",
+    }
+    with started(cwd=tmp_path, **places, LOG_FORMAT="json") as server:
+        assert httpx.get(server.base + CHART, timeout=120).status_code == 200
+        lines = [json.loads(line) for line in server.logged().splitlines()]
+
+    assert list((tmp_path / "cache" / "matplotlib").glob("fontlist-*.json"))
+    assert [line for line in lines if line["level"] != "info"] == []
+
+
+def test_a_failure_of_a_worker_is_a_line_of_the_log(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app.charts.worker", "json", "info"]
+    process = subprocess.run(
+        command, input=b"\0\0\0\1x", capture_output=True, cwd=tmp_path, env=environment(), check=False
+    )
+
+    (line,) = process.stderr.decode().splitlines()
+    assert process.returncode == 1
+    assert json.loads(line)["message"] == "a chart worker failed"

@@ -171,7 +171,7 @@ async def test_metadata_that_points_at_other_hosts_is_not_followed(
 async def test_another_ecosystem(ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock) -> None:
     ecosystem.add_repository("litestar-org/litestar", topics=["litestar"])
     ecosystem.add_project("litestar", project_urls={"Source": "https://github.com/litestar-org/litestar"})
-    settings = msgspec.structs.replace(settings, discovery_topics=" Litestar,litestar ", discovery_official_repo="")
+    settings = msgspec.structs.replace(settings, discovery_topics=" Litestar,litestar ", discovery_official_repo="off")
     async with discovering(loaded, settings, clock) as discovery:
         await clock.asleep()
 

@@ -22,7 +22,7 @@ from tests.support.clickhouse_users import USERS
 from tests.support.dataset import Dataset
 from tests.support.zygote import REPOSITORY, Fork, fork
 
-COMMAND = [sys.executable, "-m", "app.cli.commands"]
+COMMAND = [sys.executable, "-m", "app.cli.entry"]
 START_SECONDS = 300
 """Decides nothing: a server that ends before it answers is noticed at once."""
 NOWHERE = "http://127.0.0.1:9"
@@ -32,7 +32,7 @@ NOWHERE = "http://127.0.0.1:9"
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without the settings that somebody may have exported, and with changes."""
     ours = {field.upper() for field in Settings.__struct_fields__}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours}
     return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "PYPI_API_URL": NOWHERE, **changes}
 
 
@@ -50,7 +50,7 @@ def variables(dataset: Dataset, user: str = "api", **changes: str) -> dict[str, 
 def start(*arguments: str, cwd: Path, stdout: Path, stderr: Path | None = None, **changes: str) -> Fork:
     """The command, which runs and appends to files what it writes."""
     return fork(
-        "app.cli.commands:main", *arguments, cwd=cwd, environment=environment(**changes), stdout=stdout, stderr=stderr
+        "app.cli.entry:main", *arguments, cwd=cwd, environment=environment(**changes), stdout=stdout, stderr=stderr
     )
 
 

@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 SECONDS = 120
 PRELOADED = [
     "app.cli.commands",
+    "app.cli.entry",
     "tests.support.loader",
     "pandas",  # which the driver imports at the first insert of a process
 ]

@@ -17,7 +17,8 @@ from app.discovery.index.config import BuildConfig
 from app.discovery.index.entries import copy_downloads, make_entry
 from app.discovery.index.search import Index
 from app.discovery.sources.errors import BadTokenError, DiscoveryError, RateLimitedError, SourceUnavailableError
-from app.discovery.sources.github import GitHub, Repository
+from app.discovery.sources.github import Repository
+from app.discovery.sources.interfaces import Repositories
 from app.discovery.sources.lookups import Lookups
 from app.discovery.sources.pypi import Project
 from app.discovery.sources.repository_names import RepositoryName, repository_in_url
@@ -54,7 +55,7 @@ class DiscoveryResult(msgspec.Struct, frozen=True):
     failed: Sequence[str]
 
 
-async def discover_packages(config: BuildConfig, github: GitHub, lookups: Lookups) -> DiscoveryResult:
+async def discover_packages(config: BuildConfig, github: Repositories, lookups: Lookups) -> DiscoveryResult:
     """The packages of the ecosystem. Raises DiscoveryError if more than half of the look-ups fail."""
     candidates = await _candidates(config, github, lookups)
     results = await asyncio.gather(
@@ -73,7 +74,7 @@ async def discover_packages(config: BuildConfig, github: GitHub, lookups: Lookup
     return DiscoveryResult(packages, failed)
 
 
-async def _candidates(config: BuildConfig, github: GitHub, lookups: Lookups) -> list[Candidate]:
+async def _candidates(config: BuildConfig, github: Repositories, lookups: Lookups) -> list[Candidate]:
     """The search results, and the folders of the official repository."""
     candidates: dict[str, Candidate] = {}
     for topic in config.topics:

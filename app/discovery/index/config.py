@@ -42,7 +42,7 @@ def make_build_config(settings: Settings) -> BuildConfig:
             raise SettingError(f"DISCOVERY_TOPICS: {topic!r} cannot be a GitHub topic")
     official = settings.discovery_official_repo
     try:
-        name = RepositoryName.parse(official) if official else None
+        name = RepositoryName.parse(official) if official != "off" else None
     except ImpossibleRepositoryError as error:
         raise SettingError(f"DISCOVERY_OFFICIAL_REPO={official!r} is not accepted: {error}") from None
     return BuildConfig(

@@ -8,9 +8,10 @@ from typing import Literal, TypeVar
 import msgspec
 
 from app.discovery.sources.errors import DiscoveryError
-from app.discovery.sources.github import Document, GitHub, Repository
+from app.discovery.sources.github import Document, Repository
+from app.discovery.sources.interfaces import Projects, Repositories
 from app.discovery.sources.lookup_cache import LookupCache
-from app.discovery.sources.pypi import Project, PyPI
+from app.discovery.sources.pypi import Project
 from app.discovery.sources.repository_names import RepositoryName
 from app.names import ALL_PACKAGES
 
@@ -55,8 +56,8 @@ class Lookups:
 
     def __init__(
         self,
-        pypi: PyPI,
-        github: GitHub | None,
+        pypi: Projects,
+        github: Repositories | None,
         *,
         lifetime: timedelta,
         negative_lifetime: timedelta,
@@ -79,7 +80,7 @@ class Lookups:
         self._readmes: LookupCache[RepositoryName, Document] = cache()
         self._changelogs: LookupCache[RepositoryName, Document] = cache()
 
-    def _required_github(self) -> GitHub:
+    def _required_github(self) -> Repositories:
         if self.github is None:
             raise GitHubOffError("GitHub is not asked without GITHUB_TOKEN")
         return self.github

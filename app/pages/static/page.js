@@ -1,5 +1,6 @@
 // Scripts of all pages: suggestions, theme, copy buttons, charts and the metadata section.
 import { Figure, withQuery } from "./charts.js";
+import { root } from "./root.js";
 import { suggest } from "./suggest.js";
 import { onThemeChange, toggleTheme } from "./current_theme.js";
 
@@ -51,7 +52,7 @@ function formValues(controls) {
 
 function chartUrls(element, { start_date, granularity, chart }) {
   const names = element.dataset.compare?.split(",");
-  const paths = names?.map((name) => `/api/packages/${name}/chart/overall?mirrors=false`) ?? [element.dataset.chart];
+  const paths = names?.map((name) => `${root}/api/packages/${name}/chart/overall?mirrors=false`) ?? [element.dataset.chart];
   return paths.map((path) => withQuery(path, { start_date, granularity, chart }));
 }
 

@@ -1,5 +1,6 @@
 // Suggestions for a search box: the combobox pattern of the ARIA Authoring Practices, with a list popup.
 import { compact } from "./formatting.js";
+import { root } from "./root.js";
 
 const DEBOUNCE_MS = 200;
 const NAME_PREFIX = /^[a-z0-9][a-z0-9._-]*$/i;
@@ -43,7 +44,7 @@ export function suggest(form) {
     input.setAttribute("aria-activedescendant", options[active].id);
     options[active].scrollIntoView({ block: "nearest" });
   };
-  const openPackage = (name) => location.assign(`/packages/${encodeURIComponent(name)}`);
+  const openPackage = (name) => location.assign(`${root}/packages/${encodeURIComponent(name)}`);
 
   const search = async () => {
     const text = input.value.trim();
@@ -51,7 +52,7 @@ export function suggest(form) {
     if (text === "" || text.length > 200 || !NAME_PREFIX.test(text)) return close();
     pending = new AbortController();
     try {
-      const response = await fetch(`/api/search?limit=8&q=${encodeURIComponent(text)}`, { signal: pending.signal });
+      const response = await fetch(`${root}/api/search?limit=8&q=${encodeURIComponent(text)}`, { signal: pending.signal });
       if (!response.ok) return close();
       const { data } = await response.json();
       shownFor = text;

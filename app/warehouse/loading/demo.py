@@ -33,7 +33,7 @@ def load_demo(connect: Connect, today: date, report: Report = lambda _: None, da
         return []
     # Young packages are young as seen from the end of the days that were loaded here first.
     seen_from = min(there, default=wanted[0]) + timedelta(days=days - 1)
-    packages = _packages()
+    packages = demo_packages()
     parameters = {"packages": packages, "days": missing, "last": seen_from}
     step = f"making synthetic downloads of {len(packages)} packages on {len(missing)} day{'s'[: len(missing) > 1]}"
 
@@ -45,7 +45,7 @@ def load_demo(connect: Connect, today: date, report: Report = lambda _: None, da
     return ingest_events(connect, RawEvents(statement("demo_events"), parameters), DEMO_SOURCE, report_packages)
 
 
-def _packages() -> list[tuple[str, int, int]]:
+def demo_packages() -> list[tuple[str, int, int]]:
     """Name, downloads a day, age in days (0 for old ones): well-known packages, from the most downloaded on.
 
     Their volumes are made up, but of the right order. The first has 3,000 times the last.
