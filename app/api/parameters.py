@@ -26,7 +26,7 @@ MAX_PARAMETERS = MAX_BATCH + 100
 """In one request, known or not, each time that one is repeated."""
 
 PlainText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Label = Annotated[str, Meta(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Color = Annotated[str, Meta(pattern=COLOR_PATTERN)]
 BadgePeriod = Literal["day", "week", "month", "total"]
 BadgeFormat = Literal["svg", "shields"]
@@ -108,6 +108,7 @@ class BadgeQuery(msgspec.Struct, frozen=True):
     color: Color = "blue"
     style: BadgeStyle = "flat"
     format: BadgeFormat = "svg"
+    strict: Switch = "false"
 
 
 class BatchQuery(msgspec.Struct, frozen=True):
@@ -148,17 +149,35 @@ def parse_query(request: Request[Any, Any, Any], kind: type[Query]) -> Query:
 
     Raises BadParameterError.
     """
+    query, wrong = parse_leniently(request, kind)
+    if wrong is not None:
+        raise wrong
+    return query
+
+
+def parse_leniently(request: Request[Any, Any, Any], kind: type[Query]) -> tuple[Query, BadParameterError | None]:
+    """The parameters as far as they are accepted, others as if they were absent; and the first that is not accepted.
+
+    Raises BadParameterError where one that is required is not accepted, or where there are too many.
+    """
     given: dict[str, list[str]] = {}
     for name, value in _pairs(request.scope["query_string"]):
         given.setdefault(name, []).append(value)
-    values = {}
+    values: dict[str, Any] = {}
+    wrong = None
     for field in _fields(kind):
         texts = given.get(field.encode_name)
-        if texts is not None:
+        if texts is None:
+            if field.required:
+                raise BadParameterError(f"{field.encode_name} is required: {_accepted(field.type)}")
+            continue
+        try:
             values[field.encode_name] = _value(field, texts)
-        elif field.required:
-            raise BadParameterError(f"{field.encode_name} is required: {_accepted(field.type)}")
-    return kind(**values)
+        except BadParameterError as error:
+            if field.required:
+                raise
+            wrong = wrong or error
+    return kind(**values), wrong
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
@@ -229,9 +248,9 @@ def _accepted(kind: inspect.Type) -> str:
         case inspect.ListType(max_length=most):
             return f"1 to {most} of them"
         case inspect.StrType(pattern=pattern) if pattern == COLOR_PATTERN:
-            return f"one of {COLOR_RULE}"
-        case inspect.StrType(max_length=most):
-            return f"1 to {most} printable characters"
+            return COLOR_RULE
+        case inspect.StrType(min_length=least, max_length=most):
+            return f"{least or 0} to {most} printable characters"
     raise NotImplementedError(kind)
 
 

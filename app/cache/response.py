@@ -23,13 +23,17 @@ ERROR = 400
 
 
 class ResponseContent(msgspec.Struct, frozen=True):
-    """An encoded body with its media type, status, further headers, and lifetime."""
+    """An encoded body with its media type, status, further headers, and lifetime.
+
+    `is_error`: it says that there is no answer, also with a status below 400.
+    """
 
     body: bytes
     media_type: str
     headers: tuple[tuple[str, str], ...] = ()
     status: int = 200
     lifetime: Lifetime = UNTIL_NEXT_DAY
+    is_error: bool = False
 
 
 def json_content(
@@ -75,8 +79,8 @@ class CachedResponse:
 
     @property
     def is_error(self) -> bool:
-        """Whether the status is 400 or more."""
-        return self.content.status >= ERROR
+        """Whether it says that there is no answer."""
+        return self.content.is_error or self.content.status >= ERROR
 
     @property
     def size(self) -> int:
