@@ -20,7 +20,7 @@ from app.api.parameters import (
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import NO_STORE, Lifetime
-from app.cache.response import ResponseContent, json_content
+from app.cache.response import ResponseContent, file_name, json_content
 from app.charts.badge import (
     COLOR_RULE,
     Badge,
@@ -120,7 +120,8 @@ async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> Respon
         return msgspec.structs.replace(content, status=HTTPStatus.NOT_FOUND if question.strict else HTTPStatus.OK)
     message = downloads_message(count, question.period)
     badge = _content(Badge(question.label, message, question.color, question.style), question.format)
-    return msgspec.structs.replace(badge, lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
+    headers = (file_name(question.package, "badge", "svg"),) if question.format == "svg" else ()
+    return msgspec.structs.replace(badge, headers=headers, lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
 
 
 async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:

@@ -29,6 +29,7 @@ PlainText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-
 Label = Annotated[str, Meta(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Color = Annotated[str, Meta(pattern=COLOR_PATTERN)]
 BadgePeriod = Literal["day", "week", "month", "total"]
+SeriesFormat = Literal["json", "csv", "spreadsheet"]
 BadgeFormat = Literal["svg", "shields"]
 Switch = Literal["true", "false"]
 System = Literal["Windows", "Linux", "Darwin", "other", "null"]
@@ -51,7 +52,7 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
-    format: Literal["json", "csv"] | None = None
+    format: SeriesFormat | None = None
 
 
 class OverallQuery(SeriesQuery, frozen=True):

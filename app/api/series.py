@@ -1,5 +1,6 @@
 """The series of a package, one for each dimension."""
 
+import codecs
 import csv
 import io
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from app.api.parameters import (
     FileTypeQuery,
     InstallerQuery,
     OverallQuery,
+    SeriesFormat,
     SeriesQuery,
     SystemQuery,
     VersionQuery,
@@ -27,7 +29,8 @@ from app.api.parameters import (
 )
 from app.api.routes import endpoint
 from app.api.services import Services
-from app.cache.response import CSV, ResponseContent, json_content
+from app.cache.entry import Compute
+from app.cache.response import CSV, ResponseContent, file_name, json_content
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
 from app.warehouse.reading.snapshot import Snapshot
@@ -40,6 +43,9 @@ QUERIES: dict[str, type[SeriesQuery]] = {
     "country": CountryQuery,
     "type": FileTypeQuery,
 }
+
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Series(msgspec.Struct):
@@ -67,7 +73,7 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
     ) -> Response[bytes]:
         query = parse_query(request, kind)
         about = series_question(package, dimension, query)
-        compute = series_csv if wants_csv(request, query) else series_json
+        compute = FORMS[query.format or accepted_form(request)]
         by_accept = query.format is None
         return await services.respond(request, compute, FormQuestion(about, by_accept), by_accept=by_accept)
 
@@ -91,11 +97,10 @@ def series_question(package: str, dimension: Dimension, query: SeriesQuery | Cha
     )
 
 
-def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
-    """Whether the response is CSV: by the parameter `format`, or else by `Accept`."""
-    if query.format is not None:
-        return query.format == "csv"
-    return Accept(request.headers.get("accept", "*/*")).best_match(["application/json", "text/csv"]) == "text/csv"
+def accepted_form(request: Request[Any, Any, Any]) -> SeriesFormat:
+    """The format that `Accept` prefers."""
+    accept = Accept(request.headers.get("accept", "*/*"))
+    return "csv" if accept.best_match(["application/json", "text/csv"]) == "text/csv" else "json"
 
 
 async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
@@ -105,10 +110,27 @@ async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseCon
 
 
 async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
-    """A series as CSV (RFC 4180): a header, then category, date, downloads."""
-    rows = await series(snapshot, question.about)
+    """A series as CSV (RFC 4180): a header, then category, date, downloads; all exactly as in the JSON."""
+    return _csv(question.about, await series(snapshot, question.about))
+
+
+async def series_spreadsheet(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
+    """The same for spreadsheets, which need a byte order mark, and would compute a category that begins like a formula:
+    it gets an apostrophe in front. Categories are what clients call themselves, so anybody can choose one."""
+    rows = [
+        msgspec.structs.replace(row, category=f"'{row.category}") if row.category.startswith(FORMULA_STARTS) else row
+        for row in await series(snapshot, question.about)
+    ]
+    content = _csv(question.about, rows)
+    return msgspec.structs.replace(content, body=codecs.BOM_UTF8 + content.body)
+
+
+def _csv(about: SeriesQuestion, rows: Sequence[SeriesRow]) -> ResponseContent:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(SeriesRow.__struct_fields__)
     writer.writerows((row.category, row.date, row.downloads) for row in rows)
-    return ResponseContent(text.getvalue().encode(), CSV)
+    return ResponseContent(text.getvalue().encode(), CSV, (file_name(about.package, about.dimension, "csv"),))
+
+
+FORMS: dict[SeriesFormat, Compute] = {"json": series_json, "csv": series_csv, "spreadsheet": series_spreadsheet}

@@ -46,6 +46,11 @@ def json_content(
     return ResponseContent(msgspec.json.encode(body), JSON, headers, status, lifetime)
 
 
+def file_name(package: str, name: str, suffix: str) -> tuple[str, str]:
+    """The header that names a response for those who save it: `numpy-overall.csv`. The package's name is normalised."""
+    return "Content-Disposition", f'inline; filename="{package}-{name}.{suffix}"'
+
+
 class Variant(NamedTuple):
     """The headers and the body in one content coding."""
 
