@@ -84,7 +84,7 @@ def test_json_is_no_file(client: TestClient[Any], path: str) -> None:
 @pytest.mark.parametrize("dimension", ["python_minor", "country"])
 def test_the_documented_example_reads_null_na_and_3_10(loaded: Dataset, library: str, dimension: str) -> None:
     pytest.importorskip(library)
-    (code,) = re.findall(rf"```python\n(import {library} .*?)```", DOCS, re.DOTALL)
+    (code,) = re.findall(rf"```python\n([^`]*import {library} .*?)```", DOCS, re.DOTALL)
     with serving(loaded.app()) as base:
         names: dict[str, Any] = {}
         exec(code.replace("http://127.0.0.1:8000", base).replace("python_minor", dimension), names)
