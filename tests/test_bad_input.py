@@ -276,7 +276,9 @@ def test_parameters_of_every_series(client: TestClient[Any], dimension: str) -> 
         client.get(f"{path}?granularity=year"),
         "granularity: 'year' is not accepted; accepted is one of day, month, week",
     )
-    assert_bad(client.get(f"{path}?format=xml"), "format: 'xml' is not accepted; accepted is one of csv, json")
+    assert_bad(
+        client.get(f"{path}?format=xml"), "format: 'xml' is not accepted; accepted is one of csv, json, spreadsheet"
+    )
     assert_bad(
         client.get(f"{path}?start_date=2026-03-01&start_date=2026-03-02"),
         f"start_date: 2 values is not accepted; {A_DATE}",

@@ -321,7 +321,11 @@ STATUSES = [
 ]
 
 
-REQUIRED = {"/api/search": "?q=num", "/api/recent": "?package=numpy"}
+REQUIRED = {
+    "/api/search": "?q=num",
+    "/api/recent": "?package=numpy",
+    "/api/packages/{package}/badge": "?strict=true",
+}
 """The queries of operations that need one."""
 
 

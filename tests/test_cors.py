@@ -34,8 +34,8 @@ PATHS = [
     "/docs",
 ]
 EXPOSED = (
-    "ETag, Link, RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, RateLimit-Reset, Retry-After, "
-    "X-Dataset, X-Request-ID"
+    "Content-Disposition, ETag, Link, RateLimit, RateLimit-Limit, RateLimit-Policy, RateLimit-Remaining, "
+    "RateLimit-Reset, Retry-After, X-Dataset, X-Request-ID"
 )
 ORIGIN = {"Origin": "https://dashboard.example"}
 

@@ -48,7 +48,6 @@ def test_a_repeated_parameter(client: TestClient[Any]) -> None:
     [
         ("/api/packages/numpy/version", "version", 200),
         ("/api/packages/numpy/installer", "installer", 200),
-        ("/api/packages/numpy/badge", "label", 60),
     ],
 )
 def test_the_length_of_a_text(client: TestClient[Any], path: str, name: str, most: int) -> None:

@@ -9,25 +9,48 @@ from litestar import Request, Response
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
+from app.api.parameters import (
+    BadgeFormat,
+    BadgePeriod,
+    BadgeQuery,
+    BadParameterError,
+    package_name,
+    parse_leniently,
+)
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import NO_STORE, Lifetime
-from app.cache.response import ResponseContent, json_content
-from app.charts.badge import Badge, BadgeStyle, ShieldsBadge, badge_svg, downloads_message, shields_badge
+from app.cache.response import ResponseContent, file_name, json_content
+from app.charts.badge import (
+    COLOR_RULE,
+    Badge,
+    BadgeStyle,
+    ShieldsBadge,
+    badge_svg,
+    downloads_message,
+    hex_color,
+    shields_badge,
+)
 from app.serving.problems import RETRY_SECONDS
 from app.stats.questions import RecentQuestion, UnknownPackageError, recent, total
 from app.warehouse.engines.errors import WarehouseUnavailableError
+from app.warehouse.reading.followed import NotFetchedError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
+from app.warehouse.sources.errors import SourceError
 
 SVG = "image/svg+xml"
 MIN_AGE_SECONDS = 3600
 """How long HTTP caches keep a badge at least: READMEs are read far more often than a rounded number changes."""
 
-ERROR_SECONDS = 300
+SHIELDS_ERROR_SECONDS = 300
 """How long shields.io keeps a badge with an error, the shortest time that it accepts."""
 
-ERROR_COLOR = "lightgrey"
+ERROR_COLOR = "#9f9f9f"
+MAX_ERROR = 80
+"""Characters of an error on a badge."""
+
+BRIEFLY = Lifetime(cache_control="public, max-age=60", stored=False)
+"""For a badge whose error may be gone a moment later, or is the request's own."""
 
 UNAVAILABLE = Lifetime(RETRY_SECONDS, cache_control=NO_STORE, stored=False)
 
@@ -35,7 +58,10 @@ logger = logging.getLogger(__name__)
 
 
 class BadgeQuestion(msgspec.Struct, frozen=True):
-    """A package's downloads in a period, and what they look like."""
+    """A package's downloads in a period, and what they look like. `color` is `#rrggbb`.
+
+    Unless it is `strict`, errors have the status 200: image proxies pass no picture on that has another one.
+    """
 
     package: str
     period: BadgePeriod
@@ -43,6 +69,7 @@ class BadgeQuestion(msgspec.Struct, frozen=True):
     label: str
     color: str
     style: BadgeStyle
+    strict: bool
 
 
 @endpoint("/api/packages/{package:str}/badge", BadgeQuery, ShieldsBadge)
@@ -50,15 +77,38 @@ async def get_badge(
     request: Request[Any, Any, Any], package: FromPath[str], services: NamedDependency[Services]
 ) -> Response[bytes]:
     """Downloads as a badge. Errors are badges too: a README shows nothing else."""
-    query = parse_query(request, BadgeQuery)
-    question = BadgeQuestion(package_name(package), query.period, query.format, query.label, query.color, query.style)
+    query, wrong = parse_leniently(request, BadgeQuery)
+    # shields.io reads no response with an error's status.
+    strict = query.strict == "true" and query.format == "svg"
+    question = BadgeQuestion(package, query.period, query.format, query.label, ERROR_COLOR, query.style, strict)
     try:
+        question = _checked(question, query.color, wrong)
         return await services.respond(request, downloads_badge, question)
-    except (NothingLoadedError, WarehouseUnavailableError) as error:
+    except BadParameterError as error:
+        if strict:
+            raise
+        message = str(error).partition("; accepted")[0]
+        content = _error_badge(question, message if len(message) <= MAX_ERROR else f"{message[: MAX_ERROR - 1]}…")
+        return services.send(request, msgspec.structs.replace(content, lifetime=BRIEFLY))
+    except (NothingLoadedError, WarehouseUnavailableError, NotFetchedError, SourceError) as error:
         logger.warning("a badge has no number: %s", error or "no day has been loaded")
-        content = _error_badge(question, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
+        content = _error_badge(question, "unavailable")
+        if not strict:
+            return services.send(request, msgspec.structs.replace(content, lifetime=BRIEFLY))
         retry = ("Retry-After", str(RETRY_SECONDS))
-        return services.send(request, msgspec.structs.replace(content, headers=(retry,), lifetime=UNAVAILABLE))
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        content = msgspec.structs.replace(content, headers=(retry,), status=status, lifetime=UNAVAILABLE)
+        return services.send(request, content)
+
+
+def _checked(question: BadgeQuestion, color: str, wrong: BadParameterError | None) -> BadgeQuestion:
+    """The question with its package's normalised name and its color. Raises BadParameterError."""
+    if wrong is not None:
+        raise wrong
+    found = hex_color(color)
+    if found is None:
+        raise BadParameterError(f"color: {color[:MAX_ERROR]!r} is not accepted; accepted is {COLOR_RULE}")
+    return msgspec.structs.replace(question, package=package_name(question.package), color=found)
 
 
 async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> ResponseContent:
@@ -66,10 +116,12 @@ async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> Respon
     try:
         count = await _count(snapshot, question)
     except UnknownPackageError:
-        return _error_badge(question, "unknown package", HTTPStatus.NOT_FOUND)
+        content = _error_badge(question, "unknown package")
+        return msgspec.structs.replace(content, status=HTTPStatus.NOT_FOUND if question.strict else HTTPStatus.OK)
     message = downloads_message(count, question.period)
     badge = _content(Badge(question.label, message, question.color, question.style), question.format)
-    return msgspec.structs.replace(badge, lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
+    headers = (file_name(question.package, "badge", "svg"),) if question.format == "svg" else ()
+    return msgspec.structs.replace(badge, headers=headers, lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
 
 
 async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:
@@ -83,13 +135,13 @@ async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:
     return {"day": downloads.last_day, "week": downloads.last_week, "month": downloads.last_month}[question.period]
 
 
-def _error_badge(question: BadgeQuestion, message: str, status: HTTPStatus) -> ResponseContent:
+def _error_badge(question: BadgeQuestion, message: str) -> ResponseContent:
     badge = Badge(question.label, message, ERROR_COLOR, question.style, is_error=True)
-    return msgspec.structs.replace(_content(badge, question.format), status=status)
+    return msgspec.structs.replace(_content(badge, question.format), is_error=True)
 
 
 def _content(badge: Badge, form: BadgeFormat) -> ResponseContent:
     if form == "shields":
-        seconds = ERROR_SECONDS if badge.is_error else MIN_AGE_SECONDS
+        seconds = SHIELDS_ERROR_SECONDS if badge.is_error else MIN_AGE_SECONDS
         return json_content(shields_badge(badge, seconds))
     return ResponseContent(badge_svg(badge), SVG)

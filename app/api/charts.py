@@ -11,7 +11,7 @@ from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, pars
 from app.api.routes import endpoint
 from app.api.series import series_question
 from app.api.services import Services
-from app.cache.response import ResponseContent, json_content
+from app.cache.response import ResponseContent, file_name, json_content
 from app.charts.chartjs import ChartData, chart_data
 from app.charts.colors import Theme
 from app.charts.data import Chart, ChartStyle, ChartType, PictureFormat, chart_of
@@ -83,7 +83,9 @@ async def payload_json(snapshot: Snapshot, question: PayloadQuestion) -> Respons
 
 async def picture(snapshot: Snapshot, question: PictureQuestion, renderer: Renderer) -> ResponseContent:
     chart = await drawn_chart(snapshot, question.about, question.chart_type)
-    return ResponseContent(await renderer.render(chart, question.style), MEDIA_TYPES[question.style.format])
+    form = question.style.format
+    file = file_name(question.about.package, question.about.dimension, form)
+    return ResponseContent(await renderer.render(chart, question.style), MEDIA_TYPES[form], (file,))
 
 
 async def drawn_chart(snapshot: Snapshot, about: SeriesQuestion, chart_type: ChartType) -> Chart:

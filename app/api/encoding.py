@@ -7,6 +7,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import msgspec
 
@@ -23,10 +24,10 @@ async def series_as_json(series: Series, body: msgspec.Struct) -> bytes:
     return b"%b[%b]%b" % (start, rows, end)
 
 
-async def series_as_csv(series: Series) -> bytes:
-    """A series as CSV (RFC 4180): a header, then category, date, downloads."""
+async def series_as_csv(series: Series, written: Callable[[str], str] = str) -> bytes:
+    """A series as CSV (RFC 4180): a header, then category (as it is to be written), date, downloads."""
     header = ",".join(SeriesRow.__struct_fields__).encode() + b"\r\n"
-    return header + b"".join([piece async for piece in _pieces(series, _csv)])
+    return header + b"".join([piece async for piece in _pieces(series, partial(_csv, written))])
 
 
 async def _pieces(series: Series, encode: Callable[[list[SeriesRow]], bytes]) -> AsyncIterator[bytes]:
@@ -36,7 +37,7 @@ async def _pieces(series: Series, encode: Callable[[list[SeriesRow]], bytes]) ->
         yield encode(list(map(SeriesRow, *(column[first : first + PIECE_ROWS] for column in series))))
 
 
-def _csv(rows: list[SeriesRow]) -> bytes:
+def _csv(written: Callable[[str], str], rows: list[SeriesRow]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows((row.category, row.date, row.downloads) for row in rows)
+    csv.writer(text).writerows((written(row.category), row.date, row.downloads) for row in rows)
     return text.getvalue().encode()

@@ -26,9 +26,10 @@ MAX_PARAMETERS = MAX_BATCH + 100
 """In one request, known or not, each time that one is repeated."""
 
 PlainText = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Label = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Label = Annotated[str, Meta(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Color = Annotated[str, Meta(pattern=COLOR_PATTERN)]
 BadgePeriod = Literal["day", "week", "month", "total"]
+SeriesFormat = Literal["json", "csv", "spreadsheet"]
 BadgeFormat = Literal["svg", "shields"]
 Switch = Literal["true", "false"]
 System = Literal["Windows", "Linux", "Darwin", "other", "null"]
@@ -51,7 +52,7 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
-    format: Literal["json", "csv"] | None = None
+    format: SeriesFormat | None = None
 
 
 class OverallQuery(SeriesQuery, frozen=True):
@@ -108,6 +109,7 @@ class BadgeQuery(msgspec.Struct, frozen=True):
     color: Color = "blue"
     style: BadgeStyle = "flat"
     format: BadgeFormat = "svg"
+    strict: Switch = "false"
 
 
 class BatchQuery(msgspec.Struct, frozen=True):
@@ -148,17 +150,35 @@ def parse_query(request: Request[Any, Any, Any], kind: type[Query]) -> Query:
 
     Raises BadParameterError.
     """
+    query, wrong = parse_leniently(request, kind)
+    if wrong is not None:
+        raise wrong
+    return query
+
+
+def parse_leniently(request: Request[Any, Any, Any], kind: type[Query]) -> tuple[Query, BadParameterError | None]:
+    """The parameters as far as they are accepted, others as if they were absent; and the first that is not accepted.
+
+    Raises BadParameterError where one that is required is not accepted, or where there are too many.
+    """
     given: dict[str, list[str]] = {}
     for name, value in _pairs(request.scope["query_string"]):
         given.setdefault(name, []).append(value)
-    values = {}
+    values: dict[str, Any] = {}
+    wrong = None
     for field in _fields(kind):
         texts = given.get(field.encode_name)
-        if texts is not None:
+        if texts is None:
+            if field.required:
+                raise BadParameterError(f"{field.encode_name} is required: {_accepted(field.type)}")
+            continue
+        try:
             values[field.encode_name] = _value(field, texts)
-        elif field.required:
-            raise BadParameterError(f"{field.encode_name} is required: {_accepted(field.type)}")
-    return kind(**values)
+        except BadParameterError as error:
+            if field.required:
+                raise
+            wrong = wrong or error
+    return kind(**values), wrong
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
@@ -229,9 +249,9 @@ def _accepted(kind: inspect.Type) -> str:
         case inspect.ListType(max_length=most):
             return f"1 to {most} of them"
         case inspect.StrType(pattern=pattern) if pattern == COLOR_PATTERN:
-            return f"one of {COLOR_RULE}"
-        case inspect.StrType(max_length=most):
-            return f"1 to {most} printable characters"
+            return COLOR_RULE
+        case inspect.StrType(min_length=least, max_length=most):
+            return f"{least or 0} to {most} printable characters"
     raise NotImplementedError(kind)
 
 

@@ -1,5 +1,6 @@
 """The series of a package, one for each dimension."""
 
+import codecs
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from app.api.parameters import (
     FileTypeQuery,
     InstallerQuery,
     OverallQuery,
+    SeriesFormat,
     SeriesQuery,
     SystemQuery,
     VersionQuery,
@@ -26,8 +28,9 @@ from app.api.parameters import (
 )
 from app.api.routes import endpoint
 from app.api.services import Services
+from app.cache.entry import Compute
 from app.cache.lifetime import CHOSEN_BY_ACCEPT, UNTIL_NEXT_DAY
-from app.cache.response import CSV, JSON, ResponseContent
+from app.cache.response import CSV, JSON, ResponseContent, file_name
 from app.stats.dimensions import DIMENSIONS, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series_columns
 from app.warehouse.reading.snapshot import Snapshot
@@ -40,6 +43,9 @@ QUERIES: dict[str, type[SeriesQuery]] = {
     "country": CountryQuery,
     "type": FileTypeQuery,
 }
+
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Series(msgspec.Struct):
@@ -67,7 +73,7 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
     ) -> Response[bytes]:
         query = parse_query(request, kind)
         about = series_question(package, dimension, query)
-        compute = series_csv if wants_csv(request, query) else series_json
+        compute = FORMS[query.format or accepted_form(request)]
         by_accept = query.format is None
         return await services.respond(request, compute, FormQuestion(about, by_accept), by_accept=by_accept)
 
@@ -91,11 +97,10 @@ def series_question(package: str, dimension: Dimension, query: SeriesQuery | Cha
     )
 
 
-def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
-    """Whether the response is CSV: by the parameter `format`, or else by `Accept`."""
-    if query.format is not None:
-        return query.format == "csv"
-    return Accept(request.headers.get("accept", "*/*")).best_match(["application/json", "text/csv"]) == "text/csv"
+def accepted_form(request: Request[Any, Any, Any]) -> SeriesFormat:
+    """The format that `Accept` prefers."""
+    accept = Accept(request.headers.get("accept", "*/*"))
+    return "csv" if accept.best_match(["application/json", "text/csv"]) == "text/csv" else "json"
 
 
 async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
@@ -107,6 +112,26 @@ async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseCon
 
 
 async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
-    """A series as CSV (RFC 4180): a header, then category, date, downloads."""
-    lifetime = CHOSEN_BY_ACCEPT if question.by_accept else UNTIL_NEXT_DAY
-    return ResponseContent(await series_as_csv(await series_columns(snapshot, question.about)), CSV, lifetime=lifetime)
+    """A series as CSV (RFC 4180): a header, then category, date, downloads; all exactly as in the JSON."""
+    body = await series_as_csv(await series_columns(snapshot, question.about))
+    return _csv(question, body)
+
+
+async def series_spreadsheet(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
+    """The same for spreadsheets, which need a byte order mark, and would compute a category that begins like a formula:
+    it gets an apostrophe in front. Categories are what clients call themselves, so anybody can choose one."""
+    body = await series_as_csv(await series_columns(snapshot, question.about), without_formula)
+    return _csv(question, codecs.BOM_UTF8 + body)
+
+
+def without_formula(category: str) -> str:
+    """A category that a spreadsheet takes for text."""
+    return f"'{category}" if category.startswith(FORMULA_STARTS) else category
+
+
+def _csv(question: FormQuestion, body: bytes) -> ResponseContent:
+    about, lifetime = question.about, CHOSEN_BY_ACCEPT if question.by_accept else UNTIL_NEXT_DAY
+    return ResponseContent(body, CSV, (file_name(about.package, about.dimension, "csv"),), lifetime=lifetime)
+
+
+FORMS: dict[SeriesFormat, Compute] = {"json": series_json, "csv": series_csv, "spreadsheet": series_spreadsheet}

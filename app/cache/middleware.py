@@ -9,7 +9,7 @@ from app.cache.answers import AnswerCache
 from app.cache.compression import Coding, preferred
 from app.cache.entry import NO_OPERATION, CacheEntry, RequestKey
 from app.cache.policy import Freshness
-from app.cache.response import matches
+from app.cache.response import ERROR, matches
 from app.public_url import ANY_HOST, PublicUrl
 from app.serving.access_log import AccessLog, client_address
 from app.serving.client import current_client, network
@@ -151,7 +151,7 @@ class RequestHeaders:
         accepts = response.is_compressible and self._accept_encoding
         coding: Coding = preferred(self._accept_encoding) if accepts else "identity"
         # A condition applies to a successful response only (RFC 9110, section 13.2.1).
-        if self._if_none_match and not response.is_error and matches(self._if_none_match, response.etag(coding)):
+        if self._if_none_match and response.status < ERROR and matches(self._if_none_match, response.etag(coding)):
             return NegotiatedResponse(304, (response.unmodified(coding), freshness.head), b"")
         variant = response.variant(coding) or await answers.compress(entry, coding)
         body = b"" if self._is_head else variant.body

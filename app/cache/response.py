@@ -23,13 +23,17 @@ ERROR = 400
 
 
 class ResponseContent(msgspec.Struct, frozen=True):
-    """An encoded body with its media type, status, further headers, and lifetime."""
+    """An encoded body with its media type, status, further headers, and lifetime.
+
+    `is_error`: it says that there is no answer, also with a status below 400.
+    """
 
     body: bytes
     media_type: str
     headers: tuple[tuple[str, str], ...] = ()
     status: int = 200
     lifetime: Lifetime = UNTIL_NEXT_DAY
+    is_error: bool = False
 
 
 def json_content(
@@ -40,6 +44,11 @@ def json_content(
 ) -> ResponseContent:
     """A struct as JSON, with its fields in their order."""
     return ResponseContent(msgspec.json.encode(body), JSON, headers, status, lifetime)
+
+
+def file_name(package: str, name: str, suffix: str) -> tuple[str, str]:
+    """The header that names a response for those who save it: `numpy-overall.csv`. The package's name is normalised."""
+    return "Content-Disposition", f'inline; filename="{package}-{name}.{suffix}"'
 
 
 class Variant(NamedTuple):
@@ -75,8 +84,8 @@ class CachedResponse:
 
     @property
     def is_error(self) -> bool:
-        """Whether the status is 400 or more."""
-        return self.content.status >= ERROR
+        """Whether it says that there is no answer."""
+        return self.content.is_error or self.content.status >= ERROR
 
     @property
     def size(self) -> int:

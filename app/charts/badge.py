@@ -1,7 +1,6 @@
 """Badges for READMEs: a label and a message, as an SVG document or as JSON for shields.io's endpoint badge."""
 
 import re
-import unicodedata
 from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
@@ -9,6 +8,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from app.charts.colors import contrast_ratio
+from app.charts.css_colors import CSS_COLORS
+from app.charts.text_width import width_of
 
 BadgeStyle = Literal["flat", "flat-square", "plastic", "for-the-badge"]
 
@@ -24,37 +25,25 @@ NAMED_COLORS = {
     "gray": "#555555",
     "lightgrey": "#9f9f9f",
     "lightgray": "#9f9f9f",
+    "success": "#44cc11",
+    "important": "#fe7d37",
+    "critical": "#e05d44",
+    "informational": "#007ec6",
+    "inactive": "#9f9f9f",
+    "blueviolet": "#8a2be2",
 }
-"""Color names, as shields.io has them."""
+"""Color names, as shields.io has them. It accepts those of CSS too."""
 
-COLOR_PATTERN = f"^({'|'.join(NAMED_COLORS)}|#?[0-9A-Fa-f]{{3}}|#?[0-9A-Fa-f]{{6}})$"
-COLOR_RULE = f"{', '.join(NAMED_COLORS)}, or 3 or 6 hexadecimal digits"
+COLOR_PATTERN = "^([A-Za-z]+|#?[0-9A-Fa-f]{3}|#?[0-9A-Fa-f]{6})$"
+COLOR_RULE = "a color name of shields.io or CSS, such as brightgreen, or 3 or 6 hexadecimal digits"
+
 
 THOUSAND = 1000
 LABEL_COLOR = "#555555"
 PADDING = 6
+FIRST_JOINED = "\u0530"
+"""Before it, Unicode has Latin, Greek and Cyrillic."""
 FONTS = "Verdana,Geneva,DejaVu Sans,sans-serif"
-
-# Hundredths of the font size, for the fonts above. `textLength` makes other fonts keep to these widths.
-LETTER_WIDTHS = {
-    letter: width
-    for width, letters in {
-        28: "'ijlIJ",
-        33: " ,.f-/:;\\|",
-        40: "()[]t!r",
-        48: '"*_`',
-        53: "szc?",
-        58: "LFkvxyP",
-        62: "TYaoeESbdghnpqu",
-        64: "$0123456789{}",
-        69: "KAVBRXZC",
-        76: "UHNDG&OQ",
-        84: "w#+<=>^~M",
-        97: "%mW@",
-    }.items()
-    for letter in letters
-}
-DEFAULT_WIDTH, WIDE_WIDTH = 68, 100
 
 
 class Geometry(msgspec.Struct, frozen=True):
@@ -78,7 +67,7 @@ STYLES: dict[BadgeStyle, Geometry] = {
 
 
 class Badge(msgspec.Struct, frozen=True):
-    """A badge. `color` matches `COLOR_PATTERN`."""
+    """A badge. `color` is `#rrggbb`; a badge without a label is the message alone."""
 
     label: str
     message: str
@@ -105,11 +94,13 @@ def compact_number(count: int) -> str:
     return f"{count // 10**12}T"
 
 
-def hex_color(color: str) -> str:
-    """A color that matches `COLOR_PATTERN`, as `#rrggbb`."""
-    if color in NAMED_COLORS:
-        return NAMED_COLORS[color]
-    digits = color.removeprefix("#").lower()
+def hex_color(color: str) -> str | None:
+    """A color that matches `COLOR_PATTERN`, as `#rrggbb`; None for a name that there is not."""
+    color = color.lower()
+    named = NAMED_COLORS.get(color) or CSS_COLORS.get(color)
+    if named or not re.fullmatch("#?([0-9a-f]{3}|[0-9a-f]{6})", color):
+        return named
+    digits = color.removeprefix("#")
     return "#" + (digits if len(digits) == len("rrggbb") else "".join(digit * 2 for digit in digits))
 
 
@@ -129,7 +120,7 @@ def shields_badge(badge: Badge, cache_seconds: int) -> ShieldsBadge:
     return ShieldsBadge(
         label=badge.label,
         message=badge.message,
-        color=hex_color(badge.color),
+        color=badge.color,
         style=badge.style,
         cache_seconds=cache_seconds,
         is_error=badge.is_error or UNSET,
@@ -140,11 +131,11 @@ def badge_svg(badge: Badge) -> bytes:
     """The badge as an SVG document without external references."""
     geometry = STYLES[badge.style]
     label, message = _printable(badge.label), _printable(badge.message)
-    name = f"{label}: {message}"
+    name = f"{label}: {message}" if label else message
     if geometry.uppercase:
         label, message = label.upper(), message.upper()
-    color = hex_color(badge.color)
-    left, right = (_width(text, geometry) + 2 * PADDING + 6 * geometry.uppercase for text in (label, message))
+    padding = 2 * PADDING + 6 * geometry.uppercase
+    left, right = _width(label, geometry) + padding if label else 0, _width(message, geometry) + padding
     size = f'width="{left + right}" height="{geometry.height}"'
     # In a page with several inline badges, equal ids refer to equal definitions.
     edge, shine = f"edge-{left + right}-{geometry.height}-{geometry.radius}", f"shine-{badge.style}"
@@ -154,12 +145,12 @@ def badge_svg(badge: Badge) -> bytes:
             f"<title>{escape(name)}</title>",
             _shine(shine, geometry),
             f'<clipPath id="{edge}"><rect {size} rx="{geometry.radius}"/></clipPath><g clip-path="url(#{edge})">',
-            f'<rect width="{left}" height="{geometry.height}" fill="{LABEL_COLOR}"/>',
-            f'<rect x="{left}" width="{right}" height="{geometry.height}" fill="{color}"/>',
+            f'<rect width="{left}" height="{geometry.height}" fill="{LABEL_COLOR}"/>' if label else "",
+            f'<rect x="{left}" width="{right}" height="{geometry.height}" fill="{badge.color}"/>',
             f'<rect {size} fill="url(#{shine})"/>' if geometry.shine else "",
             f'</g><g font-family="{FONTS}" font-size="{geometry.font_size}" text-anchor="middle">',
-            _text(label, left / 2, LABEL_COLOR, geometry),
-            _text(message, left + right / 2, color, geometry),
+            _text(label, left / 2, LABEL_COLOR, geometry) if label else "",
+            _text(message, left + right / 2, badge.color, geometry),
             "</g></svg>",
         ]
     ).encode()
@@ -180,22 +171,21 @@ def _text(text: str, center: float, background: str, geometry: Geometry) -> str:
     """A text in white or near-black, whichever has more contrast."""
     color = max("#ffffff", "#1f2328", key=lambda color: contrast_ratio(color, background))
     weight = ' font-weight="bold"' if geometry.uppercase else ""
-    return (
-        f'<text x="{center:g}" y="{geometry.baseline}" fill="{color}"{weight} textLength="{_width(text, geometry)}">'
-        f"{escape(text)}</text>"
-    )
+    # Letters that are written joined may be stretched, but not set apart.
+    fit = "" if _is_spaced(text) else ' lengthAdjust="spacingAndGlyphs"'
+    length = f'textLength="{_width(text, geometry)}"{fit}'
+    return f'<text x="{center:g}" y="{geometry.baseline}" fill="{color}"{weight} {length}>{escape(text)}</text>'
 
 
 def _width(text: str, geometry: Geometry) -> int:
     scale = geometry.font_size / 100 * (1.1 if geometry.uppercase else 1)
-    return round(sum(map(_letter_width, text)) * scale + geometry.letter_spacing * len(text))
+    spacing = geometry.letter_spacing * len(text) if _is_spaced(text) else 0
+    return max(1, round(width_of(text) * scale + spacing))
 
 
-def _letter_width(letter: str) -> int:
-    if unicodedata.combining(letter):
-        return 0
-    default = WIDE_WIDTH if unicodedata.east_asian_width(letter) in "WF" else DEFAULT_WIDTH
-    return LETTER_WIDTHS.get(letter, default)
+def _is_spaced(text: str) -> bool:
+    """Whether all letters stand alone: Latin, Greek and Cyrillic ones do."""
+    return all(letter < FIRST_JOINED for letter in text)
 
 
 def _printable(text: str) -> str:

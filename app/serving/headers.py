@@ -25,6 +25,7 @@ def head(headers: Headers) -> Head:
 
 
 EXPOSED = [
+    "Content-Disposition",
     "ETag",
     "Link",
     "RateLimit",

@@ -1,12 +1,15 @@
 """`/api/packages/{package}/badge`: downloads as a badge, and what it says where there is no number."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from litestar.testing import TestClient
+from matplotlib.colors import CSS4_COLORS
 
+from app.charts.badge import NAMED_COLORS
 from tests.support.answers import assert_bad, body, headers_of
 from tests.support.dataset import Dataset
 from tests.support.events import event
@@ -153,10 +156,10 @@ def test_a_label_is_text_whatever_is_in_it(client: TestClient[Any], label: str, 
 
 
 COLORS = (
-    "color: {!r} is not accepted; accepted is one of brightgreen, green, yellowgreen, yellow, orange, red, blue, grey, "
-    "gray, lightgrey, lightgray, or 3 or 6 hexadecimal digits"
+    "color: {!r} is not accepted; accepted is a color name of shields.io or CSS, such as brightgreen, "
+    "or 3 or 6 hexadecimal digits"
 )
-LABEL = "label: {!r} is not accepted; accepted is 1 to 60 printable characters"
+LABEL = "label: {!r} is not accepted; accepted is 0 to 60 printable characters"
 
 
 @pytest.mark.parametrize(
@@ -168,19 +171,75 @@ LABEL = "label: {!r} is not accepted; accepted is 1 to 60 printable characters"
             "style: 'social' is not accepted; accepted is one of flat, flat-square, for-the-badge, plastic",
         ),
         ("format=png", "format: 'png' is not accepted; accepted is one of shields, svg"),
-        ("color=chartreuse", COLORS.format("chartreuse")),
+        ("color=greenish", COLORS.format("greenish")),
         ("color=1234", COLORS.format("1234")),
         ("color=", COLORS.format("")),
         ("color=red%0A", COLORS.format("red\n")),
         ('color=red"/>', COLORS.format('red"/>')),
         ("color=url(%23x)", COLORS.format("url(#x)")),
-        ("label=", LABEL.format("")),
+        ("strict=maybe", "strict: 'maybe' is not accepted; accepted is one of false, true"),
+        ("label=a&label=b", "label: 2 values is not accepted; accepted is 0 to 60 printable characters"),
         ("label=%00", LABEL.format("\0")),
         (f"label={'x' * 61}", LABEL.format("x" * 61)),
     ],
 )
-def test_bad_parameters(client: TestClient[Any], query: str, detail: str) -> None:
-    assert_bad(client.get(f"{BADGE}?{query}"), detail)
+def test_a_wrong_value_is_said_on_the_badge(client: TestClient[Any], query: str, detail: str) -> None:
+    """A picture with another status than 200 is a broken one; with `strict=true` it is a problem."""
+    badge = client.get(f"{BADGE}?{query}")
+
+    said = detail.partition("; accepted")[0]
+    said = said if len(said) <= 80 else f"{said[:79]}…"
+    assert (badge.status_code, badge.headers["content-type"]) == (200, "image/svg+xml")
+    assert texts(badge.content)[1:] == ["downloads", said]
+    assert {rect.attrib.get("fill") for rect in ElementTree.fromstring(badge.content).iter(f"{SVG}rect")} >= {"#9f9f9f"}
+    assert badge.headers["cache-control"] == "public, max-age=60"
+    if not query.startswith(("format", "strict")):
+        shields = client.get(f"{BADGE}?{query}&format=shields&strict=true")
+        assert shields.status_code == 200
+        assert (shields.json()["message"], shields.json()["isError"]) == (said, True)
+        assert_bad(client.get(f"{BADGE}?{query}&strict=true"), detail)
+
+
+def test_a_long_wrong_value_is_cut(client: TestClient[Any]) -> None:
+    said = texts(client.get(BADGE, params={"label": "x" * 500}).content)[2]
+
+    assert said == f"label: '{'x' * 71}…"
+
+
+def test_what_is_right_is_kept_beside_what_is_wrong(client: TestClient[Any]) -> None:
+    badge = client.get(f"{BADGE}?label=pulls&style=plastic&period=year").content
+
+    assert texts(badge)[1:] == ["pulls", "period: 'year' is not accepted"]
+    assert picture_size(badge)[1] == 18
+
+
+def test_every_name_of_a_color(client: TestClient[Any]) -> None:
+    """shields.io's own, and CSS's, which matplotlib has too. `green` is shields.io's."""
+    for name, color in {**CSS4_COLORS, **NAMED_COLORS, "Success": "#44cc11"}.items():
+        assert body(client.get(f"{BADGE}?format=shields&color={name}"))["color"] == color.lower()
+
+
+@pytest.mark.parametrize("style", ["flat", "for-the-badge"])
+def test_an_empty_label(client: TestClient[Any], style: str) -> None:
+    badge = client.get(f"{BADGE}?label=&style={style}").content
+
+    (name, message) = texts(badge)
+    assert name == message.lower() == "7/month"
+    rects = [rect.attrib for rect in ElementTree.fromstring(badge).iter(f"{SVG}rect")]
+    assert "#555555" not in [rect.get("fill") for rect in rects]
+    assert {int(rect["width"]) for rect in rects} == {picture_size(badge)[0]}
+    assert body(client.get(f"{BADGE}?label=&format=shields"))["label"] == ""
+
+
+@pytest.mark.parametrize("label", ["تنزيلات", "डाउनलोड", "下载", "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"])
+@pytest.mark.parametrize("style", ["flat", "for-the-badge"])
+def test_joined_letters_are_not_set_apart(client: TestClient[Any], label: str, style: str) -> None:
+    """Space between the glyphs, which is what `textLength` adds by default, would break words apart."""
+    badge = client.get(BADGE, params={"label": label, "style": style}).content
+
+    (shown, message) = ElementTree.fromstring(badge).iter(f"{SVG}text")
+    assert (shown.text, shown.attrib["lengthAdjust"]) == (label, "spacingAndGlyphs")
+    assert "lengthAdjust" not in message.attrib
 
 
 @pytest.mark.parametrize("period", ["day", "week", "month", "total"])
@@ -188,38 +247,60 @@ def test_an_unknown_package_is_said_on_the_badge(client: TestClient[Any], period
     path = f"/api/packages/No.Such/badge?period={period}"
     badge, shields = client.get(path), client.get(f"{path}&format=shields")
 
-    assert (badge.status_code, badge.headers["content-type"]) == (404, "image/svg+xml")
+    assert (badge.status_code, badge.headers["content-type"]) == (200, "image/svg+xml")
     assert texts(badge.content)[1:] == ["downloads", "unknown package"]
     # It may be there tomorrow, but nobody need ask every moment.
     assert badge.headers["cache-control"] == "public, max-age=300"
-    assert shields.status_code == 404
-    assert (shields.json()["message"], shields.json()["isError"]) == ("unknown package", True)
+    assert client.get(path, headers={"If-None-Match": badge.headers["etag"]}).status_code == 304
+    assert (shields.status_code, shields.json()["message"]) == (200, "unknown package")
+    assert (shields.json()["isError"], shields.json()["cacheSeconds"]) == (True, 300)
+
+    strict = client.get(f"{path}&strict=true")
+    assert (strict.status_code, strict.content) == (404, badge.content)
+    assert client.get(f"{path}&strict=true&format=shields").status_code == 200
     # A condition is about a success.
-    assert client.get(path, headers={"If-None-Match": badge.headers["etag"]}).status_code == 404
+    assert client.get(f"{path}&strict=true", headers={"If-None-Match": strict.headers["etag"]}).status_code == 404
 
 
-def test_unknown_packages_are_asked_for_once(client: TestClient[Any]) -> None:
+def test_unknown_packages_are_asked_for_once_and_evict_nothing(client: TestClient[Any]) -> None:
+    answers = client.app.state.services.answers
+    before = len(answers.answers)
     with counted(client.app) as queries:
         for _ in range(2):
-            assert client.get("/api/packages/nope/badge").status_code == 404
+            assert client.get("/api/packages/nope/badge").status_code == 200
 
     assert list(queries).count("known") == 1
+    assert len(answers.answers) == before
 
 
-def test_an_impossible_package_is_a_problem(client: TestClient[Any]) -> None:
-    answer = client.get("/api/packages/-/badge")
+def test_an_unknown_package_has_a_number_once_it_is_loaded(dataset: Dataset) -> None:
+    dataset.load(EVENTS)
+    with dataset.client(now=datetime(2026, 3, 12, 12, tzinfo=UTC)) as client:
+        assert texts(client.get("/api/packages/late/badge").content)[2] == "unknown package"
+        dataset.load([event("2026-03-11 12:00:00 UTC", "late")])
+        client.get("/health?deep=1")  # looks for what is published
 
-    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+        assert texts(client.get("/api/packages/late/badge").content)[2] == "1/month"
+
+
+def test_an_impossible_package_is_said_on_the_badge(client: TestClient[Any]) -> None:
+    answer, strict = (client.get(f"/api/packages/-/badge{query}") for query in ("", "?strict=true"))
+
+    assert texts(answer.content)[2] == "package: '-' cannot be a package's name"
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=60")
+    assert (strict.status_code, strict.headers["content-type"]) == (400, "application/problem+json")
 
 
 def test_what_cannot_be_had_is_said_on_the_badge(empty: TestClient[Any]) -> None:
-    badge, shields = empty.get(BADGE), empty.get(f"{BADGE}?format=shields")
+    badge, shields, strict = (empty.get(BADGE + query) for query in ("", "?format=shields&strict=true", "?strict=true"))
 
-    assert (badge.status_code, shields.status_code) == (503, 503)
+    assert [answer.status_code for answer in (badge, shields, strict)] == [200, 200, 503]
     assert texts(badge.content)[1:] == ["downloads", "unavailable"]
-    assert badge.headers["cache-control"] == "no-store"
-    assert int(badge.headers["retry-after"]) > 0
+    assert badge.headers["cache-control"] == "public, max-age=60"
     assert (shields.json()["message"], shields.json()["isError"]) == ("unavailable", True)
+    assert strict.content == badge.content
+    assert strict.headers["cache-control"] == "no-store"
+    assert int(strict.headers["retry-after"]) > 0
 
 
 def test_a_badge_is_kept_for_long(dataset: Dataset) -> None:

@@ -80,6 +80,8 @@ def _methods(method: str) -> list[str]:
 
 def _documented(parameter: dict[str, Any], contract: dict[str, Any]) -> dict[str, Any]:
     schema = dict(resolve(parameter["schema"], contract)) | {"required": parameter.get("required", False)}
+    # A badge shows which value is not accepted: the first alternative is what is, the second is anything.
+    schema |= resolve(next(iter(schema.pop("anyOf", [])), {}), contract)
     schema.pop("description", None)
     if "enum" in schema:
         schema["enum"] = sorted(schema["enum"])
