@@ -12,7 +12,15 @@ APP = ROOT / "app"
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "bench" / "README.md"]
 PATH = re.compile(r"\w[\w.-]*(?:/[\w.-]+)*(?:\.(?:py|sql|xml|conf|yaml|md|toml|html|css|js)|/)")
 NOT_IN_THE_REPOSITORY = {"done/", "failed/"}
-OF_OTHERS = {"proxy_buffer_size", "proxy_read_timeout", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"}
+OF_OTHERS = {
+    "proxy_buffer_size",
+    "proxy_read_timeout",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "to_parquet",
+    "write_parquet",
+}
 NAME = re.compile(r"(?:[a-z_][a-z0-9_]*\.)*(\w+)(\(.*\))?")
 SQL = re.compile(r"\s*(?:SELECT|INSERT|CREATE|DESCRIBE|EXISTS|ALTER|KILL|SYSTEM)\s")
 

@@ -3,14 +3,12 @@
 import logging
 import os
 import sys
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import msgspec
@@ -20,6 +18,7 @@ from litestar import Litestar
 from app import __version__
 from app.cli.check import check_everything
 from app.cli.listening import listening_sockets, local_url, run_server
+from app.cli.running import interruptible, plain_errors
 from app.cli.sync import SyncCommand, SyncOptions
 from app.cli.terminal import errors, loaded_table, note, output, progress_shown
 from app.main import create_app
@@ -30,21 +29,18 @@ from app.settings import SettingError, Settings
 from app.warehouse.engines.connect import find_places, open_engine
 from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.embedded import EmbeddedEngine
-from app.warehouse.engines.errors import InputError, WarehouseError
+from app.warehouse.engines.errors import InputError
 from app.warehouse.loading.demo import DEMO_URL, load_demo
 from app.warehouse.loading.dry_run import dry_run as look_at_events
 from app.warehouse.loading.ingest import ingest as load_events
 from app.warehouse.loading.journal import SUPERSEDED_FOR, LoadedDay, sweep_superseded, why_unsafe
 from app.warehouse.loading.migrations import create_database
 from app.warehouse.loading.migrations import migrate as apply_migrations
-from app.warehouse.loading.progress import cancel
 
 SHUTDOWN_SECONDS = 10
 WORKER_SECONDS = 60
 """Time for a worker process to reply to uvicorn, which replaces it otherwise. It cannot reply while it starts, and that
 takes some seconds on a busy machine: with uvicorn's default of 5 it might be replaced without end."""
-
-Result = TypeVar("Result")
 
 logger = logging.getLogger("app.cli")  # not __name__, which is __main__ under `python -m`
 
@@ -72,14 +68,14 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool, dry_run: bool) -> 
         raise click.UsageError("give it one FILE or more" if not demo else "--demo takes no FILE")
     if demo and dry_run:
         raise click.UsageError("--dry-run looks at FILEs, and --demo takes none")
-    with _plain_errors(), _engine(_settings()) as engine:
+    with plain_errors(), _engine(_settings()) as engine:
         if dry_run:
             _dry_run(engine, files, replace=replace)
             return
         today = datetime.now(UTC).date()
         unfinished: list[LoadedDay] = []
         with progress_shown() as report:
-            days = _interruptible(
+            days = interruptible(
                 engine,
                 lambda: (
                     load_demo(engine.client, today, report)
@@ -98,7 +94,7 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool, dry_run: bool) -> 
 def _dry_run(engine: Engine, files: tuple[str, ...], *, replace: bool) -> None:
     """Print what a load would do. Raises InputError where it would be refused."""
     with progress_shown() as report:
-        found = _interruptible(
+        found = interruptible(
             engine, lambda: look_at_events(engine.client, files, replace=replace, report=report, note=note)
         )
     output.print(loaded_table(found.days, found.today, is_dry_run=True))
@@ -113,7 +109,7 @@ def migrate() -> None:
 
     With CLICKHOUSE_CLUSTER, on all nodes of that cluster.
     """
-    with _plain_errors():
+    with plain_errors():
         settings = _settings()
         if settings.clickhouse_cluster and settings.clickhouse_url.startswith("chdb:"):
             raise SettingError("CLICKHOUSE_CLUSTER: an embedded ClickHouse is no cluster")
@@ -142,7 +138,7 @@ def sync(names: tuple[str, ...], source: str | None, packages: str, top: int, da
 
     Without a NAME, --packages and --top, it brings the packages up to date that are followed already.
     """
-    with _plain_errors():
+    with plain_errors():
         settings = Settings.from_environment(
             os.environ | ({"SYNC_FROM": source} if source else {}) | ({"SYNC_DAYS": days} if days else {})
         )
@@ -171,7 +167,7 @@ def sync(names: tuple[str, ...], source: str | None, packages: str, top: int, da
 @click.option("--watch", type=click.Path(path_type=Path, file_okay=False), help="Load what is moved into this folder.")
 def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) -> None:
     """Answer HTTP requests."""
-    with _plain_errors():
+    with plain_errors():
         settings = _settings()
         if demo:
             settings = msgspec.structs.replace(settings, clickhouse_url=DEMO_URL)
@@ -184,7 +180,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
                 _refuse_several(engine, settings, watch)
             if demo:
                 with progress_shown() as report:
-                    _interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
+                    interruptible(engine, lambda: load_demo(engine.client, datetime.now(UTC).date(), report))
                 click.echo(_what_to_try(local_url(host, sockets) + settings.public().root))
             facts = {"version": __version__, "workers": workers, "settings": settings.changed()}
             logger.info("serving from ClickHouse %s", engine.where, extra=facts)
@@ -213,7 +209,7 @@ def serve(host: str, port: int, workers: int, demo: bool, watch: Path | None) ->
 @main.command()
 def check() -> None:
     """Check settings, connection, tables and days; exit with 1 where something is wrong."""
-    with _plain_errors():
+    with plain_errors():
         findings = check_everything(_settings(), datetime.now(UTC))
     for finding in findings:
         mark = "[green]ok   [/]" if finding.good else "[red]wrong[/]"
@@ -257,48 +253,6 @@ def worker_app() -> Litestar:
     settings = _settings()
     configure(settings)
     return create_app(settings, is_one_of_several=True)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Errors that a user can fix become one line on stderr and exit status 1; other exceptions are bugs."""
-    try:
-        yield
-    except (SettingError, InputError, WarehouseError) as error:
-        errors.print("[red]error:[/] ", end="")
-        errors.print(str(error), markup=False, soft_wrap=True)
-        sys.exit(1)
-
-
-def _interruptible(engine: Engine, load: Callable[[], Result]) -> Result:
-    """Load in a thread, so that Ctrl-C works: calls of the engine cannot be interrupted, only cancelled."""
-    outcome: list[Result] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(load())
-        except BaseException as error:
-            failure.append(error)
-        finally:
-            ended.set()
-
-    # Not Thread.join: a Ctrl-C during it can make CPython 3.11 take a running thread for ended.
-    ended = threading.Event()
-    threading.Thread(target=run, name="load").start()
-    try:
-        while not ended.wait(0.2):
-            pass
-    except KeyboardInterrupt:
-        # Repeatedly: the load may be between two statements.
-        while not ended.wait(0.2):
-            with suppress(WarehouseError):
-                cancel(engine.client)
-        if failure:
-            raise InputError("interrupted; nothing was published") from None
-    if failure:
-        raise failure[0]
-    return outcome[0]
 
 
 def _what_to_try(base: str) -> str:
