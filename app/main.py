@@ -55,7 +55,7 @@ from app.windows import utc_now
 
 ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
-    *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
+    *series_routes,  # …/overall, python_major, …, one for each of stats/dimensions.py
     get_summary,  # …/summary
     get_chart,  # …/chart/{type}
     get_badge,  # …/badge

@@ -16,7 +16,14 @@ from app.cache.lifetime import NO_STORE, Lifetime
 from app.cache.response import ResponseContent, json_content
 from app.charts.badge import Badge, BadgeStyle, ShieldsBadge, badge_svg, downloads_message, shields_badge
 from app.serving.problems import RETRY_SECONDS
-from app.stats.questions import RecentQuestion, UnknownPackageError, recent, total
+from app.stats.questions import (
+    DimensionNotLoadedError,
+    RecentQuestion,
+    UnknownPackageError,
+    recent,
+    require_known,
+    total,
+)
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
 
@@ -39,6 +46,7 @@ class BadgeQuestion(msgspec.Struct, frozen=True):
 
     package: str
     period: BadgePeriod
+    origin: str | None
     format: BadgeFormat
     label: str
     color: str
@@ -51,7 +59,9 @@ async def get_badge(
 ) -> Response[bytes]:
     """Downloads as a badge. Errors are badges too: a README shows nothing else."""
     query = parse_query(request, BadgeQuery)
-    question = BadgeQuestion(package_name(package), query.period, query.format, query.label, query.color, query.style)
+    label = query.label or ("installs" if query.origin == "installer" else "downloads")
+    name = package_name(package)
+    question = BadgeQuestion(name, query.period, query.origin, query.format, label, query.color, query.style)
     try:
         return await services.respond(request, downloads_badge, question)
     except (NothingLoadedError, WarehouseUnavailableError) as error:
@@ -62,23 +72,26 @@ async def get_badge(
 
 
 async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> ResponseContent:
-    """The badge with the downloads, without mirrors."""
+    """The badge with the downloads, without mirrors or those of an origin."""
     try:
         count = await _count(snapshot, question)
     except UnknownPackageError:
         return _error_badge(question, "unknown package", HTTPStatus.NOT_FOUND)
+    except DimensionNotLoadedError:
+        return _error_badge(question, "not loaded", HTTPStatus.NOT_FOUND)
     message = downloads_message(count, question.period)
     badge = _content(Badge(question.label, message, question.color, question.style), question.format)
     return msgspec.structs.replace(badge, lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
 
 
 async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:
-    """Downloads without mirrors. Raises UnknownPackageError."""
+    """Downloads without mirrors, or of an origin. Raises UnknownPackageError and DimensionNotLoadedError."""
     if question.period == "total":
-        return await total(snapshot, question.package)
-    found = await recent(snapshot, RecentQuestion((question.package,)))
+        return await total(snapshot, question.package, question.origin)
+    about = RecentQuestion((question.package,), origin=question.origin)
+    found = await recent(snapshot, about)
     if found.unknown:
-        raise UnknownPackageError(question.package)
+        await require_known(snapshot, question.package, about.dimension)
     downloads = found.by_package[question.package]
     return {"day": downloads.last_day, "week": downloads.last_week, "month": downloads.last_month}[question.period]
 

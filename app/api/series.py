@@ -17,18 +17,21 @@ from app.api.parameters import (
     CountryQuery,
     FileTypeQuery,
     InstallerQuery,
+    OriginQuery,
     OverallQuery,
     SeriesQuery,
     SystemQuery,
     VersionQuery,
     check_dates,
+    check_origin,
     package_name,
     parse_query,
+    series_query,
 )
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.response import CSV, ResponseContent, json_content
-from app.stats.dimensions import DIMENSIONS, Dimension
+from app.stats.dimensions import DIMENSIONS, ORIGIN, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series
 from app.warehouse.reading.snapshot import Snapshot
 
@@ -39,7 +42,9 @@ QUERIES: dict[str, type[SeriesQuery]] = {
     "installer": InstallerQuery,
     "country": CountryQuery,
     "type": FileTypeQuery,
+    "origin": OriginQuery,
 }
+"""By the parameter that selects a category, the parameters of the series that `series_query` does not make."""
 
 
 class Series(msgspec.Struct):
@@ -54,12 +59,13 @@ class FormQuestion(msgspec.Struct, frozen=True):
     """A series in one format. `by_accept` is part of it, because a response that `Accept` chose has another `Vary`."""
 
     about: SeriesQuestion
+    type: str
     by_accept: bool
 
 
 def series_route(dimension: Dimension) -> HTTPRouteHandler:
     """The endpoint of one dimension."""
-    kind = QUERIES[dimension.parameter]
+    kind = QUERIES.get(dimension.parameter) or series_query(dimension.parameter)
 
     @endpoint(f"/api/packages/{{package:str}}/{dimension.name}", kind, Series, name=f"get_{dimension.type}")
     async def get_series(
@@ -69,7 +75,9 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
         about = series_question(package, dimension, query)
         compute = series_csv if wants_csv(request, query) else series_json
         by_accept = query.format is None
-        return await services.respond(request, compute, FormQuestion(about, by_accept), by_accept=by_accept)
+        return await services.respond(
+            request, compute, FormQuestion(about, dimension.type, by_accept), by_accept=by_accept
+        )
 
     return get_series
 
@@ -80,6 +88,9 @@ series_routes = [series_route(dimension) for dimension in DIMENSIONS]
 def series_question(package: str, dimension: Dimension, query: SeriesQuery | ChartedQuery) -> SeriesQuestion:
     """The question that the parameters of a series or a chart ask. Raises BadParameterError."""
     check_dates(query.start_date, query.end_date)
+    if isinstance(query, OverallQuery) and query.origin:
+        check_origin(query.mirrors, query.origin)
+        dimension = ORIGIN
     value = getattr(query, dimension.parameter)
     return SeriesQuestion(
         package=package_name(package),
@@ -101,7 +112,7 @@ def wants_csv(request: Request[Any, Any, Any], query: SeriesQuery) -> bool:
 async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
     """A series with upstream's keys."""
     rows = await series(snapshot, question.about)
-    return json_content(Series(rows, question.about.package, f"{question.about.dimension}_downloads"))
+    return json_content(Series(rows, question.about.package, question.type))
 
 
 async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:

@@ -7,14 +7,21 @@ can only agree by both being right.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
 Event = Mapping[str, Any]
 Answer = tuple[int, Any]
 """A status, and a body where the status is 200."""
 
 MIRRORS = {"bandersnatch", "z3c.pypimirror", "Artifactory", "devpi"}
+INSTALLERS = {"pip", "uv", "poetry", "pdm", "pipenv", "pipx", "hatch", "pixi", "conda", "setuptools", "Homebrew", "OS"}
+OTHERS = {"requests", "Nexus", "pep381client", "twine"}
+CPUS = {"AMD64": "x86_64", "aarch64": "arm64", "ARM64": "arm64", "i386": "i686", "i586": "i686", "x86": "i686"}
+"""The processors that have another name here."""
 SYSTEMS = {"Windows", "Linux", "Darwin"}
 FILTERS = {
     "overall": "mirrors",
@@ -25,8 +32,19 @@ FILTERS = {
     "version": "version",
     "country": "country",
     "file_type": "type",
+    "origin": "origin",
+    "cpu": "cpu",
+    "libc": "libc",
+    "distro": "distro",
+    "implementation": "implementation",
+    "installer_version": "installer_version",
+    "platform": "platform",
+    "abi": "abi",
 }
 """The query parameter of each series."""
+
+OPTIONAL = ("origin", "cpu", "libc", "distro", "implementation", "installer_version", "platform", "abi")
+"""The series whose columns an input may lack."""
 
 UNKNOWN: Answer = (404, None)
 
@@ -64,10 +82,14 @@ def categories(event: Event) -> list[tuple[str, str]]:
     """The (dimension, category) pairs in which a usable event counts."""
     details, file = event["details"], event["file"]
     installer, python, system = details["installer"]["name"], details["python"], details["system"]["name"]
-    counts = [("overall", "with_mirrors"), ("installer", _text(installer))]
+    counts = [
+        ("overall", "with_mirrors"),
+        ("installer", _text(installer)),
+        ("origin", origin(installer, details["ci"])),
+    ]
     if installer is None or installer in MIRRORS:
         return counts
-    country = event["country_code"]
+    country, distro = event["country_code"], details["distro"]["name"]
     return [
         *counts,
         ("overall", "without_mirrors"),
@@ -77,7 +99,44 @@ def categories(event: Event) -> list[tuple[str, str]]:
         ("version", _text(file["version"])),
         ("country", "null" if country is None else country.upper()),
         ("file_type", _text(file["type"])),
+        ("cpu", _text(CPUS.get(details["cpu"], details["cpu"]))),
+        ("libc", _release(details["distro"]["libc"]["lib"], details["distro"]["libc"]["version"], 2)),
+        ("distro", _release(distro, details["distro"]["version"], 2 if distro in {"Ubuntu", "Alpine Linux"} else 1)),
+        ("implementation", _text(details["implementation"]["name"])),
+        ("installer_version", _release(installer, details["installer"]["version"], 2)),
+        ("platform", tags_of(file["filename"], "platform")),
+        ("abi", tags_of(file["filename"], "abi")),
     ]
+
+
+def origin(installer: str | None, ci: bool | None) -> str:
+    """Whether it was a person, a robot, or nobody knows."""
+    if installer in MIRRORS:
+        return "mirror"
+    if installer in INSTALLERS:
+        return "ci" if ci else "installer"
+    return "browser" if installer == "Browser" else "other" if installer in OTHERS else "null"
+
+
+def _release(name: str | None, version: str | None, numbers: int) -> str:
+    """A name and the first parts of its version."""
+    if name is None:
+        return "null"
+    return f"{name} {'.'.join((version or '').split('.')[:numbers])}".rstrip(" ")
+
+
+def tags_of(filename: str | None, kind: str) -> str:
+    """The tags of a wheel, of a platform or an ABI."""
+    if filename is None:
+        return "null"
+    with suppress(InvalidSdistFilename):
+        parse_sdist_filename(filename)
+        return "sdist"
+    try:
+        tags = parse_wheel_filename(filename)[3]
+    except InvalidWheelFilename:
+        return "other"
+    return ".".join(sorted({getattr(tag, kind) for tag in tags}))
 
 
 def _text(value: str | None) -> str:
@@ -117,25 +176,28 @@ class Oracle:
     def _name(spelling: str) -> str:
         return "__all__" if spelling == "__all__" else normalised(spelling) or ""
 
-    def recent(self, spelling: str, period: str | None = None, mirrors: str = "false") -> Answer:
+    def recent(
+        self, spelling: str, period: str | None = None, mirrors: str = "false", origin: str | None = None
+    ) -> Answer:
         """`/api/packages/{package}/recent`."""
         package = self._name(spelling)
         if not self._known(package):
             return UNKNOWN
-        data = self._recent(package, "with_mirrors" if mirrors == "true" else "without_mirrors")
+        data = self._recent(package, "with_mirrors" if mirrors == "true" else "without_mirrors", origin)
         if period:
             data = {f"last_{period}": data[f"last_{period}"]}
         return 200, {"data": data, "package": package, "type": "recent_downloads"}
 
-    def _recent(self, package: str, category: str = "without_mirrors") -> dict[str, int]:
+    def _recent(self, package: str, category: str = "without_mirrors", origin: str | None = None) -> dict[str, int]:
         periods = {"last_day": 1, "last_week": 7, "last_month": 30}
-        return {key: self._sum(package, "overall", category, days) for key, days in periods.items()}
+        counted = ("origin", origin) if origin else ("overall", category)
+        return {key: self._sum(package, *counted, days) for key, days in periods.items()}
 
-    def recent_of_many(self, spellings: Iterable[str]) -> Answer:
+    def recent_of_many(self, spellings: Iterable[str], origin: str | None = None) -> Answer:
         """`/api/recent`."""
         packages = list(dict.fromkeys(self._name(spelling) for spelling in spellings))
         return 200, {
-            "data": {package: self._recent(package) for package in packages if self._known(package)},
+            "data": {package: self._recent(package, origin=origin) for package in packages if self._known(package)},
             "missing": [package for package in packages if not self._known(package)],
             "type": "recent_downloads",
         }
@@ -159,6 +221,8 @@ class Oracle:
             return None
         if dimension == "overall":
             return {"true": "with_mirrors", "false": "without_mirrors"}[value]
+        if dimension == "origin":
+            return value.lower()
         if dimension == "system":
             return {name.lower(): name for name in [*SYSTEMS, "other", "null"]}[value.lower()]
         if dimension == "country":
@@ -170,7 +234,7 @@ class Oracle:
         package = self._name(spelling)
         if not self._known(package):
             return UNKNOWN
-        rows = self.rows(package, dimension, query)
+        rows = self.rows(package, "origin" if dimension == "overall" and "origin" in query else dimension, query)
         if query.get("format") == "csv":
             return 200, "".join(f"{c},{d},{n}\r\n" for c, d, n in [("category", "date", "downloads"), *rows])
         return 200, {
@@ -195,10 +259,11 @@ class Oracle:
         ranked = sorted(packages, key=lambda pair: (-pair[1], pair[0]))
         return [{"package": package, "downloads": downloads} for package, downloads in ranked]
 
-    def top(self, period: str = "month", limit: int = 100, offset: int = 0) -> Answer:
+    def top(self, period: str = "month", limit: int = 100, offset: int = 0, origin: str | None = None) -> Answer:
         """`/api/top`: packages that have downloads in the period."""
         days = {"day": 1, "week": 7, "month": 30}[period]
-        sums = [(package, self._sum(package, "overall", "without_mirrors", days)) for package in self.packages]
+        counted = ("origin", origin) if origin else ("overall", "without_mirrors")
+        sums = [(package, self._sum(package, *counted, days)) for package in self.packages]
         data = self._ranked(pair for pair in sums if pair[1])
         return 200, {"data": data[offset : offset + limit], "period": period, "type": "top_packages"}
 

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.dimensions import COUNTED_ALWAYS, DIMENSIONS
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.loading.journal import (
     loaded_days,
@@ -36,14 +37,13 @@ from app.warehouse.loading.sums import checked, complete
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, WriterBusyError, writer_lease
 from app.warehouse.sources.clickpy import Ranking
 from app.warehouse.sources.errors import SourceError, TooMuchError
-from app.warehouse.sources.source import DIMENSIONS, Counts, Source
+from app.warehouse.sources.source import Counts, Source
 from app.windows import Window
 
 EPOCH = date(1970, 1, 1)
 
 LATER_DIMENSIONS = ("version", "country")
 """Those with the most rows: they are fetched by themselves where a source does not give all dimensions at a time."""
-FIRST_DIMENSIONS = tuple(dimension for dimension in DIMENSIONS if dimension not in LATER_DIMENSIONS)
 
 PACKAGES_PER_QUERY = 100
 PACKAGE_DAYS_PER_QUERY = 4_000
@@ -101,6 +101,7 @@ class Sync:
         """`days` is the number of days that a package is followed for, None for all that the source has."""
         self._connect = connect
         self._source = source
+        self._dimensions = [dimension for dimension in DIMENSIONS if dimension in source.dimensions]
         self._days = days
         self._timing = timing
         self._process_lock = process_lock
@@ -164,10 +165,10 @@ class Sync:
             step(f"fetching {day} of all packages")
             with self._load(f"{self._source.name}: {day}", of_all=True) as (client, load):
                 for counts in self._source.counts(None, Window(day, day)):
-                    write_counts(client, load, counts, {day})
+                    write_counts(client, load, counts, {(day, name) for name in (*self._dimensions, "dropped")})
                 complete(client, load)
-                written = checked(client, load, 0)
-                publish(client, load.number, load.source, written, load.timing)
+                written = checked(client, load, 0, self._source.dimensions)
+                publish(client, load.number, load.source, written, load.timing, self._source.dimensions)
             synced.days.append(day)
             synced.rows += sum(each.rows for each in written)
         return synced
@@ -179,7 +180,7 @@ class Sync:
         with self._load(f"{self._source.name}: the first days") as (client, load):
             # Another process may have been faster.
             days = [] if _completed(client) else self._wanted_days()
-            publish_added(client, load, [load.number], days)
+            publish_added(client, load, [load.number], days, self._source.dimensions)
         return days
 
     def _wanted_days(self) -> list[date]:
@@ -197,9 +198,10 @@ class Sync:
             _remove_leftovers(client, load, packages)
             incomplete: dict[str, Sequence[str]] = {}
             try:
-                found = self._write(client, load, packages, days, DIMENSIONS)
+                found = self._write(client, load, packages, days, self._dimensions)
             except TooMuchError:
-                found = self._write(client, load, packages, days, FIRST_DIMENSIONS)
+                first = [dimension for dimension in self._dimensions if dimension not in LATER_DIMENSIONS]
+                found = self._write(client, load, packages, days, first)
                 incomplete = dict.fromkeys(found, LATER_DIMENSIONS)
             unknown = [package for package in packages if package not in found]
             _insert(
@@ -251,7 +253,7 @@ class Sync:
                 # Another process has completed them.
                 return synced
             loads = [number for (number,) in ask(client, "fetched_loads", {"days": days})]
-            publish_added(client, load, [load.number, *loads], days)
+            publish_added(client, load, [load.number, *loads], days, self._source.dimensions)
             command(client, statement("forget_fetched_days", cluster=load.cluster), {"days": days})
         synced.days += days
         return synced
@@ -340,9 +342,14 @@ class Sync:
         if not packages:
             return {}
         found: Counter[str] = Counter()
+        counted = {(day, dimension) for day in days for dimension in COUNTED_ALWAYS}
+        completed = _completed_dimensions(client)
+        for day in days:
+            # A day that was completed by a version without a dimension has none for any package.
+            counted |= {(day, dimension) for dimension in completed.get(day, dimensions)}
         for counts in self._source.counts(packages, Window(days[0], days[-1]), dimensions):
             found.update(counts.packages)
-            write_counts(client, load, counts, set(days))
+            write_counts(client, load, counts, counted)
         if "overall" in dimensions and not run(
             client, load, statement("write_overall"), versions(load.number), {"log_comment": load.comment}
         ):
@@ -379,10 +386,10 @@ def synced_days(text: str) -> int | None:
     return None if text == "all" else int(text)
 
 
-def write_counts(client: Client, load: Load, counts: Counts, days: set[date]) -> None:
-    """Write the rows of counts that are of some days, as those of a load."""
-    if not days.issuperset(counts.dates):
-        kept = [day in days for day in counts.dates]
+def write_counts(client: Client, load: Load, counts: Counts, wanted: set[tuple[date, str]]) -> None:
+    """Write the rows of counts that are of some days and dimensions, as those of a load."""
+    if not wanted.issuperset(zip(counts.dates, counts.dimensions, strict=True)):
+        kept = [key in wanted for key in zip(counts.dates, counts.dimensions, strict=True)]
         columns: Iterator[Any] = (list(compress(column, kept)) for column in counts)
         counts = Counts(*columns)
     if not counts.dates:
@@ -404,7 +411,12 @@ def _followed(client: Client) -> Followed:
 
 
 def _completed(client: Client) -> list[date]:
-    return [day for (day,) in ask(client, "completed_days")]
+    return list(_completed_dimensions(client))
+
+
+def _completed_dimensions(client: Client) -> dict[date, list[str]]:
+    """The completed days, in order, and which of the optional dimensions each has."""
+    return {day: list(dimensions) for day, dimensions in ask(client, "completed_days")}
 
 
 def _not_fetched(client: Client, days: Sequence[date]) -> list[str]:
