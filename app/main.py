@@ -15,6 +15,7 @@ from app.api.charts import get_chart
 from app.api.errors import exception_handlers
 from app.api.operations import get_contract, get_health, get_metrics, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
+from app.api.profile import get_profile
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
 from app.api.series import series_routes
@@ -57,6 +58,7 @@ ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
     *series_routes,  # …/overall, python_major, …, one for each of stats/dimensions.py
     get_summary,  # …/summary
+    get_profile,  # …/profile
     get_chart,  # …/chart/{type}
     get_badge,  # …/badge
     get_package,  # /api/packages/{package}
@@ -113,7 +115,8 @@ def _sync_service(
     timing: SyncTiming,
 ) -> SyncService:
     """What keeps the store up to date from its source."""
-    sync = Sync(engine.client, source, synced_days(settings.sync_days), LoadTiming(now=now))
+    days, dimensions = synced_days(settings.sync_days), settings.loaded_dimensions()
+    sync = Sync(engine.client, source, days, LoadTiming(now=now), optional=dimensions)
     return SyncService(
         sync,
         source,
@@ -174,7 +177,13 @@ def create_app(
             answers.fetch = service.fetch if places.source else None
             background.append(asyncio.create_task(service.run()))
         if watch:
-            watcher = Watcher(watch, engine.client, answers.versions.poll_soon, settings.watch_quiet_seconds)
+            watcher = Watcher(
+                watch,
+                engine.client,
+                answers.versions.poll_soon,
+                settings.watch_quiet_seconds,
+                dimensions=settings.loaded_dimensions(),
+            )
             background.append(asyncio.create_task(watcher.run()))
         try:
             with ExitStack() as stack:

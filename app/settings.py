@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 from msgspec import Meta
 
+OPTIONAL_DIMENSIONS = "origin|cpu|libc|distro|implementation|installer_version|platform|abi"
+
 SECRETS_FILE = Path(".secrets.toml")
 
 
@@ -75,6 +77,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", description="database of the tables in the store")
     ] = "pypi"
     data_dir: Annotated[str, Meta(min_length=1, description="folder of the embedded store")] = ".data"
+    dimensions: Annotated[
+        str,
+        Meta(
+            pattern=rf"^(all|none|({OPTIONAL_DIMENSIONS})(,({OPTIONAL_DIMENSIONS}))*)\Z",
+            description="dimensions that are loaded besides those that every input has: names separated by commas, "
+            "`all` or `none`",
+        ),
+    ] = "all"
     sync_from: Annotated[
         Literal["auto", "clickpy", "bigquery", "off"],
         Meta(
@@ -210,6 +220,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "info"
 
     access_log: Annotated[bool, Meta(description="whether to log every request")] = False
+
+    def loaded_dimensions(self) -> list[str]:
+        """The optional dimensions in DIMENSIONS."""
+        if self.dimensions == "none":
+            return []
+        return OPTIONAL_DIMENSIONS.split("|") if self.dimensions == "all" else self.dimensions.split(",")
 
     def proxies(self) -> list[str]:
         """The addresses and networks in FORWARDED_ALLOW_IPS. Raises SettingError for anything else."""

@@ -222,6 +222,7 @@ def check_packages(check: Check, oracle: Oracle, names: Iterable[str]) -> None:
             check(f"{path}/recent", {"origin": origin}, oracle.recent(name, origin=origin))
             check(f"{path}/overall", {"origin": origin}, oracle.series(name, "overall", {"origin": origin}))
         check(f"{path}/summary", {}, oracle.summary(name))
+        check(f"{path}/profile", {}, oracle.profile(name))
         for dimension in FILTERS:
             check(f"{path}/{dimension}", {}, oracle.series(name, dimension, {}))
 

@@ -38,7 +38,7 @@ class SyncCommand:
             raise SettingError("CLICKHOUSE_URL has none of ClickPy's tables, which are the source of `--from clickpy`")
         self._source = source
         self._price = settings.bigquery_price
-        self._sync = Sync(engine.client, source, synced_days(settings.sync_days))
+        self._sync = Sync(engine.client, source, synced_days(settings.sync_days), optional=settings.loaded_dimensions())
         self._sync.prepare()
 
     def packages(self, options: SyncOptions, step: Step) -> list[str]:

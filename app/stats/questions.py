@@ -145,7 +145,7 @@ class RankedPackage(msgspec.Struct, frozen=True):
 
 async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow]:
     """Rows in text order of category, then date. Raises UnknownPackageError and DimensionNotLoadedError."""
-    _require(snapshot, [question.package], question.dimension)
+    require(snapshot, [question.package], question.dimension)
     found = await snapshot.tables.series(
         snapshot.published,
         question.package,
@@ -178,7 +178,7 @@ async def total(snapshot: Snapshot, package: str, origin: str | None = None) -> 
     Raises UnknownPackageError and DimensionNotLoadedError.
     """
     about = RecentQuestion((package,), origin=origin)
-    _require(snapshot, [package], about.dimension)
+    require(snapshot, [package], about.dimension)
     everything = SeriesQuestion(
         package,
         about.dimension,
@@ -195,7 +195,7 @@ async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackag
 
     One none of whose days has the origin is as unknown as one without downloads; `require_known` tells the two apart.
     """
-    _require(snapshot, question.packages, question.dimension)
+    require(snapshot, question.packages, question.dimension)
     windows = recent_windows(snapshot.newest_day)
     rows = await snapshot.tables.recent(
         snapshot.published, question.packages, question.dimension, question.category, windows
@@ -216,7 +216,7 @@ async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackag
 
 async def summary(snapshot: Snapshot, package: str) -> SummaryTotals:
     """Totals over the default window. Raises UnknownPackageError."""
-    _require(snapshot, [package])
+    require(snapshot, [package])
     rows = await snapshot.tables.totals(snapshot.published, package, SUMMARY_DIMENSIONS, snapshot.window())
     if not rows:
         await require_known(snapshot, package)
@@ -278,7 +278,7 @@ async def popularity(snapshot: Snapshot, packages: Sequence[str], days: int) -> 
     return found
 
 
-def _require(snapshot: Snapshot, packages: Sequence[str], dimension: str = "") -> None:
+def require(snapshot: Snapshot, packages: Sequence[str], dimension: str = "") -> None:
     """Raise NotFetchedError if the store has to fetch something first. The sum over all packages is in no source."""
     snapshot.require([package for package in packages if package != ALL_PACKAGES], dimension)
 

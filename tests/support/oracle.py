@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import VERSION_PATTERN, Version
 
 Event = Mapping[str, Any]
 Answer = tuple[int, Any]
@@ -43,6 +44,7 @@ FILTERS = {
 }
 """The query parameter of each series."""
 
+VERSION = re.compile(r"\s*" + VERSION_PATTERN + r"\s*", re.VERBOSE | re.IGNORECASE)
 OPTIONAL = ("origin", "cpu", "libc", "distro", "implementation", "installer_version", "platform", "abi")
 """The series whose columns an input may lack."""
 
@@ -148,6 +150,7 @@ class Oracle:
 
     def __init__(self, days: Mapping[date, Sequence[Event]], window_days: int = 180) -> None:
         self.newest = max(days)
+        self.days = set(days)
         self.window_days = window_days
         self.counts: Counter[tuple[str, str, str, date]] = Counter()
         """By package, dimension, category, day."""
@@ -254,6 +257,39 @@ class Oracle:
             for category, _, downloads in self.rows(package, dimension, {}):
                 totals[dimension][category] = totals[dimension].get(category, 0) + downloads
         return 200, {"package": package, "type": "summary", "totals": totals, "metadata": None}
+
+    def profile(self, spelling: str) -> Answer:
+        """`/api/packages/{package}/profile`, where all dimensions are loaded on all days."""
+        package = self._name(spelling)
+        if not self._known(package):
+            return UNKNOWN
+        start = self.newest - timedelta(days=29)
+        days = len({day for day in self.days if day >= start})
+        shares = {
+            dimension: {"days": days, "categories": self._parts(package, dimension, start)} for dimension in OPTIONAL
+        }
+        releases = self._parts(package, "version", start)
+        versions = [Version(text) for text in releases if VERSION.fullmatch(text)]
+        newest = max((version for version in versions if not version.is_prerelease), default=None)
+        release = next(
+            (text for text in releases if newest and VERSION.fullmatch(text) and Version(text) == newest), None
+        )
+        return 200, {
+            "package": package,
+            "type": "profile",
+            "window": {"start": start.isoformat(), "end": self.newest.isoformat()},
+            "people": shares["origin"]["categories"].get("installer", {"downloads": 0, "share": 0}),
+            "tells_ci": True,
+            "newest_release": release and {"version": release, **releases[release]},
+            "shares": shares,
+        }
+
+    def _parts(self, package: str, dimension: str, start: date) -> dict[str, Any]:
+        sums: Counter[str] = Counter()
+        for (p, d, category, day), downloads in self.counts.items():
+            if (p, d) == (package, dimension) and day >= start:
+                sums[category] += downloads
+        return {category: {"downloads": n, "share": n / sums.total()} for category, n in sums.items()}
 
     def _ranked(self, packages: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
         ranked = sorted(packages, key=lambda pair: (-pair[1], pair[0]))

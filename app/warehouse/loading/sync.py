@@ -8,7 +8,7 @@ dimensions that came later. It is written under the writer lease, and counts fro
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from itertools import compress
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
-from app.warehouse.dimensions import COUNTED_ALWAYS, DIMENSIONS
+from app.warehouse.dimensions import CI, COUNTED_ALWAYS, COUNTED_WHERE_KNOWN
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.loading.journal import (
     loaded_days,
@@ -97,11 +97,15 @@ class Sync:
         days: int | None,
         timing: LoadTiming = DEFAULT_LOAD_TIMING,
         process_lock: threading.Lock = PROCESS_LOCK,
+        optional: Collection[str] = COUNTED_WHERE_KNOWN,
     ) -> None:
-        """`days` is the number of days that a package is followed for, None for all that the source has."""
+        """`days` is the number of days that a package is followed for, None for all that the source has; `optional`
+        are those of the optional dimensions that are loaded if the source has them."""
         self._connect = connect
         self._source = source
-        self._dimensions = [dimension for dimension in DIMENSIONS if dimension in source.dimensions]
+        wanted = {*COUNTED_ALWAYS, *optional}
+        self._dimensions = [dimension for dimension in source.dimensions if dimension in wanted]
+        self._kept = [*self._dimensions, *({CI} & set(source.dimensions))]
         self._days = days
         self._timing = timing
         self._process_lock = process_lock
@@ -167,8 +171,8 @@ class Sync:
                 for counts in self._source.counts(None, Window(day, day)):
                     write_counts(client, load, counts, {(day, name) for name in (*self._dimensions, "dropped")})
                 complete(client, load)
-                written = checked(client, load, 0, self._source.dimensions)
-                publish(client, load.number, load.source, written, load.timing, self._source.dimensions)
+                written = checked(client, load, 0, self._kept)
+                publish(client, load.number, load.source, written, load.timing, self._kept)
             synced.days.append(day)
             synced.rows += sum(each.rows for each in written)
         return synced
@@ -180,7 +184,7 @@ class Sync:
         with self._load(f"{self._source.name}: the first days") as (client, load):
             # Another process may have been faster.
             days = [] if _completed(client) else self._wanted_days()
-            publish_added(client, load, [load.number], days, self._source.dimensions)
+            publish_added(client, load, [load.number], days, self._kept)
         return days
 
     def _wanted_days(self) -> list[date]:
@@ -253,7 +257,7 @@ class Sync:
                 # Another process has completed them.
                 return synced
             loads = [number for (number,) in ask(client, "fetched_loads", {"days": days})]
-            publish_added(client, load, [load.number, *loads], days, self._source.dimensions)
+            publish_added(client, load, [load.number, *loads], days, self._kept)
             command(client, statement("forget_fetched_days", cluster=load.cluster), {"days": days})
         synced.days += days
         return synced
@@ -268,7 +272,7 @@ class Sync:
             # Another process may have fetched some of them since.
             missing = set(_not_fetched(client, days))
             wanted = [package for package in packages if package in missing]
-            found = self._write(client, load, wanted, days, DIMENSIONS)
+            found = self._write(client, load, wanted, days, self._dimensions)
             _insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
             publish_later(client, load)
         return sum(found.values())
