@@ -20,8 +20,8 @@ from app.stats.questions import (
     DimensionNotLoadedError,
     RecentQuestion,
     UnknownPackageError,
+    raise_unknown,
     recent,
-    require_known,
     total,
 )
 from app.warehouse.engines.errors import WarehouseUnavailableError
@@ -91,7 +91,7 @@ async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:
     about = RecentQuestion((question.package,), origin=question.origin)
     found = await recent(snapshot, about)
     if found.unknown:
-        await require_known(snapshot, question.package, about.dimension)
+        await raise_unknown(snapshot, question.package, about.dimension)
     downloads = found.by_package[question.package]
     return {"day": downloads.last_day, "week": downloads.last_week, "month": downloads.last_month}[question.period]
 

@@ -15,7 +15,7 @@ from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
 from app.cache.response import ResponseContent, json_content
 from app.discovery.package import SummaryMetadata, summary_metadata
-from app.stats.questions import RecentCounts, RecentQuestion, SummaryTotals, recent, require_known, summary
+from app.stats.questions import RecentCounts, RecentQuestion, SummaryTotals, raise_unknown, recent, summary
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import Period
 
@@ -59,7 +59,7 @@ async def recent_json(snapshot: Snapshot, question: OneRecentQuestion) -> Respon
     found = await recent(snapshot, question.about)
     (package,) = question.about.packages
     if found.unknown:
-        await require_known(snapshot, package, question.about.dimension)
+        await raise_unknown(snapshot, package, question.about.dimension)
     counts = msgspec.structs.asdict(found.by_package[package])
     periods = (f"last_{question.period}",) if question.period else counts
     data = RecentDownloadsData(**{period: counts[period] for period in periods})

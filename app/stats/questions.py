@@ -5,6 +5,7 @@ A question is hashable. Its answer depends on the question and on the snapshot, 
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NoReturn
 
 import msgspec
 
@@ -193,7 +194,7 @@ async def total(snapshot: Snapshot, package: str, origin: str | None = None) -> 
 async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackage:
     """Recent downloads. A package that is known and was not downloaded lately has zeros.
 
-    One none of whose days has the origin is as unknown as one without downloads; `require_known` tells the two apart.
+    One none of whose days has the origin is as unknown as one without downloads; `raise_unknown` tells the two apart.
     """
     require(snapshot, question.packages, question.dimension)
     windows = recent_windows(snapshot.newest_day)
@@ -296,6 +297,13 @@ async def require_known(snapshot: Snapshot, package: str, dimension: str = "over
     days = _days(snapshot, dimension)
     if days is not None and not await snapshot.tables.known(snapshot.published, [package], days):
         raise DimensionNotLoadedError(package, dimension)
+
+
+async def raise_unknown(snapshot: Snapshot, package: str, dimension: str) -> NoReturn:
+    """Raise the error of a package of which `recent` has found nothing."""
+    if _days(snapshot, dimension) is not None:
+        await require_known(snapshot, package, dimension)
+    raise UnknownPackageError(package)
 
 
 def _days(snapshot: Snapshot, dimension: str) -> tuple[date, ...] | None:
