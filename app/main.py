@@ -17,6 +17,7 @@ from app.api.charts import get_chart
 from app.api.errors import exception_handlers
 from app.api.operations import get_contract, get_health, get_metrics, redirect_to_plural
 from app.api.packages import get_changelog, get_package, get_readme, list_packages
+from app.api.profile import get_profile
 from app.api.ranking import get_top_packages, search_packages
 from app.api.recent import get_recent_downloads, get_recent_downloads_of_many, get_summary
 from app.api.series import series_routes
@@ -61,8 +62,9 @@ from app.windows import utc_now
 
 ROUTES = [
     get_recent_downloads,  # /api/packages/{package}/recent
-    *series_routes,  # …/overall, python_major, python_minor, system, installer, version, country, file_type
+    *series_routes,  # …/overall, python_major, …, one for each of stats/dimensions.py
     get_summary,  # …/summary
+    get_profile,  # …/profile
     get_chart,  # …/chart/{type}
     get_badge,  # …/badge
     get_package,  # /api/packages/{package}
@@ -121,9 +123,12 @@ def _sync_service(
     """What keeps the store up to date from its source."""
     store = SyncStore(engine.client, LoadTiming(now=now))
     is_of_all = settings.sync_packages == ALL
+    dimensions = settings.loaded_dimensions()
     return SyncService(
-        Sync(store, source, synced_days(settings.sync_days, DEFAULT_DAYS)),
-        AllPackagesSync(store, source, synced_days(settings.sync_days, SINCE_NEWEST)) if is_of_all else None,
+        Sync(store, source, synced_days(settings.sync_days, DEFAULT_DAYS), dimensions),
+        AllPackagesSync(store, source, synced_days(settings.sync_days, SINCE_NEWEST), dimensions)
+        if is_of_all
+        else None,
         source,
         answers.warehouse,
         now,
@@ -190,7 +195,13 @@ def create_app(
             answers.fetch = service.fetch if places.source else None
             background.append(asyncio.create_task(service.run()))
         if watch:
-            watcher = Watcher(watch, engine.client, answers.versions.poll_soon, settings.watch_quiet_seconds)
+            watcher = Watcher(
+                watch,
+                engine.client,
+                answers.versions.poll_soon,
+                settings.watch_quiet_seconds,
+                dimensions=settings.loaded_dimensions(),
+            )
             background.append(asyncio.create_task(watcher.run()))
         try:
             with ExitStack() as stack:

@@ -16,6 +16,8 @@ from app.public_url import PUBLIC_URL_ACCEPTED, PUBLIC_URL_PATTERN, PublicUrl
 
 __all__ = ["Secret", "SettingError", "Settings"]
 
+OPTIONAL_DIMENSIONS = "origin|cpu|libc|distro|implementation|installer_version|platform|abi"
+
 SECRETS_FILE = Path(".secrets.toml")
 NAME = "a letter or _, then letters, digits and _"
 
@@ -64,6 +66,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "pypi"
     data_dir: Annotated[str, Meta(min_length=1, description="folder of the embedded store")] = ".data"
+    dimensions: Annotated[
+        str,
+        Meta(
+            pattern=rf"^(all|none|({OPTIONAL_DIMENSIONS})(,({OPTIONAL_DIMENSIONS}))*)\Z",
+            description="dimensions that are loaded besides those that every input has: names separated by commas, "
+            "`all` or `none`",
+        ),
+    ] = "all"
     sync_from: Annotated[
         Literal["auto", "clickpy", "bigquery", "off"],
         Meta(
@@ -247,6 +257,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def public(self) -> PublicUrl:
         """The parts of PUBLIC_URL."""
         return PublicUrl.parse(self.public_url)
+
+    def loaded_dimensions(self) -> list[str]:
+        """The optional dimensions in DIMENSIONS."""
+        if self.dimensions == "none":
+            return []
+        return OPTIONAL_DIMENSIONS.split("|") if self.dimensions == "all" else self.dimensions.split(",")
 
     def proxies(self) -> list[str]:
         """The addresses and networks in FORWARDED_ALLOW_IPS. Raises SettingError for anything else."""

@@ -132,6 +132,17 @@ def days_not_loaded(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:
     return tuple(day for day in Window(first, window.end).days if day not in there)
 
 
+def day_spans(days: Iterable[date]) -> list[tuple[date, date]]:
+    """The first and the last of days that follow one another; `days` are in order."""
+    spans: list[tuple[date, date]] = []
+    for day in days:
+        if spans and (day - spans[-1][1]).days == 1:
+            spans[-1] = spans[-1][0], day
+        else:
+            spans.append((day, day))
+    return spans
+
+
 def listed_days(days: Sequence[date], most: int = 3) -> str:
     """The first of some days, and how many more there are."""
     listed = ", ".join(map(str, days[:most]))

@@ -16,6 +16,7 @@ from typing import Any
 
 import clickhouse_connect
 
+from app.warehouse.dimensions import COUNTED_WHERE_KNOWN
 from app.warehouse.engines.embedded import EmbeddedEngine
 from app.warehouse.loading import ingest as loading
 from app.warehouse.loading.describe import described
@@ -79,6 +80,7 @@ def bare(data: str, folder: str) -> dict[str, Any]:
                     "oldest": OLDEST_DAY,
                     "today": datetime.now(UTC).date(),
                     "replace": True,
+                    "dimensions": COUNTED_WHERE_KNOWN,
                     "first_version": 1 << 16,
                     "load": 0,  # the newest in the journal: it is empty
                 },
@@ -89,6 +91,37 @@ def bare(data: str, folder: str) -> dict[str, Any]:
         ((events, rows),) = client.query(counted).result_rows
     engine.close()
     return {"seconds": seconds, "events": events, "rows": rows, "engine_peak": max(peak)}
+
+
+def dimensions(data: str, folder: str, loaded: list[str], asked: int) -> dict[str, Any]:
+    """A load with some of the optional dimensions: seconds, rows, bytes of both tables, and the seconds of
+    `python_minor` of some packages, each asked once."""
+    engine = EmbeddedEngine(Path(data), DATABASE)
+    started = time.perf_counter()
+    days = loading.ingest(engine.client, [folder], dimensions=loaded)
+    seconds = time.perf_counter() - started
+    with engine.client() as client:
+        sizes = (
+            "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table IN ('downloads_daily', 'overall_daily')"
+        )
+        ((size,),) = client.query(sizes).result_rows
+        names = "SELECT project FROM overall_daily GROUP BY project ORDER BY sum(downloads) DESC LIMIT {asked:UInt32}"
+        packages = [name for (name,) in client.query(names, parameters={"asked": asked}).result_rows]
+        sql, answers = query_sql("series", rows="counted"), []
+        for package in packages:
+            parameters = parameters_of(client, 0) | {
+                "projects": [package],
+                "start": days[0].date,
+                "end": days[-1].date,
+                "newest_version": 1 << 40,
+            }
+            began = time.perf_counter()
+            rows = client.query(sql, parameters=parameters).result_rows
+            answers.append(time.perf_counter() - began)
+            if not rows:
+                raise RuntimeError(f"{package} has no rows")
+    engine.close()
+    return {"seconds": seconds, "rows": sum(day.rows for day in days), "bytes": size, "answers": answers}
 
 
 def rollup(data: str, rows: int, days: int = DAYS) -> dict[str, Any]:
@@ -184,6 +217,7 @@ WORKERS: dict[str, Callable[..., dict[str, Any]]] = {
         schemas,
         discovery,
         chart_load,
+        dimensions,
         cached,
         mixed,
         memory,

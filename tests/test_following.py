@@ -10,6 +10,7 @@ from litestar.testing import TestClient
 
 from app.cache.timing import CacheTiming
 from app.settings import Secret
+from app.warehouse.dimensions import COUNTED_ALWAYS
 from app.warehouse.engines.errors import InputError
 from app.warehouse.engines.server import ServerEngine, server_address
 from app.warehouse.loading.load import LoadTiming
@@ -18,13 +19,16 @@ from app.warehouse.loading.sync_store import SyncStore
 from app.warehouse.sources.clickpy import ClickPy
 from app.warehouse.sources.errors import SourceQuotaError, TooMuchError
 from app.warehouse.sources.service import SyncTiming
-from app.warehouse.sources.source import DIMENSIONS, Counts
+from app.warehouse.sources.source import Counts
 from app.windows import Window
 from tests.support.answers import assert_problem, assert_unknown, body, eventually, series
 from tests.support.clickpy import PublicServer
 from tests.support.dataset import Dataset
 from tests.support.events import event
 from tests.support.facade import Facade
+
+SERIES = (*COUNTED_ALWAYS, "origin")
+"""What the source has of a package."""
 
 NOW = datetime(2026, 3, 12, 8, tzinfo=UTC)
 TOMORROW = NOW + timedelta(days=1)
@@ -74,7 +78,7 @@ def sync_of(dataset: Dataset, source: ClickPy, now: datetime = NOW) -> Sync:
 def test_a_package_is_fetched_when_it_is_asked_for_and_never_again(client: TestClient[Any]) -> None:
     recent = body(client.get("/api/packages/numpy/recent"))
     after_first = queries(client)
-    others = [client.get(f"/api/packages/numpy/{kind}") for kind in (*DIMENSIONS, "summary", "chart/system", "badge")]
+    others = [client.get(f"/api/packages/numpy/{kind}") for kind in (*SERIES, "summary", "chart/system", "badge")]
     page = client.get("/packages/numpy")
 
     assert recent["data"] == {"last_day": 2, "last_month": 20, "last_week": 14}
@@ -87,9 +91,7 @@ def test_what_is_asked_at_once_is_one_query(client: TestClient[Any]) -> None:
     body(client.get("/api/packages/numpy/recent"))
     before = queries(client)
     with ThreadPoolExecutor(16) as threads:
-        answers = list(
-            threads.map(client.get, [f"/api/packages/pandas/{kind}" for kind in DIMENSIONS for _ in range(30)])
-        )
+        answers = list(threads.map(client.get, [f"/api/packages/pandas/{kind}" for kind in SERIES for _ in range(30)]))
 
     assert {answer.status_code for answer in answers} == {200}
     assert queries(client) == before + 1
@@ -203,7 +205,7 @@ class Exhausted(ClickPy):
     left = 1
 
     def counts(
-        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = DIMENSIONS
+        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = ()
     ) -> Iterator[Counts]:
         if not self.left:
             raise SourceQuotaError("the quota is used up", NOW)
@@ -242,7 +244,7 @@ class Heavy(ClickPy):
     """A source that gives releases and countries of a few days at a time only."""
 
     def counts(
-        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = DIMENSIONS
+        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = ()
     ) -> Iterator[Counts]:
         if {"version", "country"}.intersection(dimensions) and len(window.days) > 3:
             raise TooMuchError("the public server does not give so much at a time")

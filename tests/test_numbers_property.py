@@ -40,6 +40,8 @@ INSTALLERS = [
     "pip",
     "uv",
     "pip",
+    "Browser",
+    "requests",
     "Nexus",
     "pep381client",
     "bandersnatch",
@@ -55,6 +57,36 @@ SYSTEMS = ["Linux", "Windows", "Darwin", "linux", "FreeBSD", "null", "other", ""
 COUNTRIES = ["US", "us", "de", "DE", None, ""]
 VERSIONS = ["1.0", "2.0rc1", "1.0+local", 'ü, "1"', None, ""]
 FILE_TYPES = ["bdist_wheel", "sdist", "bdist_egg", None]
+FILENAMES = [
+    "numpy-1.0-py3-none-any.whl",
+    "numpy-1.0-cp313-cp313t-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+    "numpy-1.0-1-cp313-ABI3.none-win_amd64.whl",
+    "numpy-1.0-any.whl",
+    "numpy-1.0.tar.gz",
+    "numpy-1.0.exe",
+    "",
+    None,
+]
+PROCESSORS = ["x86_64", "AMD64", "aarch64", "arm64", "i586", "s390x", "", None]
+LIBCS = [
+    ("glibc", "2.39"),
+    ("glibc", "2.17.1"),
+    ("musl", "1"),
+    ("musl", None),
+    ("glibc", ""),
+    (None, "2.1"),
+    (None, None),
+]
+DISTROS = [
+    ("Ubuntu", "24.04.1"),
+    ("macOS", "15.1"),
+    ("Alpine Linux", "3.20.3"),
+    ("Debian GNU/Linux", "12"),
+    ("x", None),
+]
+DISTROS += [("", "1"), (None, "1"), (None, None)]
+ORIGINS = ["mirror", "ci", "installer", "browser", "other", "null"]
+IMPLEMENTATIONS = ["CPython", "PyPy", "", None]
 
 
 def written(instant: datetime, style: str, zone: timezone) -> str:
@@ -86,6 +118,13 @@ def events_until(newest: date) -> st.SearchStrategy[Events]:
         country=st.sampled_from(COUNTRIES),
         version=st.sampled_from(VERSIONS),
         file_type=st.sampled_from(FILE_TYPES),
+        filename=st.sampled_from(FILENAMES),
+        installer_version=st.sampled_from(["25.3", "25.3.1", "25", "", None]),
+        ci=st.sampled_from([True, False, None]),
+        cpu=st.sampled_from(PROCESSORS),
+        libc=st.sampled_from(LIBCS),
+        distro=st.sampled_from(DISTROS),
+        implementation=st.sampled_from(IMPLEMENTATIONS),
     )
     return st.lists(one, min_size=1, max_size=60).map(
         lambda events: events if any(map(usable, events)) else [*events, event(events[0]["timestamp"])]
@@ -113,6 +152,7 @@ def queries(oracle: Oracle, dimension: str) -> st.SearchStrategy[Query]:
     values = {category for _, d, category, _ in oracle.counts if d == dimension and category} | {"nosuch", "null"}
     fixed = {
         "overall": ["true", "false"],
+        "origin": ["mirror", "CI", "installer", "Browser", "other", "null"],
         "system": ["Windows", "LINUX", "darwin", "Other", "null", "NULL"],
         "country": [*values, "us", "Us"],
     }
@@ -178,7 +218,11 @@ def check_packages(check: Check, oracle: Oracle, names: Iterable[str]) -> None:
             check(f"{path}/recent", {"mirrors": mirrors}, oracle.recent(name, mirrors=mirrors))
         for period in ("day", "week", "month"):
             check(f"{path}/recent", {"period": period}, oracle.recent(name, period))
+        for origin in ORIGINS:
+            check(f"{path}/recent", {"origin": origin}, oracle.recent(name, origin=origin))
+            check(f"{path}/overall", {"origin": origin}, oracle.series(name, "overall", {"origin": origin}))
         check(f"{path}/summary", {}, oracle.summary(name))
+        check(f"{path}/profile", {}, oracle.profile(name))
         for dimension in FILTERS:
             check(f"{path}/{dimension}", {}, oracle.series(name, dimension, {}))
 
@@ -196,9 +240,13 @@ def check_rankings(check: Check, oracle: Oracle, data: st.DataObject) -> None:
     for period in ("day", "week", "month"):
         limit, offset = data.draw(st.integers(1, 5)), data.draw(st.integers(0, 3))
         check("/api/top", {"period": period}, oracle.top(period))
+        origin = data.draw(st.sampled_from(ORIGINS))
+        check("/api/top", {"period": period, "origin": origin}, oracle.top(period, origin=origin))
         check("/api/top", {"period": period, "limit": limit, "offset": offset}, oracle.top(period, limit, offset))
     for prefix in ("n", "A_", "0", "zzz"):
         check("/api/search", {"q": prefix}, oracle.search(prefix))
     check("/api/search", {"q": "n", "limit": 1}, oracle.search("n", 1))
     batch = data.draw(st.lists(st.sampled_from(["NumPy", "numpy", "a.b", "0", "null", "nope", "__all__"]), min_size=1))
     check("/api/recent", {"package": batch}, oracle.recent_of_many(batch))
+    for origin in ORIGINS:
+        check("/api/recent", {"package": batch, "origin": origin}, oracle.recent_of_many(batch, origin))

@@ -32,7 +32,14 @@ from app.charts.badge import (
     shields_badge,
 )
 from app.serving.problems import RETRY_SECONDS
-from app.stats.questions import RecentQuestion, UnknownPackageError, recent, total
+from app.stats.questions import (
+    DimensionNotLoadedError,
+    RecentQuestion,
+    UnknownPackageError,
+    raise_unknown,
+    recent,
+    total,
+)
 from app.warehouse.engines.errors import WarehouseUnavailableError
 from app.warehouse.reading.followed import NotFetchedError
 from app.warehouse.reading.snapshot import NothingLoadedError, Snapshot
@@ -65,6 +72,7 @@ class BadgeQuestion(msgspec.Struct, frozen=True):
 
     package: str
     period: BadgePeriod
+    origin: str | None
     format: BadgeFormat
     label: str
     color: str
@@ -80,7 +88,8 @@ async def get_badge(
     query, wrong = parse_leniently(request, BadgeQuery)
     # shields.io reads no response with an error's status.
     strict = query.strict == "true" and query.format == "svg"
-    question = BadgeQuestion(package, query.period, query.format, query.label, ERROR_COLOR, query.style, strict)
+    label = query.label if query.label is not None else ("installs" if query.origin == "installer" else "downloads")
+    question = BadgeQuestion(package, query.period, query.origin, query.format, label, ERROR_COLOR, query.style, strict)
     try:
         question = _checked(question, query.color, wrong)
         return await services.respond(request, downloads_badge, question)
@@ -112,11 +121,14 @@ def _checked(question: BadgeQuestion, color: str, wrong: BadParameterError | Non
 
 
 async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> ResponseContent:
-    """The badge with the downloads, without mirrors."""
+    """The badge with the downloads, without mirrors or those of an origin."""
     try:
         count = await _count(snapshot, question)
     except UnknownPackageError:
         content = _error_badge(question, "unknown package")
+        return msgspec.structs.replace(content, status=HTTPStatus.NOT_FOUND if question.strict else HTTPStatus.OK)
+    except DimensionNotLoadedError:
+        content = _error_badge(question, "not loaded")
         return msgspec.structs.replace(content, status=HTTPStatus.NOT_FOUND if question.strict else HTTPStatus.OK)
     message = downloads_message(count, question.period)
     badge = _content(Badge(question.label, message, question.color, question.style), question.format)
@@ -125,12 +137,13 @@ async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> Respon
 
 
 async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:
-    """Downloads without mirrors. Raises UnknownPackageError."""
+    """Downloads without mirrors, or of an origin. Raises UnknownPackageError and DimensionNotLoadedError."""
     if question.period == "total":
-        return await total(snapshot, question.package)
-    found = await recent(snapshot, RecentQuestion((question.package,)))
+        return await total(snapshot, question.package, question.origin)
+    about = RecentQuestion((question.package,), origin=question.origin)
+    found = await recent(snapshot, about)
     if found.unknown:
-        raise UnknownPackageError(question.package)
+        await raise_unknown(snapshot, question.package, about.dimension)
     downloads = found.by_package[question.package]
     return {"day": downloads.last_day, "week": downloads.last_week, "month": downloads.last_month}[question.period]
 

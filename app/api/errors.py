@@ -23,7 +23,7 @@ from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.lookups import GitHubOffError
 from app.names import ALL_PACKAGES
 from app.serving.problems import PROBLEM, RETRY_SECONDS, SERVER_FAILED, problem_body
-from app.stats.questions import UnknownPackageError
+from app.stats.questions import DimensionNotLoadedError, UnknownPackageError
 from app.warehouse.engines.connection import DEFAULT_READER_LIMITS
 from app.warehouse.engines.errors import TooManyRowsError, WarehouseBusyError, WarehouseUnavailableError
 from app.warehouse.reading.followed import NotFetchedError
@@ -73,10 +73,21 @@ def _unknown_package(error: UnknownPackageError) -> ProblemError:
     return problem(404, f"package: no download of {package!r} has been loaded")
 
 
+def _dimension_not_loaded(error: DimensionNotLoadedError) -> ProblemError:
+    package = repr(error.package) if error.package else "any package"
+    return problem(
+        404,
+        f"package: {error.dimension} is not loaded for any day of {package}: what was loaded lacks "
+        "its columns; GET /health?deep=1 says which days have which dimensions",
+    )
+
+
 def lasting_problem(error: Exception) -> ProblemError | None:
     """The problem of an error that lasts until new data are published: an unknown package. None for any other error."""
     if isinstance(error, UnknownPackageError):
         return _unknown_package(error)
+    if isinstance(error, DimensionNotLoadedError):
+        return _dimension_not_loaded(error)
     if isinstance(error, ProblemError) and error.status == HTTPStatus.NOT_FOUND:
         return error
     return None
@@ -152,6 +163,7 @@ def _http(error: HTTPException) -> ProblemError:
 PROBLEMS: Mapping[type[Exception], Callable[[Any], ProblemError]] = {
     BadParameterError: _bad_parameter,
     UnknownPackageError: _unknown_package,
+    DimensionNotLoadedError: _dimension_not_loaded,
     NothingLoadedError: _nothing_loaded,
     TooManyRowsError: _too_many_rows,
     WarehouseBusyError: _warehouse_busy,

@@ -21,13 +21,21 @@ from app.cache.response import ResponseContent
 from app.discovery.service import IndexStatus
 from app.metrics import CONTENT_TYPE
 from app.public_url import PublicUrl
+from app.warehouse.dimensions import CI, COUNTED_WHERE_KNOWN
 from app.warehouse.engines.errors import NoTablesError, WarehouseError
 from app.warehouse.sources.service import SourceStatus
-from app.windows import days_behind, days_not_loaded
+from app.windows import day_spans, days_behind, days_not_loaded
 
 CONTRACT_SECONDS = 3600
 SERVER = b"\nservers:\n  - url: /\n"
 """The line of openapi.yaml that says where the server is."""
+
+
+class DaySpan(msgspec.Struct, frozen=True):
+    """Days from the first to the last."""
+
+    first: date
+    last: date
 
 
 class Health(msgspec.Struct, kw_only=True):
@@ -41,6 +49,7 @@ class Health(msgspec.Struct, kw_only=True):
     newest_day: date | UnsetType = UNSET
     days_behind: int | UnsetType = UNSET
     missing_days: tuple[date, ...] | UnsetType = UNSET
+    dimensions: dict[str, list[DaySpan]] | UnsetType = UNSET
     source: SourceStatus | UnsetType = UNSET
     index: IndexStatus | UnsetType = UNSET
 
@@ -82,6 +91,9 @@ async def _readiness(services: Services) -> Health:
         newest_day=published.newest_day,
         days_behind=days_behind(published.newest_day, services.now()),
         missing_days=days_not_loaded(published.days, services.settings.window_days),
+        dimensions={
+            name: [DaySpan(*span) for span in day_spans(published.days_of(name))] for name in (*COUNTED_WHERE_KNOWN, CI)
+        },
         index=services.discovery.status(),
         **facts,
     )

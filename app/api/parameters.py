@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -33,6 +33,7 @@ SeriesFormat = Literal["json", "csv", "spreadsheet"]
 BadgeFormat = Literal["svg", "shields"]
 Switch = Literal["true", "false"]
 System = Literal["Windows", "Linux", "Darwin", "other", "null"]
+Origin = Literal["mirror", "ci", "installer", "browser", "other", "null"]
 
 
 class BadParameterError(ValueError):
@@ -46,6 +47,7 @@ class NoQuery(msgspec.Struct, frozen=True):
 class RecentQuery(msgspec.Struct, frozen=True):
     period: Period | None = None
     mirrors: Switch = "false"
+    origin: Origin | None = None
 
 
 class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,7 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 class OverallQuery(SeriesQuery, frozen=True):
     mirrors: Switch | None = None
+    origin: Origin | None = None
 
 
 class VersionQuery(SeriesQuery, frozen=True):
@@ -79,6 +82,17 @@ class FileTypeQuery(SeriesQuery, frozen=True):
     type: PlainText | None = None
 
 
+class OriginQuery(SeriesQuery, frozen=True):
+    origin: Origin | None = None
+
+
+def series_query(parameter: str) -> type[SeriesQuery]:
+    """The parameters of a series that one of any name selects a category of."""
+    name = f"{parameter.title().replace('_', '')}Query"
+    fields = [(parameter, PlainText | None, None)]
+    return cast(type[SeriesQuery], msgspec.defstruct(name, fields, bases=(SeriesQuery,), frozen=True, kw_only=True))
+
+
 class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What a chart shows: the parameters of every series, the filters of all of them, and lines or bars."""
 
@@ -89,6 +103,14 @@ class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
     installer: PlainText | None = None
     country: PlainText | None = None
     type: PlainText | None = None
+    origin: Origin | None = None
+    cpu: PlainText | None = None
+    libc: PlainText | None = None
+    distro: PlainText | None = None
+    implementation: PlainText | None = None
+    installer_version: PlainText | None = None
+    platform: PlainText | None = None
+    abi: PlainText | None = None
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
@@ -105,7 +127,8 @@ class ChartQuery(ChartedQuery, frozen=True, kw_only=True):
 
 class BadgeQuery(msgspec.Struct, frozen=True):
     period: BadgePeriod = "month"
-    label: Label = "downloads"
+    origin: Origin | None = None
+    label: Label | None = None
     color: Color = "blue"
     style: BadgeStyle = "flat"
     format: BadgeFormat = "svg"
@@ -114,12 +137,14 @@ class BadgeQuery(msgspec.Struct, frozen=True):
 
 class BatchQuery(msgspec.Struct, frozen=True):
     package: Annotated[list[str], Meta(min_length=1, max_length=MAX_BATCH)]
+    origin: Origin | None = None
 
 
 class TopQuery(msgspec.Struct, frozen=True):
     period: Period = "month"
     limit: Annotated[int, Meta(ge=1, le=MAX_TOP)] = 100
     offset: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    origin: Origin | None = None
 
 
 class SearchQuery(msgspec.Struct, frozen=True):
@@ -259,6 +284,12 @@ def check_dates(start: date | None, end: date | None) -> None:
     """Raises BadParameterError where a window ends before it begins."""
     if start and end and start > end:
         raise BadParameterError(f"start_date: {start} is after end_date, {end}")
+
+
+def check_origin(mirrors: str | None, origin: Origin | None) -> None:
+    """Raises BadParameterError where downloads are asked for with mirrors, and of one origin."""
+    if origin and mirrors:
+        raise BadParameterError(f"mirrors: {mirrors} is not accepted beside origin; mirrors are one of its values")
 
 
 def package_name(text: str) -> str:

@@ -27,7 +27,7 @@ class TopPackages(msgspec.Struct):
 @endpoint("/api/top", TopQuery, TopPackages)
 async def get_top_packages(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     query = parse_query(request, TopQuery)
-    return await services.respond(request, top_json, TopQuestion(query.period, query.limit, query.offset))
+    return await services.respond(request, top_json, TopQuestion(query.period, query.limit, query.offset, query.origin))
 
 
 async def top_json(snapshot: Snapshot, question: TopQuestion) -> ResponseContent:

@@ -9,13 +9,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET, UnsetType
 
-from app.api.parameters import BatchQuery, NoQuery, RecentQuery, package_name, parse_query
+from app.api.parameters import BatchQuery, NoQuery, RecentQuery, check_origin, package_name, parse_query
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import TRANSIENT, Lifetime
 from app.cache.response import ResponseContent, json_content
 from app.discovery.package import SummaryMetadata, summary_metadata
-from app.stats.questions import RecentCounts, RecentQuestion, SummaryTotals, UnknownPackageError, recent, summary
+from app.stats.questions import RecentCounts, RecentQuestion, SummaryTotals, raise_unknown, recent, summary
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import Period
 
@@ -49,16 +49,17 @@ async def get_recent_downloads(
 ) -> Response[bytes]:
     """Downloads in the last day, week and month."""
     query = parse_query(request, RecentQuery)
-    about = RecentQuestion((package_name(package),), query.mirrors == "true")
+    check_origin("true" if query.mirrors == "true" else None, query.origin)
+    about = RecentQuestion((package_name(package),), query.mirrors == "true", query.origin)
     return await services.respond(request, recent_json, OneRecentQuestion(about, query.period))
 
 
 async def recent_json(snapshot: Snapshot, question: OneRecentQuestion) -> ResponseContent:
     """All three periods, or only the one that was asked for."""
     found = await recent(snapshot, question.about)
-    if found.unknown:
-        raise UnknownPackageError(found.unknown[0])
     (package,) = question.about.packages
+    if found.unknown:
+        await raise_unknown(snapshot, package, question.about.dimension)
     counts = msgspec.structs.asdict(found.by_package[package])
     periods = (f"last_{question.period}",) if question.period else counts
     data = RecentDownloadsData(**{period: counts[period] for period in periods})
@@ -80,7 +81,7 @@ async def get_recent_downloads_of_many(
     """Recent downloads of many packages in one request."""
     query = parse_query(request, BatchQuery)
     packages = tuple(dict.fromkeys(package_name(package) for package in query.package))
-    return await services.respond(request, recent_of_many_json, RecentQuestion(packages))
+    return await services.respond(request, recent_of_many_json, RecentQuestion(packages, origin=query.origin))
 
 
 async def recent_of_many_json(snapshot: Snapshot, question: RecentQuestion) -> ResponseContent:

@@ -17,21 +17,24 @@ from app.api.parameters import (
     CountryQuery,
     FileTypeQuery,
     InstallerQuery,
+    OriginQuery,
     OverallQuery,
     SeriesFormat,
     SeriesQuery,
     SystemQuery,
     VersionQuery,
     check_dates,
+    check_origin,
     package_name,
     parse_query,
+    series_query,
 )
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.entry import Compute
 from app.cache.lifetime import CHOSEN_BY_ACCEPT, UNTIL_NEXT_DAY
 from app.cache.response import CSV, JSON, ResponseContent, file_name
-from app.stats.dimensions import DIMENSIONS, Dimension
+from app.stats.dimensions import DIMENSIONS, ORIGIN, Dimension
 from app.stats.questions import SeriesQuestion, SeriesRow, series_columns
 from app.warehouse.reading.snapshot import Snapshot
 
@@ -42,7 +45,9 @@ QUERIES: dict[str, type[SeriesQuery]] = {
     "installer": InstallerQuery,
     "country": CountryQuery,
     "type": FileTypeQuery,
+    "origin": OriginQuery,
 }
+"""By the parameter that selects a category, the parameters of the series that `series_query` does not make."""
 
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -60,12 +65,13 @@ class FormQuestion(msgspec.Struct, frozen=True):
     """A series in one format. `by_accept` is part of it, because a response that `Accept` chose has another `Vary`."""
 
     about: SeriesQuestion
+    type: str
     by_accept: bool
 
 
 def series_route(dimension: Dimension) -> HTTPRouteHandler:
     """The endpoint of one dimension."""
-    kind = QUERIES[dimension.parameter]
+    kind = QUERIES.get(dimension.parameter) or series_query(dimension.parameter)
 
     @endpoint(f"/api/packages/{{package:str}}/{dimension.name}", kind, Series, name=f"get_{dimension.type}")
     async def get_series(
@@ -75,7 +81,9 @@ def series_route(dimension: Dimension) -> HTTPRouteHandler:
         about = series_question(package, dimension, query)
         compute = FORMS[query.format or accepted_form(request)]
         by_accept = query.format is None
-        return await services.respond(request, compute, FormQuestion(about, by_accept), by_accept=by_accept)
+        return await services.respond(
+            request, compute, FormQuestion(about, dimension.type, by_accept), by_accept=by_accept
+        )
 
     return get_series
 
@@ -86,6 +94,9 @@ series_routes = [series_route(dimension) for dimension in DIMENSIONS]
 def series_question(package: str, dimension: Dimension, query: SeriesQuery | ChartedQuery) -> SeriesQuestion:
     """The question that the parameters of a series or a chart ask. Raises BadParameterError."""
     check_dates(query.start_date, query.end_date)
+    if isinstance(query, OverallQuery) and query.origin:
+        check_origin(query.mirrors, query.origin)
+        dimension = ORIGIN
     value = getattr(query, dimension.parameter)
     return SeriesQuestion(
         package=package_name(package),
@@ -107,8 +118,7 @@ async def series_json(snapshot: Snapshot, question: FormQuestion) -> ResponseCon
     """A series with upstream's keys."""
     about = question.about
     found = await series_columns(snapshot, about)
-    body = await series_as_json(found, Series((), about.package, f"{about.dimension}_downloads"))
-    return ResponseContent(body, JSON)
+    return ResponseContent(await series_as_json(found, Series((), about.package, question.type)), JSON)
 
 
 async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:

@@ -76,6 +76,14 @@ KNOWN_CATEGORIES = {
     "version": (),
     "country": ("US", "CN", "DE", "IN", "GB", "JP", "FR", "SG", "NL", "KR"),
     "file_type": ("bdist_wheel", "sdist", "bdist_egg", "bdist_wininst"),
+    "origin": ("installer", "ci", "mirror", "browser"),
+    "cpu": ("x86_64", "arm64", "i686"),
+    "libc": (),
+    "distro": (),
+    "implementation": ("CPython", "PyPy"),
+    "installer_version": (),
+    "platform": ("any",),
+    "abi": ("none", "abi3"),
 }
 """The categories with a fixed color, by dimension, in the order of the palette."""
 

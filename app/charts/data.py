@@ -31,6 +31,14 @@ SUBJECTS = {
     "version": "by version",
     "country": "by country",
     "file_type": "by file type",
+    "origin": "by people, CI, mirrors and others",
+    "cpu": "by processor",
+    "libc": "by C library",
+    "distro": "by distribution",
+    "implementation": "by Python implementation",
+    "installer_version": "by installer version",
+    "platform": "by platform of the wheel",
+    "abi": "by ABI of the wheel",
 }
 """The second half of a chart's title, by dimension."""
 

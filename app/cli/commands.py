@@ -68,7 +68,9 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool, dry_run: bool) -> 
         raise click.UsageError("give it one FILE or more" if not demo else "--demo takes no FILE")
     if demo and dry_run:
         raise click.UsageError("--dry-run looks at FILEs, and --demo takes none")
-    with plain_errors(), _engine(_settings()) as engine:
+    with plain_errors():
+        settings = _settings()
+    with plain_errors(), _engine(settings) as engine:
         if dry_run:
             _dry_run(engine, files, replace=replace)
             return
@@ -81,7 +83,13 @@ def ingest(files: tuple[str, ...], replace: bool, demo: bool, dry_run: bool) -> 
                     load_demo(engine.client, today, report)
                     if demo
                     else load_events(
-                        engine.client, files, replace=replace, report=report, note=note, unfinished=unfinished.append
+                        engine.client,
+                        files,
+                        replace=replace,
+                        report=report,
+                        note=note,
+                        unfinished=unfinished.append,
+                        dimensions=settings.loaded_dimensions(),
                     )
                 ),
             )

@@ -40,10 +40,11 @@ class SyncCommand:
             raise SettingError("CLICKHOUSE_URL has none of ClickPy's tables, which are the source of `--from clickpy`")
         self._source = source
         self._price = settings.bigquery_price
-        store = SyncStore(engine.client)
+        store, dimensions = SyncStore(engine.client), settings.loaded_dimensions()
         store.prepare()
-        self._sync = Sync(store, source, synced_days(settings.sync_days, DEFAULT_DAYS))
-        self._all_packages = AllPackagesSync(store, source, synced_days(settings.sync_days, SINCE_NEWEST))
+        package_days, days = (synced_days(settings.sync_days, default) for default in (DEFAULT_DAYS, SINCE_NEWEST))
+        self._sync = Sync(store, source, package_days, dimensions)
+        self._all_packages = AllPackagesSync(store, source, days, dimensions)
 
     def packages(self, options: SyncOptions, step: Step) -> list[str]:
         """The packages that the options name. Raises InputError."""

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import msgspec
 
 CAPTIONS = {
+    "origin": ("People and robots", "Installs by people, by CI, and what mirrors, browsers and other clients fetched."),
     "overall": ("Downloads", "All downloads, with and without mirrors."),
     "python_minor": ("Python versions", "The Python version that ran the installer."),
     "version": ("Releases", "The release of the package."),
@@ -14,6 +15,13 @@ CAPTIONS = {
     "country": ("Countries", "The country that the request came from."),
     "file_type": ("File types", "Wheels, source distributions and other files."),
     "python_major": ("Python 2 and 3", "Python versions, by major version."),
+    "platform": ("Platforms of wheels", "The platform tags of the wheel that was downloaded."),
+    "abi": ("ABIs of wheels", "The ABI tags of the wheel that was downloaded."),
+    "cpu": ("Processors", "The processor of the machine that ran the installer."),
+    "libc": ("C libraries", "The C library of Linux, and its version."),
+    "distro": ("Distributions", "The distribution of Linux, or the version of macOS."),
+    "implementation": ("Python implementations", "The Python implementation that ran the installer."),
+    "installer_version": ("Installer versions", "The tool that made the download, and its version."),
 }
 """Title and description by dimension, in the order of the page."""
 

@@ -12,6 +12,7 @@ from app.api.parameters import package_name, parse_query
 from app.api.services import Services
 from app.cache.response import ResponseContent
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
+from app.pages.build_for import build_targets
 from app.pages.figures import figures_of
 from app.pages.parameters import PackagePageQuery, Range
 from app.pages.rendering import missing_days, render_page
@@ -19,12 +20,15 @@ from app.pages.routes import lasting_error_pages, page
 from app.pages.sparkline import sparkline
 from app.public_url import PublicUrl
 from app.stats.changes import change_of, changes
+from app.stats.profile import parts, profile
 from app.stats.questions import RecentCounts, RecentQuestion, popularity, recent
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS, last_days, last_period, preceding_window
 
 COMPARED = 7
 """Packages besides the page's own: more lines could not be told apart."""
+ORIGIN_TITLES = {"installer": "People", "ci": "CI", "mirror": "Mirrors"}
+"""The origins in which packages are compared."""
 SHIFTS = 4
 """Categories shown for each dimension."""
 SHIFT_TITLES = {
@@ -44,11 +48,13 @@ class PackagePageQuestion(msgspec.Struct, frozen=True):
 
 
 class ComparedPackage(msgspec.Struct, frozen=True):
-    """One of several packages that are compared; `change` as in `changes.change_of`."""
+    """One of several packages that are compared; `change` as in `changes.change_of`, `origins` are downloads of the
+    last month by origin, of those origins that are loaded."""
 
     package: str
     recent: RecentCounts
     change: float | None
+    origins: dict[str, int]
 
 
 @page("/packages/{package:str}", PackagePageQuery)
@@ -76,7 +82,11 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion, public
     span = {"start_date": starts[chosen], "granularity": form.granularity}
     others, unusable = _others(form.compare, package)
     compared, unknown = await _compared(snapshot, [package, *others]) if others else ([], [])
-    week = last_period(newest, "week")
+    week, month = last_period(newest, "week"), last_period(newest, "month")
+    profiled = await profile(snapshot, package)
+    pythons = await snapshot.tables.totals(snapshot.published, package, ["python_minor"], month)
+    targets = build_targets(profiled, parts({row.category: row.downloads for row in pythons}))
+    figures = figures_of(package, public_url.root, span, {"chart": form.chart})
     return render_page(
         "package.html",
         public_url,
@@ -96,7 +106,11 @@ async def package_html(snapshot: Snapshot, question: PackagePageQuestion, public
         starts=starts,
         form=form,
         chosen=chosen,
-        figures=figures_of(package, public_url.root, span, {"chart": form.chart}),
+        figures=[figure for figure in figures if snapshot.published.days_of(figure.dimension)],
+        profile=profiled,
+        targets=targets,
+        month=month,
+        origins=ORIGIN_TITLES,
         span=span,
         compared=compared,
         not_found=[*unusable, *unknown],
@@ -127,6 +141,13 @@ async def _compared(snapshot: Snapshot, names: Sequence[str]) -> tuple[list[Comp
     """The packages that are known, and the names that are not."""
     found = await recent(snapshot, RecentQuestion(tuple(names)))
     counts = await popularity(snapshot, list(found.by_package), 30)
+    origins: dict[str, dict[str, int]] = {name: {} for name in found.by_package}
+    if snapshot.published.days_of("origin"):
+        for origin in ORIGIN_TITLES:
+            of_origin = await recent(snapshot, RecentQuestion(tuple(found.by_package), origin=origin))
+            for name, downloads in of_origin.by_package.items():
+                origins[name][origin] = downloads.last_month
     return [
-        ComparedPackage(name, downloads, change_of(counts[name])) for name, downloads in found.by_package.items()
+        ComparedPackage(name, downloads, change_of(counts[name]), origins[name])
+        for name, downloads in found.by_package.items()
     ], found.unknown

@@ -1,8 +1,10 @@
-"""The eight dimensions: what each splits downloads by, and how a filter value selects a category."""
+"""The dimensions: what each splits downloads by, and how a filter value selects a category."""
 
 from collections.abc import Callable
 
 import msgspec
+
+from app.warehouse.dimensions import COUNTED_WHERE_KNOWN
 
 NULL_CATEGORY = "null"
 """The category of downloads whose value is not known."""
@@ -43,4 +45,6 @@ DIMENSIONS = (
     Dimension("version", "version"),
     Dimension("country", "country", _country),
     Dimension("file_type", "type"),
+    *(Dimension(name, name) for name in COUNTED_WHERE_KNOWN),
 )
+(ORIGIN,) = (dimension for dimension in DIMENSIONS if dimension.name == "origin")

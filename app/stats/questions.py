@@ -5,6 +5,7 @@ A question is hashable. Its answer depends on the question and on the snapshot, 
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NoReturn
 
 import msgspec
 
@@ -29,6 +30,15 @@ SUMMARY_DIMENSIONS = ("overall", "system", "python_major", "python_minor", "inst
 
 class UnknownPackageError(LookupError):
     """The package has no loaded download."""
+
+
+class DimensionNotLoadedError(LookupError):
+    """No day of a package, or of any if it is '', has a dimension, because what was loaded lacks its columns."""
+
+    def __init__(self, package: str, dimension: str) -> None:
+        super().__init__(package, dimension)
+        self.package = package
+        self.dimension = dimension
 
 
 class SeriesQuestion(msgspec.Struct, frozen=True):
@@ -62,10 +72,21 @@ class SeriesDates(msgspec.Struct, frozen=True):
 
 
 class RecentQuestion(msgspec.Struct, frozen=True):
-    """Downloads of packages in the last day, week and month, with or without mirrors."""
+    """Downloads of packages in the last day, week and month, with or without mirrors, or those of an origin."""
 
     packages: tuple[str, ...]
     mirrors: bool = False
+    origin: str | None = None
+
+    @property
+    def dimension(self) -> str:
+        """The dimension that is counted in."""
+        return "overall" if self.origin is None else "origin"
+
+    @property
+    def category(self) -> str:
+        """The category that is counted."""
+        return self.origin or MIRRORS["true" if self.mirrors else "false"]
 
 
 class RecentCounts(msgspec.Struct, frozen=True):
@@ -97,6 +118,7 @@ class TopQuestion(msgspec.Struct, frozen=True):
     period: Period
     limit: int
     offset: int = 0
+    origin: str | None = None
 
 
 class SearchQuestion(msgspec.Struct, frozen=True):
@@ -124,13 +146,13 @@ class RankedPackage(msgspec.Struct, frozen=True):
 
 
 async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow]:
-    """Rows in text order of category, then date. Raises UnknownPackageError."""
+    """Rows in text order of category, then date. Raises UnknownPackageError and DimensionNotLoadedError."""
     return list(map(SeriesRow, *await series_columns(snapshot, question)))
 
 
 async def series_columns(snapshot: Snapshot, question: SeriesQuestion) -> Series:
-    """The same rows as three columns: there may be a million. Raises UnknownPackageError."""
-    _require(snapshot, [question.package], question.dimension)
+    """The same rows as three columns: there may be many. Raises UnknownPackageError and DimensionNotLoadedError."""
+    require(snapshot, [question.package], question.dimension)
     found = await snapshot.tables.series(
         snapshot.published,
         question.package,
@@ -140,29 +162,34 @@ async def series_columns(snapshot: Snapshot, question: SeriesQuestion) -> Series
         question.granularity,
     )
     if not found.downloads:
-        await _require_known(snapshot, question.package)
+        await require_known(snapshot, question.package, question.dimension)
     return found
 
 
 def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> SeriesDates:
     """The dates of a series."""
-    window = loaded_window(snapshot.published.days, snapshot.window(question.start, question.end))
+    days = snapshot.published.days_of(question.dimension)
+    window = loaded_window(days, snapshot.window(question.start, question.end))
     if window is None:
         return SeriesDates([], frozenset(), [])
-    published = set(snapshot.published.days)
+    published = set(days)
     loaded = buckets((day for day in window.days if day in published), question.granularity)
     dates = buckets(window.days, question.granularity)
     missing = [day for day in window.days if day not in published]
     return SeriesDates(dates, frozenset(dates).difference(loaded), missing)
 
 
-async def total(snapshot: Snapshot, package: str) -> int:
-    """A package's downloads on all loaded days, without mirrors. Raises UnknownPackageError."""
-    _require(snapshot, [package])
+async def total(snapshot: Snapshot, package: str, origin: str | None = None) -> int:
+    """A package's downloads on all loaded days, without mirrors or those of an origin.
+
+    Raises UnknownPackageError and DimensionNotLoadedError.
+    """
+    about = RecentQuestion((package,), origin=origin)
+    require(snapshot, [package], about.dimension)
     everything = SeriesQuestion(
         package,
-        "overall",
-        MIRRORS["false"],
+        about.dimension,
+        about.category,
         start=snapshot.published.days[0] if snapshot.published.days else None,
         end=snapshot.newest_day,
         granularity="month",
@@ -171,14 +198,22 @@ async def total(snapshot: Snapshot, package: str) -> int:
 
 
 async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackage:
-    """Recent downloads. A package that is known and was not downloaded lately has zeros."""
-    _require(snapshot, question.packages)
-    category = MIRRORS["true" if question.mirrors else "false"]
+    """Recent downloads. A package that is known and was not downloaded lately has zeros.
+
+    One none of whose days has the origin is as unknown as one without downloads; `raise_unknown` tells the two apart.
+    """
+    require(snapshot, question.packages, question.dimension)
     windows = recent_windows(snapshot.newest_day)
-    rows = await snapshot.tables.recent(snapshot.published, question.packages, category, windows)
+    rows = await snapshot.tables.recent(
+        snapshot.published, question.packages, question.dimension, question.category, windows
+    )
     found = {row.package: RecentCounts(row.last_day, row.last_month, row.last_week) for row in rows}
     silent = [package for package in question.packages if package not in found]
-    known = await snapshot.tables.known(snapshot.published, silent) if silent else set()
+    known = (
+        await snapshot.tables.known(snapshot.published, silent, _days(snapshot, question.dimension))
+        if silent
+        else set()
+    )
     nothing = RecentCounts(0, 0, 0)
     return RecentByPackage(
         {package: found.get(package, nothing) for package in question.packages if package in found or package in known},
@@ -188,10 +223,10 @@ async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackag
 
 async def summary(snapshot: Snapshot, package: str) -> SummaryTotals:
     """Totals over the default window. Raises UnknownPackageError."""
-    _require(snapshot, [package])
+    require(snapshot, [package])
     rows = await snapshot.tables.totals(snapshot.published, package, SUMMARY_DIMENSIONS, snapshot.window())
     if not rows:
-        await _require_known(snapshot, package)
+        await require_known(snapshot, package)
     sums: dict[str, dict[str, int]] = {dimension: {} for dimension in SUMMARY_DIMENSIONS}
     for row in rows:
         sums[row.dimension][row.category] = row.downloads
@@ -200,13 +235,21 @@ async def summary(snapshot: Snapshot, package: str) -> SummaryTotals:
 
 
 async def top(snapshot: Snapshot, question: TopQuestion) -> list[RankedPackage]:
-    """The most downloaded packages, without mirrors. A store that fetches has its source's shorter ranking."""
+    """The most downloaded packages, without mirrors or of an origin. Raises DimensionNotLoadedError.
+
+    A store that fetches has its source's shorter ranking, without origins.
+    """
+    about = RecentQuestion((), origin=question.origin)
     if snapshot.fetches:
+        if question.origin:
+            raise DimensionNotLoadedError("", "origin")
         column = f"last_{question.period}"
         ranked = [(row.package, getattr(row, column)) for row in await snapshot.ranking()]
         return _ranked(ranked)[question.offset : question.offset + question.limit]
     window = last_period(snapshot.newest_day, question.period)
-    rows = await snapshot.tables.top(snapshot.published, window, question.limit, question.offset)
+    if not snapshot.published.days_of(about.dimension):
+        raise DimensionNotLoadedError("", about.dimension)
+    rows = await snapshot.tables.top(snapshot.published, about.category, window, question.limit, question.offset)
     return [RankedPackage(*row) for row in rows]
 
 
@@ -242,7 +285,7 @@ async def popularity(snapshot: Snapshot, packages: Sequence[str], days: int) -> 
     return found
 
 
-def _require(snapshot: Snapshot, packages: Sequence[str], dimension: str = "") -> None:
+def require(snapshot: Snapshot, packages: Sequence[str], dimension: str = "") -> None:
     """Raise NotFetchedError if the store has to fetch something first. The sum over all packages is in no source."""
     snapshot.require([package for package in packages if package != ALL_PACKAGES], dimension)
 
@@ -252,6 +295,24 @@ def _ranked(rows: Sequence[tuple[str, int]]) -> list[RankedPackage]:
     return [RankedPackage(*row) for row in sorted(rows, key=lambda row: (-row[1], row[0])) if row[1]]
 
 
-async def _require_known(snapshot: Snapshot, package: str) -> None:
+async def require_known(snapshot: Snapshot, package: str, dimension: str = "overall") -> None:
+    """Raise UnknownPackageError for a package without downloads; DimensionNotLoadedError for one that has them only on
+    days without a dimension."""
     if not await snapshot.tables.known(snapshot.published, [package]):
         raise UnknownPackageError(package)
+    days = _days(snapshot, dimension)
+    if days is not None and not await snapshot.tables.known(snapshot.published, [package], days):
+        raise DimensionNotLoadedError(package, dimension)
+
+
+async def raise_unknown(snapshot: Snapshot, package: str, dimension: str) -> NoReturn:
+    """Raise the error of a package of which `recent` has found nothing."""
+    if _days(snapshot, dimension) is not None:
+        await require_known(snapshot, package, dimension)
+    raise UnknownPackageError(package)
+
+
+def _days(snapshot: Snapshot, dimension: str) -> tuple[date, ...] | None:
+    """The days on which a dimension is loaded; None if that is all of them."""
+    days = snapshot.published.days_of(dimension)
+    return None if days == snapshot.published.days else days

@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 from app.charts.colors import THEMES, Theme
 from tests.support.answers import assert_bad, assert_unknown, body, headers_of
 from tests.support.events import event
+from tests.support.oracle import FILTERS
 from tests.support.pictures import picture_size, pixels, texts
 
 # Monday 2026-02-23 to Tuesday 2026-03-10, with days between on which nothing is loaded or nothing downloaded.
@@ -34,7 +35,7 @@ EVENTS = [
 ]
 FROM_SUNDAY = "start_date=2026-03-08"
 THREE_DAYS = ["2026-03-08", "2026-03-09", "2026-03-10"]
-EVERY_TYPE = ["overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type"]
+EVERY_TYPE = list(FILTERS)
 
 
 @pytest.fixture(scope="module")

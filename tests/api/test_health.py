@@ -9,6 +9,7 @@ from app.cache.timing import CacheTiming
 from tests.support.answers import body
 from tests.support.dataset import Dataset
 from tests.support.events import event
+from tests.support.oracle import OPTIONAL
 
 
 def days(*names: str) -> list[dict[str, Any]]:
@@ -52,6 +53,7 @@ def test_deep_says_what_is_loaded(dataset: Dataset) -> None:
         "newest_day": "2026-03-10",
         "days_behind": 0,
         "missing_days": [],
+        "dimensions": {name: [{"first": "2026-03-10", "last": "2026-03-10"}] for name in (*OPTIONAL, "ci")},
         "index": {
             "state": "off",
             "reason": "GITHUB_TOKEN is not set",

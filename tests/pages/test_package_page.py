@@ -10,6 +10,7 @@ from litestar.testing import TestClient
 from tests.support.answers import body
 from tests.support.dataset import Dataset
 from tests.support.events import event
+from tests.support.oracle import FILTERS
 
 Client = TestClient[Any]
 
@@ -52,14 +53,39 @@ def test_every_figure_links_its_data(client: Client, page: str) -> None:
     assert "/api/packages/numpy/recent" in calls
     assert "/api/packages/numpy/version?start_date=2026-03-04&end_date=2026-03-10" in calls
     assert {call.split("?")[0] for call in calls if "/chart/" in call} == {
-        f"/api/packages/numpy/chart/{dimension}"
-        for dimension in (
-            *("overall", "python_major", "python_minor", "system"),
-            *("installer", "version", "country", "file_type"),
-        )
+        f"/api/packages/numpy/chart/{dimension}" for dimension in FILTERS
     }
     data = [call for call in calls if "/chart/" not in call]
     assert {client.get(call).status_code for call in data} == {200}
+
+
+def test_people_and_what_to_build_for(page: str) -> None:
+    """The tile and the section; the origins' chart is the first."""
+    said = text(page)
+
+    assert re.search(r"People [0-9]+ [0-9.]+ % of all downloads installs outside CI in 30 days to", said)
+    assert "What to build for" in said
+    assert re.search(r"Wheels by platform .* any 100.0 %", said)
+    assert re.search(r"C library of Linux .* glibc 2.39 100.0 % 0.0 %", said)
+    assert re.findall(r'data-chart="/api/packages/numpy/chart/(\w+)', page)[:2] == ["origin", "overall"]
+
+
+def test_packages_are_compared_by_origin(client: Client) -> None:
+    html = client.get("/packages/numpy?compare=pandas").text
+
+    assert "People, 30 days" in html
+    assert "Mirrors, 30 days" in html
+
+
+def test_without_the_dimensions_there_is_nothing_of_them(make_dataset: Callable[[], Dataset]) -> None:
+    dataset = make_dataset()
+    dataset.load([event(), event(project="pandas")], dimensions=[])
+    with dataset.client() as client:
+        html = client.get("/packages/numpy?compare=pandas").text
+
+    assert "People</dt>" not in html
+    assert "What to build for" not in html
+    assert "/chart/origin" not in html
 
 
 def test_the_form_chooses_range_and_granularity(client: Client) -> None:

@@ -37,6 +37,13 @@ NESTED = record(
             installer=["null", record("Installer", name=TEXT, version=TEXT)],
             python=TEXT,
             system=["null", record("System", name=TEXT)],
+            ci=["null", "boolean"],
+            cpu=TEXT,
+            distro=[
+                "null",
+                record("Distro", name=TEXT, version=TEXT, libc=["null", record("Libc", lib=TEXT, version=TEXT)]),
+            ],
+            implementation=["null", record("Implementation", name=TEXT)],
         ),
     ],
 )
@@ -60,6 +67,8 @@ def _value(schema: Any, value: Any) -> bytes:
     kind = schema["type"] if isinstance(schema, Mapping) else schema
     if kind == "record":
         return b"".join(_value(field["type"], value.get(field["name"])) for field in schema["fields"])
+    if kind == "boolean":
+        return bytes([value])
     return _text(value) if kind == "string" else _long(value)
 
 

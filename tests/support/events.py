@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+DEFAULT = "the wheel of a release for every platform"
+
 
 def event(
     timestamp: str = "2026-03-10 12:00:00 UTC",
@@ -16,14 +18,38 @@ def event(
     country: str | None = "US",
     version: str | None = "2.0.0",
     file_type: str | None = "bdist_wheel",
+    filename: str | None = DEFAULT,
+    installer_version: str | None = "25.3",
+    ci: bool | None = None,
+    cpu: str | None = "x86_64",
+    libc: tuple[str | None, str | None] = ("glibc", "2.39"),
+    distro: tuple[str | None, str | None] = ("Ubuntu", "24.04"),
+    implementation: str | None = "CPython",
 ) -> dict[str, Any]:
-    """One download."""
+    """One download. Without a `filename`, that of a wheel for every platform."""
     return {
         "timestamp": timestamp,
         "country_code": country,
         "project": project,
-        "file": {"filename": f"{project}-{version}.whl", "project": project, "version": version, "type": file_type},
-        "details": {"installer": {"name": installer, "version": "1"}, "python": python, "system": {"name": system}},
+        "file": {
+            "filename": f"{project}-{version}-py3-none-any.whl" if filename is DEFAULT else filename,
+            "project": project,
+            "version": version,
+            "type": file_type,
+        },
+        "details": {
+            "installer": {"name": installer, "version": installer_version},
+            "python": python,
+            "system": {"name": system},
+            "ci": ci,
+            "cpu": cpu,
+            "distro": {
+                "name": distro[0],
+                "version": distro[1],
+                "libc": {"lib": libc[0], "version": libc[1]},
+            },
+            "implementation": {"name": implementation},
+        },
     }
 
 

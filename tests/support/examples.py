@@ -11,11 +11,26 @@ from tests.support.events import event
 
 MONDAY, TUESDAY = "2026-03-09 23:59:59 UTC", "2026-03-10 00:00:00 UTC"
 
+SDIST: dict[str, Any] = {
+    "file_type": "sdist",
+    "filename": "numpy-1.16.6.zip",
+    "installer_version": "20.3.4",
+    "implementation": "PyPy",
+    "libc": (None, None),
+    "distro": (None, None),
+}
+MAC: dict[str, Any] = {
+    "filename": "numpy-2.1.0-cp313-cp313t-macosx_11_0_arm64.whl",
+    "installer_version": "0.9.5",
+    "cpu": "arm64",
+    "libc": (None, None),
+    "distro": ("macOS", "15.1"),
+}
 EXAMPLE_EVENTS = [
     event(MONDAY, python="3.9.18"),
-    event(TUESDAY, version="2.1.0", country="de"),
-    event(TUESDAY, version="2.1.0", country="DE", installer="uv", python="3.13.0rc1", system="Darwin"),
-    event(TUESDAY, version="1.16.6", country="FR", python="2.7.18", system="FreeBSD", file_type="sdist"),
+    event(TUESDAY, version="2.1.0", country="de", ci=True, filename="numpy-2.1.0-cp313-cp313-win_amd64.whl"),
+    event(TUESDAY, version="2.1.0", country="DE", installer="uv", python="3.13.0rc1", system="Darwin", **MAC),
+    event(TUESDAY, version="1.16.6", country="FR", python="2.7.18", system="FreeBSD", **SDIST),
     event(TUESDAY, version="2.1.0", country=None, python=None, system=None),
     # A mirror, and a client that does not say what it is: both count with mirrors alone.
     event(TUESDAY, version="2.1.0", installer="bandersnatch", python=None, system=None),

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 from backports import zstd
 
 from tests.support import avro
-from tests.support.oracle import utc_day
+from tests.support.oracle import OPTIONAL, utc_day
 
 Event = Mapping[str, Any]
+
+TEXTS = [("name", pa.string()), ("version", pa.string())]
 
 NESTED = pa.schema(
     [
@@ -31,6 +33,10 @@ NESTED = pa.schema(
                     ("installer", pa.struct([("name", pa.string()), ("version", pa.string())])),
                     ("python", pa.string()),
                     ("system", pa.struct([("name", pa.string())])),
+                    ("ci", pa.bool_()),
+                    ("cpu", pa.string()),
+                    ("distro", pa.struct([*TEXTS, ("libc", pa.struct([("lib", pa.string()), TEXTS[1]]))])),
+                    ("implementation", pa.struct([TEXTS[0]])),
                 ]
             ),
         ),
@@ -50,6 +56,15 @@ def dotted(event: Event) -> dict[str, Any]:
         "details.installer.name": event["details"]["installer"]["name"],
         "details.python": event["details"]["python"],
         "details.system.name": event["details"]["system"]["name"],
+        "file.filename": event["file"]["filename"],
+        "details.ci": event["details"]["ci"],
+        "details.cpu": event["details"]["cpu"],
+        "details.distro.name": event["details"]["distro"]["name"],
+        "details.distro.version": event["details"]["distro"]["version"],
+        "details.distro.libc.lib": event["details"]["distro"]["libc"]["lib"],
+        "details.distro.libc.version": event["details"]["distro"]["libc"]["version"],
+        "details.implementation.name": event["details"]["implementation"]["name"],
+        "details.installer.version": event["details"]["installer"]["version"],
     }
 
 
@@ -89,7 +104,7 @@ def csv_(rows: Sequence[Event]) -> bytes:
     names = list(rows[0])
     csv.writer(text).writerow(names)
     for row in rows:
-        fields = (row[name] for name in names)
+        fields = (str(row[name]).lower() if isinstance(row[name], bool) else row[name] for name in names)
         text.write(",".join("" if f is None else '"' + str(f).replace('"', '""') + '"' for f in fields) + "\r\n")
     return text.getvalue().encode()
 
@@ -137,6 +152,12 @@ WRITERS = {
     "flat.parquet": lambda events: parquet([flat(event) for event in events]),
 }
 """The bytes of a file of events, by shape and format."""
+
+
+def lacking(kind: str) -> tuple[str, ...]:
+    """The dimensions of which one of WRITERS' kinds has no columns."""
+    return OPTIONAL if kind.startswith("flat") else ()
+
 
 COMPRESSIONS = {"": lambda data: data, ".gz": gzip.compress, ".zst": zstd.compress}
 

@@ -7,14 +7,22 @@ can only agree by both being right.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import VERSION_PATTERN, Version
 
 Event = Mapping[str, Any]
 Answer = tuple[int, Any]
 """A status, and a body where the status is 200."""
 
 MIRRORS = {"bandersnatch", "z3c.pypimirror", "Artifactory", "devpi"}
+INSTALLERS = {"pip", "uv", "poetry", "pdm", "pipenv", "pipx", "hatch", "pixi", "conda", "setuptools", "Homebrew", "OS"}
+OTHERS = {"requests", "Nexus", "pep381client", "twine"}
+CPUS = {"AMD64": "x86_64", "aarch64": "arm64", "ARM64": "arm64", "i386": "i686", "i586": "i686", "x86": "i686"}
+"""The processors that have another name here."""
 SYSTEMS = {"Windows", "Linux", "Darwin"}
 FILTERS = {
     "overall": "mirrors",
@@ -25,8 +33,20 @@ FILTERS = {
     "version": "version",
     "country": "country",
     "file_type": "type",
+    "origin": "origin",
+    "cpu": "cpu",
+    "libc": "libc",
+    "distro": "distro",
+    "implementation": "implementation",
+    "installer_version": "installer_version",
+    "platform": "platform",
+    "abi": "abi",
 }
 """The query parameter of each series."""
+
+VERSION = re.compile(r"\s*" + VERSION_PATTERN + r"\s*", re.VERBOSE | re.IGNORECASE)
+OPTIONAL = ("origin", "cpu", "libc", "distro", "implementation", "installer_version", "platform", "abi")
+"""The series whose columns an input may lack."""
 
 UNKNOWN: Answer = (404, None)
 
@@ -64,10 +84,14 @@ def categories(event: Event) -> list[tuple[str, str]]:
     """The (dimension, category) pairs in which a usable event counts."""
     details, file = event["details"], event["file"]
     installer, python, system = details["installer"]["name"], details["python"], details["system"]["name"]
-    counts = [("overall", "with_mirrors"), ("installer", _text(installer))]
+    counts = [
+        ("overall", "with_mirrors"),
+        ("installer", _text(installer)),
+        ("origin", origin(installer, details["ci"])),
+    ]
     if installer is None or installer in MIRRORS:
         return counts
-    country = event["country_code"]
+    country, distro = event["country_code"], details["distro"]["name"]
     return [
         *counts,
         ("overall", "without_mirrors"),
@@ -77,7 +101,44 @@ def categories(event: Event) -> list[tuple[str, str]]:
         ("version", _text(file["version"])),
         ("country", "null" if country is None else country.upper()),
         ("file_type", _text(file["type"])),
+        ("cpu", _text(CPUS.get(details["cpu"], details["cpu"]))),
+        ("libc", _release(details["distro"]["libc"]["lib"], details["distro"]["libc"]["version"], 2)),
+        ("distro", _release(distro, details["distro"]["version"], 2 if distro in {"Ubuntu", "Alpine Linux"} else 1)),
+        ("implementation", _text(details["implementation"]["name"])),
+        ("installer_version", _release(installer, details["installer"]["version"], 2)),
+        ("platform", tags_of(file["filename"], "platform")),
+        ("abi", tags_of(file["filename"], "abi")),
     ]
+
+
+def origin(installer: str | None, ci: bool | None) -> str:
+    """Whether it was a person, a robot, or nobody knows."""
+    if installer in MIRRORS:
+        return "mirror"
+    if installer in INSTALLERS:
+        return "ci" if ci else "installer"
+    return "browser" if installer == "Browser" else "other" if installer in OTHERS else "null"
+
+
+def _release(name: str | None, version: str | None, numbers: int) -> str:
+    """A name and the first parts of its version."""
+    if name is None:
+        return "null"
+    return f"{name} {'.'.join((version or '').split('.')[:numbers])}".rstrip(" ")
+
+
+def tags_of(filename: str | None, kind: str) -> str:
+    """The tags of a wheel, of a platform or an ABI."""
+    if filename is None:
+        return "null"
+    with suppress(InvalidSdistFilename):
+        parse_sdist_filename(filename)
+        return "sdist"
+    try:
+        tags = parse_wheel_filename(filename)[3]
+    except InvalidWheelFilename:
+        return "other"
+    return ".".join(sorted({getattr(tag, kind) for tag in tags}))
 
 
 def _text(value: str | None) -> str:
@@ -89,6 +150,7 @@ class Oracle:
 
     def __init__(self, days: Mapping[date, Sequence[Event]], window_days: int = 180) -> None:
         self.newest = max(days)
+        self.days = set(days)
         self.window_days = window_days
         self.counts: Counter[tuple[str, str, str, date]] = Counter()
         """By package, dimension, category, day."""
@@ -117,25 +179,28 @@ class Oracle:
     def _name(spelling: str) -> str:
         return "__all__" if spelling == "__all__" else normalised(spelling) or ""
 
-    def recent(self, spelling: str, period: str | None = None, mirrors: str = "false") -> Answer:
+    def recent(
+        self, spelling: str, period: str | None = None, mirrors: str = "false", origin: str | None = None
+    ) -> Answer:
         """`/api/packages/{package}/recent`."""
         package = self._name(spelling)
         if not self._known(package):
             return UNKNOWN
-        data = self._recent(package, "with_mirrors" if mirrors == "true" else "without_mirrors")
+        data = self._recent(package, "with_mirrors" if mirrors == "true" else "without_mirrors", origin)
         if period:
             data = {f"last_{period}": data[f"last_{period}"]}
         return 200, {"data": data, "package": package, "type": "recent_downloads"}
 
-    def _recent(self, package: str, category: str = "without_mirrors") -> dict[str, int]:
+    def _recent(self, package: str, category: str = "without_mirrors", origin: str | None = None) -> dict[str, int]:
         periods = {"last_day": 1, "last_week": 7, "last_month": 30}
-        return {key: self._sum(package, "overall", category, days) for key, days in periods.items()}
+        counted = ("origin", origin) if origin else ("overall", category)
+        return {key: self._sum(package, *counted, days) for key, days in periods.items()}
 
-    def recent_of_many(self, spellings: Iterable[str]) -> Answer:
+    def recent_of_many(self, spellings: Iterable[str], origin: str | None = None) -> Answer:
         """`/api/recent`."""
         packages = list(dict.fromkeys(self._name(spelling) for spelling in spellings))
         return 200, {
-            "data": {package: self._recent(package) for package in packages if self._known(package)},
+            "data": {package: self._recent(package, origin=origin) for package in packages if self._known(package)},
             "missing": [package for package in packages if not self._known(package)],
             "type": "recent_downloads",
         }
@@ -159,6 +224,8 @@ class Oracle:
             return None
         if dimension == "overall":
             return {"true": "with_mirrors", "false": "without_mirrors"}[value]
+        if dimension == "origin":
+            return value.lower()
         if dimension == "system":
             return {name.lower(): name for name in [*SYSTEMS, "other", "null"]}[value.lower()]
         if dimension == "country":
@@ -170,7 +237,7 @@ class Oracle:
         package = self._name(spelling)
         if not self._known(package):
             return UNKNOWN
-        rows = self.rows(package, dimension, query)
+        rows = self.rows(package, "origin" if dimension == "overall" and "origin" in query else dimension, query)
         if query.get("format") == "csv":
             return 200, "".join(f"{c},{d},{n}\r\n" for c, d, n in [("category", "date", "downloads"), *rows])
         return 200, {
@@ -191,14 +258,48 @@ class Oracle:
                 totals[dimension][category] = totals[dimension].get(category, 0) + downloads
         return 200, {"package": package, "type": "summary", "totals": totals, "metadata": None}
 
+    def profile(self, spelling: str) -> Answer:
+        """`/api/packages/{package}/profile`, where all dimensions are loaded on all days."""
+        package = self._name(spelling)
+        if not self._known(package):
+            return UNKNOWN
+        start = self.newest - timedelta(days=29)
+        days = len({day for day in self.days if day >= start})
+        shares = {
+            dimension: {"days": days, "categories": self._parts(package, dimension, start)} for dimension in OPTIONAL
+        }
+        releases = self._parts(package, "version", start)
+        versions = [Version(text) for text in releases if VERSION.fullmatch(text)]
+        newest = max((version for version in versions if not version.is_prerelease), default=None)
+        release = next(
+            (text for text in releases if newest and VERSION.fullmatch(text) and Version(text) == newest), None
+        )
+        return 200, {
+            "package": package,
+            "type": "profile",
+            "window": {"start": start.isoformat(), "end": self.newest.isoformat()},
+            "people": shares["origin"]["categories"].get("installer", {"downloads": 0, "share": 0}),
+            "tells_ci": True,
+            "newest_release": release and {"version": release, **releases[release]},
+            "shares": shares,
+        }
+
+    def _parts(self, package: str, dimension: str, start: date) -> dict[str, Any]:
+        sums: Counter[str] = Counter()
+        for (p, d, category, day), downloads in self.counts.items():
+            if (p, d) == (package, dimension) and day >= start:
+                sums[category] += downloads
+        return {category: {"downloads": n, "share": n / sums.total()} for category, n in sums.items()}
+
     def _ranked(self, packages: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
         ranked = sorted(packages, key=lambda pair: (-pair[1], pair[0]))
         return [{"package": package, "downloads": downloads} for package, downloads in ranked]
 
-    def top(self, period: str = "month", limit: int = 100, offset: int = 0) -> Answer:
+    def top(self, period: str = "month", limit: int = 100, offset: int = 0, origin: str | None = None) -> Answer:
         """`/api/top`: packages that have downloads in the period."""
         days = {"day": 1, "week": 7, "month": 30}[period]
-        sums = [(package, self._sum(package, "overall", "without_mirrors", days)) for package in self.packages]
+        counted = ("origin", origin) if origin else ("overall", "without_mirrors")
+        sums = [(package, self._sum(package, *counted, days)) for package in self.packages]
         data = self._ranked(pair for pair in sums if pair[1])
         return 200, {"data": data[offset : offset + limit], "period": period, "type": "top_packages"}
 

@@ -33,8 +33,13 @@ from tests.support.scale import sized
 from tests.support.server import NOWHERE, environment
 from tests.test_numbers_property import (
     COUNTRIES,
+    DISTROS,
     FILE_TYPES,
+    FILENAMES,
+    IMPLEMENTATIONS,
     INSTALLERS,
+    LIBCS,
+    PROCESSORS,
     PROJECTS,
     PYTHONS,
     SYSTEMS,
@@ -101,6 +106,13 @@ def random_events(random: Random) -> Events:
             country=random.choice(COUNTRIES),
             version=random.choice(VERSIONS),
             file_type=random.choice(FILE_TYPES),
+            filename=random.choice(FILENAMES),
+            installer_version=random.choice(["25.3.1", "25", "", None]),
+            ci=random.choice([True, False, None]),
+            cpu=random.choice(PROCESSORS),
+            libc=random.choice(LIBCS),
+            distro=random.choice(DISTROS),
+            implementation=random.choice(IMPLEMENTATIONS),
         )
         for _ in range(400)
     ]
@@ -123,12 +135,12 @@ def test_counts_are_the_oracles(table: Table, seed: int) -> None:
 
 def test_a_batch_is_a_page(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bigquery_client, "BATCH_ROWS", 7)
-    events = [event(f"{DAY} 12:00:00 UTC", version=str(version)) for version in range(19)]
+    events = [event(f"{DAY} 12:00:00 UTC", version=str(version)) for version in range(20)]
     table.write(events)
 
     batches = list(table.source().counts(["numpy"], Window(DAY, DAY)))
 
-    assert [len(batch.packages) for batch in batches] == [7, 7, 7, 6]
+    assert [len(batch.packages) for batch in batches] == [7, 7, 7, 7, 7, 1]
     rows = [row for batch in batches for row in zip(*batch, strict=True)]
     assert {row[:4]: row[4] for row in rows} == right(events)
 

@@ -31,7 +31,10 @@ SHORT = LoadTiming(poll=0.05, unreachable=0.5)
 MONDAY, TUESDAY = event("2026-03-09 12:00:00 UTC"), event("2026-03-10 12:00:00 UTC", "other")
 SLOW = """
 SELECT '' AS source, toDate32('2026-03-09') AS day, 'numpy' AS raw_project, NULL AS raw_country, NULL AS raw_version,
-    NULL AS raw_file_type, 'pip' AS raw_installer, '3.13' AS raw_python, NULL AS raw_system, 1 AS downloads
+    NULL AS raw_file_type, 'pip' AS raw_installer, '3.13' AS raw_python, NULL AS raw_system,
+    NULL AS raw_ci, NULL AS raw_cpu, NULL AS raw_libc, NULL AS raw_libc_version, NULL AS raw_distro,
+    NULL AS raw_distro_version, NULL AS raw_implementation, NULL AS raw_installer_version, NULL AS raw_filename,
+    1 AS downloads
 FROM (SELECT number FROM numbers({rows}) WHERE sleepEachRow({seconds}) = 0 SETTINGS max_block_size = 1)
 """
 

@@ -10,7 +10,7 @@ from app.warehouse.engines.parameters import FIELD_BYTES, split_lists
 from app.warehouse.loading.files import EMPTY_FILE, INPUT_SETTINGS, File, Shape, reason
 from app.warehouse.loading.finding import Note, listed
 from app.warehouse.loading.heads import EMPTY, UNKNOWN, Head, head_of
-from app.warehouse.loading.shapes import ANY_TEXT, DOTTED, JSON_KEYS, RECORDS, json_shape, shape_of
+from app.warehouse.loading.shapes import ANY_TEXT, DOTTED, JSON_KEYS, OPTIONAL, RECORDS, json_shape, shape_of
 
 # Of the engine with a URL that nobody answers: it would try for half a minute otherwise.
 PATIENCE = {"http_max_tries": 3, "http_connection_timeout": 5}
@@ -71,7 +71,8 @@ def _remote_head(client: Client, file: File) -> Head:
     if file.format == "JSONEachRow":
         last = {name.removeprefix("file.").removeprefix("file_") for name in (*columns, *parts)}
         dotted = (DOTTED,) if any(name.startswith(RECORDS) for name in columns) else ()
-        return Head((*(key for key in JSON_KEYS if key in last), *dotted), b"", UNKNOWN)
+        there = (field.bigquery for field in OPTIONAL if not {*columns, *parts}.isdisjoint(field.names))
+        return Head((*(key for key in JSON_KEYS if key in last), *dotted, *there), b"", UNKNOWN)
     return Head(tuple(columns), file.name.encode(), UNKNOWN)
 
 

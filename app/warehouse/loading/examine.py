@@ -113,7 +113,7 @@ def input_size(client: Client, files: Files, rows: int) -> InputSize:
 def unseen_columns(client: Client, load: Load, events: RawEvents) -> list[str]:
     """The columns in which no row of the input says anything. They are looked for where no row that counts does."""
     names = {name for (name,) in ask(client, "null_dimensions", versions(load.number))}
-    fields = [field for field in FIELDS if field.dimension in names]
+    fields = [field for field in FIELDS if not names.isdisjoint(field.dimensions)]
     if not fields:
         return []
     seen = ", ".join(f"max(isNotNull({field.raw}))" for field in fields)

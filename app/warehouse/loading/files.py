@@ -45,12 +45,13 @@ class Received(File, frozen=True):
 
 class Shape(msgspec.Struct, frozen=True):
     """How to read a file: the column with its time, the structure that ClickHouse is told, the raw events' columns that
-    are selected from it, and whether a row may stand for several downloads."""
+    are selected from it, whether a row may stand for several downloads, and the optional columns that it lacks."""
 
     time: str
     structure: str
     columns: str
     is_weighted: bool
+    lacking: tuple[str, ...] = ()
 
 
 class RawEvents(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from app.warehouse.engines.errors import InputError
 from app.warehouse.loading import avro, parquet
 from app.warehouse.loading.files import File
 from app.warehouse.loading.formats import ERRORS, opened
-from app.warehouse.loading.shapes import DOTTED, JSON_KEYS
+from app.warehouse.loading.shapes import DOTTED, JSON_KEYS, JSON_PARTS
 
 CHUNK_BYTES = 1 << 20
 LINE_BYTES = 1 << 20
@@ -55,7 +55,8 @@ def _json(content: BinaryIO) -> Head:
     text = start + content.read(LINE_BYTES)
     found = {key.decode() for key in JSON_KEY.findall(text)}
     dotted = (DOTTED,) if DOTTED_KEY.search(text) else ()
-    return Head((*(key for key in JSON_KEYS if key in found), *dotted), b"", UNKNOWN)
+    parts = (name for name, pattern in JSON_PARTS.items() if pattern.search(text))
+    return Head((*(key for key in JSON_KEYS if key in found), *dotted, *parts), b"", UNKNOWN)
 
 
 def _csv(content: BinaryIO) -> Head:

@@ -7,13 +7,14 @@ last step no reader counts a row of it, so a call that is killed leaves nothing 
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 
 from clickhouse_connect.driver.client import Client
 from msgspec import structs
 
+from app.warehouse.dimensions import CI, COUNTED_WHERE_KNOWN
 from app.warehouse.engines.errors import (
     ConnectionLostError,
     InputError,
@@ -48,6 +49,7 @@ from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
 from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.progress import Progress, Report, reported
 from app.warehouse.loading.running import keep_alive, run
+from app.warehouse.loading.shapes import counted_dimensions, missing_columns
 from app.warehouse.loading.statements import Connect, is_embedded, statement
 from app.warehouse.loading.sums import checked, complete, load_settings, write_settings
 from app.warehouse.loading.upload import fetch, send
@@ -67,14 +69,16 @@ def ingest(
     before_publishing: Callable[[], None] = lambda: None,
     timing: LoadTiming = DEFAULT_LOAD_TIMING,
     process_lock: threading.Lock = PROCESS_LOCK,
+    dimensions: Collection[str] = COUNTED_WHERE_KNOWN,
 ) -> list[LoadedDay]:
     """Load the download events of files, folders, shell patterns and URLs; return the days published, in order.
 
     A server is sent the local files, and reads URLs by itself. What is passed over or left out is told in notes; today
     (UTC) is always left out, for it is not over, and `unfinished` is called with what was. What `before_publishing`
-    raises ends the load. Raises InputError where the
-    input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and WarehouseError where
-    ClickHouse fails. Nothing is published then. Of all loads with one `process_lock`, one runs at a time.
+    raises ends the load. Of the optional `dimensions`, those are loaded whose columns all files have. Raises
+    InputError where the input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and
+    WarehouseError where ClickHouse fails. Nothing is published then. Of all loads with one `process_lock`, one runs at
+    a time.
     """
     files = find_files(names, note)
     with connect() as client:
@@ -85,6 +89,7 @@ def ingest(
             looked_at, rows = described(client, files, note)
             found = require_usable(client, _within_reach(client, load, looked_at, report), note)
             size = input_size(client, found, rows)
+            counted = _counted(found, dimensions, note)
 
             def explain(error: QueryFailedError) -> InputError:
                 return explain_refusal(client, found, replace, timing.now().date(), error)
@@ -95,6 +100,7 @@ def ingest(
                 load,
                 raw_events(found),
                 explain,
+                counted,
                 replace=replace,
                 report=report,
                 note=note,
@@ -110,8 +116,9 @@ def ingest_events(
     source: str,
     report: Report = lambda _: None,
     timing: LoadTiming = DEFAULT_LOAD_TIMING,
+    dimensions: Collection[str] = COUNTED_WHERE_KNOWN,
 ) -> list[LoadedDay]:
-    """Load events that a query makes. Raises DayLoadedError for days that are published already."""
+    """Load events that a query makes, with all columns. Raises DayLoadedError for days that are published already."""
 
     def explain(error: QueryFailedError) -> InputError:
         return InputError(f"{source}: {reason(error)}")
@@ -120,7 +127,17 @@ def ingest_events(
         prepare(client)
         require_scope(client, of_all=True)
         with writer_lease(connect, client, source, timing) as load:
-            return _load(connect, client, load, events, explain, report=report)
+            return _load(connect, client, load, events, explain, list(dimensions), report=report)
+
+
+def _counted(found: Sequence[tuple[File, Shape]], dimensions: Collection[str], note: Note) -> list[str]:
+    """Those of the optional dimensions whose columns all files have. Tells the user of the others."""
+    missing = missing_columns(found)
+    possible = counted_dimensions(missing)
+    if lost := [dimension for dimension in dimensions if dimension not in possible]:
+        columns = ", ".join(missing)
+        note(f"not loaded: {', '.join(lost)}; {next(iter(missing.values()))} has no {columns}")
+    return [dimension for dimension in possible if dimension in dimensions]
 
 
 def _within_reach(
@@ -154,6 +171,7 @@ def _load(
     load: Load,
     events: RawEvents,
     explain: Callable[[QueryFailedError], InputError],
+    dimensions: Sequence[str],
     *,
     report: Report,
     replace: bool = False,
@@ -166,7 +184,7 @@ def _load(
     report(Progress("making room"))
     sweep_unpublished(client, load.number, timing=load.timing)
     try:
-        whole = _write(connect, client, load, events, today, replace, report, size.rows)
+        whole = _write(connect, client, load, events, dimensions, today, replace, report, size.rows)
     except QueryFailedError as error:
         raise explain(error) from error
     except NoSpaceError as error:
@@ -175,7 +193,7 @@ def _load(
     # Of a file that was sent, and of Parquet, the number is known.
     downloads = size.downloads if whole or size.downloads else _event_count(client, load, events)
     try:
-        written = checked(client, load, downloads)
+        written = checked(client, load, downloads, dimensions)
     except WarehouseError as error:
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     days = finished_days(written, today, load.source, note, unfinished)
@@ -185,7 +203,7 @@ def _load(
     for column in unseen_columns(client, load, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
     before_publishing()
-    publish(client, load.number, load.source, days, load.timing)
+    publish(client, load.number, load.source, days, load.timing, [*dimensions, CI])
     with suppress(WarehouseError):
         # Otherwise the next load does.
         forget_received(client, load.number + 1)
@@ -197,6 +215,7 @@ def _write(
     client: Client,
     load: Load,
     events: RawEvents,
+    dimensions: Sequence[str],
     today: date,
     replace: bool,
     report: Report,
@@ -208,6 +227,7 @@ def _write(
         "oldest": OLDEST_DAY,
         "today": today,
         "replace": replace,
+        "dimensions": list(dimensions),
         **versions(load.number),
     }
     # A version of ClickHouse that does not know a setting refuses it.

@@ -13,6 +13,7 @@ from uuid import uuid4
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.dimensions import CI, COUNTED_WHERE_KNOWN
 from app.warehouse.engines.connection import Rows
 from app.warehouse.engines.errors import ConnectionLostError, InputError, WarehouseError, translated
 from app.warehouse.engines.server import allowed_settings
@@ -110,6 +111,7 @@ def publish(
     source: str,
     days: Sequence[LoadedDay],
     timing: LoadTiming = DEFAULT_LOAD_TIMING,
+    dimensions: Sequence[str] = (),
 ) -> None:
     """The instant of publication: one insert of few rows, which ClickHouse makes visible as one part.
 
@@ -125,6 +127,7 @@ def publish(
             "events": day.events,
             "dropped": day.dropped,
             "rows": day.rows,
+            "dimensions": _kept(dimensions),
         }
         for day in days
     ]
@@ -134,13 +137,24 @@ def publish(
         raise WarehouseError("another writer has taken the place of this load; nothing was published")
 
 
-def publish_added(client: Client, load: Load, loads: Sequence[int], completed: Sequence[date] = ()) -> None:
+def _kept(dimensions: Sequence[str]) -> list[str]:
+    """What the journal keeps of the optional dimensions of a load."""
+    kept = [dimension for dimension in COUNTED_WHERE_KNOWN if dimension in dimensions]
+    return [*kept, CI] if "origin" in kept and CI in dimensions else kept
+
+
+def publish_added(
+    client: Client, load: Load, loads: Sequence[int], completed: Sequence[date] = (), dimensions: Sequence[str] = ()
+) -> None:
     """Let `loads`, that of `load` among them, count beside all others, and days count as completed, at one instant.
+
+    `dimensions` are those that these days have.
 
     Raises WarehouseError and ConnectionLostError as `publish` does.
     """
-    rows = [{"load": number, "date": NO_DAY, "state": "added", "source": load.source} for number in loads]
-    rows += [{"load": load.number, "date": day, "state": "completed", "source": load.source} for day in completed]
+    added = {"source": load.source, "dimensions": _kept(dimensions)}
+    rows = [{"load": number, "date": NO_DAY, "state": "added", **added} for number in loads]
+    rows += [{"load": load.number, "date": day, "state": "completed", **added} for day in completed]
     _end(client, load, rows)
 
 

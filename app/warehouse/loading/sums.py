@@ -1,5 +1,6 @@
 """The sums of a load: those over all packages, the copy by day, and whether all of them agree."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -51,13 +52,16 @@ def complete(client: Client, load: Load) -> bool:
     return whole
 
 
-def checked(client: Client, load: Load, total: int) -> list[LoadedDay]:
-    """The days that a load has written. Raises WarehouseError where their sums do not add up to the events."""
+def checked(client: Client, load: Load, total: int, dimensions: Sequence[str]) -> list[LoadedDay]:
+    """The days that a load has written, with these optional dimensions.
+
+    Raises WarehouseError where their sums do not add up to the events.
+    """
     own, alive = versions(load.number), load_settings(load) | keep_alive(client, load.timing)
     overall = {day: sums for day, *sums in ask(client, "written_overall", own, settings=alive)}
     days = []
     for day, with_mirrors, dropped, python, events, packages, rows, without_mirrors, agree in ask(
-        client, "written", own, settings=alive
+        client, "written", {**own, "dimensions": list(dimensions)}, settings=alive
     ):
         if not agree or overall.get(day, [0, 0]) != [with_mirrors, without_mirrors]:
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")

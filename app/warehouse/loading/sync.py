@@ -6,12 +6,13 @@ dimensions that came later. It is written under the writer lease, and counts fro
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
 
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.dimensions import COUNTED_ALWAYS, COUNTED_WHERE_KNOWN
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError
 from app.warehouse.loading.journal import publish_added, publish_later, versions
 from app.warehouse.loading.load import Load
@@ -19,20 +20,21 @@ from app.warehouse.loading.running import run
 from app.warehouse.loading.statements import ask, command, statement
 from app.warehouse.loading.sync_store import (
     SyncStore,
+    completed_dimensions_in,
     completed_in,
     followed_in,
     insert,
     not_fetched_in,
     remove_leftovers,
+    synced_dimensions,
     write_counts,
 )
 from app.warehouse.sources.errors import SourceError, TooMuchError
-from app.warehouse.sources.source import DIMENSIONS, Source
+from app.warehouse.sources.source import Source
 from app.windows import Window
 
 LATER_DIMENSIONS = ("version", "country")
 """Those with the most rows: they are fetched by themselves where a source does not give all dimensions at a time."""
-FIRST_DIMENSIONS = tuple(dimension for dimension in DIMENSIONS if dimension not in LATER_DIMENSIONS)
 
 PACKAGES_PER_QUERY = 100
 PACKAGE_DAYS_PER_QUERY = 4_000
@@ -65,10 +67,18 @@ Step = Callable[[str], None]
 class Sync:
     """Loads of packages from one source into one store. Raises WarehouseError, and SourceError for the source's."""
 
-    def __init__(self, store: SyncStore, source: Source, days: int | None) -> None:
-        """`days` is the number of days that a package is followed for, None for all that the source has."""
+    def __init__(
+        self,
+        store: SyncStore,
+        source: Source,
+        days: int | None,
+        optional: Collection[str] = COUNTED_WHERE_KNOWN,
+    ) -> None:
+        """`days` is the number of days that a package is followed for, None for all that the source has; `optional`
+        are those of the optional dimensions that are loaded if the source has them."""
         self.store = store
         self._source = source
+        self._dimensions, self._kept = synced_dimensions(source, optional)
         self._days = days
 
     def add(self, packages: Sequence[str], step: Step = lambda _: None) -> Synced:
@@ -100,7 +110,7 @@ class Sync:
         """Complete the days that a store begins with; return them, none if another process was faster."""
         with self.store.load(client, f"{self._source.name}: the first days") as load:
             days = [] if completed_in(client) else self._wanted_days()
-            publish_added(client, load, [load.number], days)
+            publish_added(client, load, [load.number], days, self._kept)
         return days
 
     def _wanted_days(self) -> list[date]:
@@ -118,9 +128,10 @@ class Sync:
             remove_leftovers(client, load, packages)
             incomplete: dict[str, Sequence[str]] = {}
             try:
-                found = self._write(client, load, packages, days, DIMENSIONS)
+                found = self._write(client, load, packages, days, self._dimensions)
             except TooMuchError:
-                found = self._write(client, load, packages, days, FIRST_DIMENSIONS)
+                first = [dimension for dimension in self._dimensions if dimension not in LATER_DIMENSIONS]
+                found = self._write(client, load, packages, days, first)
                 incomplete = dict.fromkeys(found, LATER_DIMENSIONS)
             unknown = [package for package in packages if package not in found]
             insert(
@@ -179,7 +190,7 @@ class Sync:
             # Another process may have fetched some of them since.
             missing = set(not_fetched_in(client, days))
             wanted = [package for package in packages if package in missing]
-            found = self._write(client, load, wanted, days, DIMENSIONS)
+            found = self._write(client, load, wanted, days, self._dimensions)
             insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
             publish_later(client, load)
         return sum(found.values())
@@ -190,7 +201,7 @@ class Sync:
             if not_fetched_in(client, days) or not set(days).isdisjoint(completed_in(client)):
                 return []
             loads = [number for (number,) in ask(client, "fetched_loads", {"days": days})]
-            publish_added(client, load, [load.number, *loads], days)
+            publish_added(client, load, [load.number, *loads], days, self._kept)
             command(client, statement("forget_fetched_days", cluster=load.cluster), {"days": days})
         return days
 
@@ -246,9 +257,14 @@ class Sync:
         if not packages:
             return {}
         found: Counter[str] = Counter()
+        counted = {(day, dimension) for day in days for dimension in COUNTED_ALWAYS}
+        completed = completed_dimensions_in(client)
+        for day in days:
+            # A day that was completed by a version without a dimension has none for any package.
+            counted |= {(day, dimension) for dimension in completed.get(day, dimensions)}
         for counts in self._source.counts(packages, Window(days[0], days[-1]), dimensions):
             found.update(counts.packages)
-            write_counts(client, load, counts, set(days))
+            write_counts(client, load, counts, counted)
         if "overall" in dimensions and not run(
             client, load, statement("write_overall"), versions(load.number), {"log_comment": load.comment}
         ):

@@ -1,13 +1,15 @@
 """Loads whole days of all packages from a source, into a store that holds all."""
 
+from collections.abc import Collection
 from datetime import date
 
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.dimensions import COUNTED_WHERE_KNOWN
 from app.warehouse.loading.journal import loaded_days, publish
 from app.warehouse.loading.sums import checked, complete
 from app.warehouse.loading.sync import Plan, Step, Synced
-from app.warehouse.loading.sync_store import SyncStore, write_counts
+from app.warehouse.loading.sync_store import SyncStore, synced_dimensions, write_counts
 from app.warehouse.sources.source import Source
 from app.windows import Window
 
@@ -20,14 +22,22 @@ MAX_SINCE_NEWEST = 7
 class AllPackagesSync:
     """Loads of all packages from one source into one store. Raises WarehouseError, and SourceError for the source's."""
 
-    def __init__(self, store: SyncStore, source: Source, days: int | None = SINCE_NEWEST) -> None:
+    def __init__(
+        self,
+        store: SyncStore,
+        source: Source,
+        days: int | None = SINCE_NEWEST,
+        optional: Collection[str] = COUNTED_WHERE_KNOWN,
+    ) -> None:
         """`days` is the number of the source's last days that the store is to have, None for all of them.
 
         With SINCE_NEWEST, the store is to have those after the newest day that is loaded, a week at most; the newest
-        alone if no day is loaded.
+        alone if no day is loaded. `optional` are those of the optional dimensions that are loaded if the source has
+        them.
         """
         self._store = store
         self._source = source
+        self._dimensions, self._kept = synced_dimensions(source, optional)
         self._days = days
 
     def plan(self) -> Plan:
@@ -44,10 +54,10 @@ class AllPackagesSync:
                 step(f"fetching {day} of all packages")
                 with self._store.load(client, f"{self._source.name}: {day}", of_all=True) as load:
                     for counts in self._source.counts(None, Window(day, day)):
-                        write_counts(client, load, counts, {day})
+                        write_counts(client, load, counts, {(day, name) for name in (*self._dimensions, "dropped")})
                     complete(client, load)
-                    written = checked(client, load, 0)
-                    publish(client, load.number, load.source, written, load.timing)
+                    written = checked(client, load, 0, self._kept)
+                    publish(client, load.number, load.source, written, load.timing, self._kept)
                 synced.days.append(day)
                 synced.rows += sum(each.rows for each in written)
         return synced

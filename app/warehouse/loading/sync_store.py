@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from itertools import compress
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.dimensions import CI, COUNTED_ALWAYS
 from app.warehouse.engines.errors import translated
 from app.warehouse.loading.journal import require_scope, sweep_unpublished, synced
 from app.warehouse.loading.load import DEFAULT_LOAD_TIMING, Load, LoadTiming
@@ -18,7 +19,7 @@ from app.warehouse.loading.migrations import prepare
 from app.warehouse.loading.statements import Connect, ask, command, statement
 from app.warehouse.loading.writer_lease import PROCESS_LOCK, WriterBusyError, writer_lease
 from app.warehouse.sources.clickpy import Ranking
-from app.warehouse.sources.source import Counts
+from app.warehouse.sources.source import Counts, Source
 
 EPOCH = date(1970, 1, 1)
 
@@ -108,6 +109,16 @@ def synced_days(setting: str, default: int) -> int | None:
     return None if setting == "all" else int(setting)
 
 
+def synced_dimensions(source: Source, optional: Collection[str]) -> tuple[list[str], list[str]]:
+    """The dimensions that are loaded of a source; and what the journal says of its days: these, and CI if it has that.
+
+    `optional` are those of the optional dimensions that are loaded if the source has them.
+    """
+    wanted = {*COUNTED_ALWAYS, *optional}
+    dimensions = [dimension for dimension in source.dimensions if dimension in wanted]
+    return dimensions, [*dimensions, *({CI} & set(source.dimensions))]
+
+
 def followed_in(client: Client) -> Followed:
     """The packages that the store follows."""
     return {package: (tuple(incomplete), last) for package, incomplete, last in ask(client, "followed_packages")}
@@ -115,7 +126,12 @@ def followed_in(client: Client) -> Followed:
 
 def completed_in(client: Client) -> list[date]:
     """The days that all of them have, in order."""
-    return [day for (day,) in ask(client, "completed_days")]
+    return list(completed_dimensions_in(client))
+
+
+def completed_dimensions_in(client: Client) -> dict[date, list[str]]:
+    """The completed days, in order, and which of the optional dimensions each has."""
+    return {day: list(dimensions) for day, dimensions in ask(client, "completed_days")}
 
 
 def not_fetched_in(client: Client, days: Sequence[date]) -> list[str]:
@@ -134,10 +150,10 @@ def remove_leftovers(client: Client, load: Load, packages: Sequence[str]) -> Non
             command(client, statement(f"remove_packages_{table}", cluster=load.cluster), {"packages": before})
 
 
-def write_counts(client: Client, load: Load, counts: Counts, days: set[date]) -> None:
-    """Write the rows of counts that are of some days, as those of a load."""
-    if not days.issuperset(counts.dates):
-        kept = [day in days for day in counts.dates]
+def write_counts(client: Client, load: Load, counts: Counts, wanted: set[tuple[date, str]]) -> None:
+    """Write the rows of counts that are of some days and dimensions, as those of a load."""
+    if not wanted.issuperset(zip(counts.dates, counts.dimensions, strict=True)):
+        kept = [key in wanted for key in zip(counts.dates, counts.dimensions, strict=True)]
         columns: Iterator[Any] = (list(compress(column, kept)) for column in counts)
         counts = Counts(*columns)
     if not counts.dates:

@@ -10,11 +10,12 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
+from app.warehouse.dimensions import COUNTED_WHERE_KNOWN
 from app.warehouse.engines.errors import InputError, WarehouseError
 from app.warehouse.loading.completeness import Completeness, completeness
 from app.warehouse.loading.finding import is_data
@@ -56,12 +57,14 @@ class Watcher:
         published: Callable[[], None],
         quiet_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        dimensions: Collection[str] = COUNTED_WHERE_KNOWN,
     ) -> None:
         self._folder = folder
         self._connect = connect
         self._published = published
         self._quiet_seconds = quiet_seconds
         self._clock = clock
+        self._dimensions = dimensions
         self._seen: dict[Path, Seen] = {}
         self._stopped = threading.Event()
 
@@ -160,7 +163,7 @@ class Watcher:
                 raise InputError("it has changed")
 
         try:
-            days = ingest(self._connect, [str(entry)], before_publishing=require_unchanged)
+            days = ingest(self._connect, [str(entry)], before_publishing=require_unchanged, dimensions=self._dimensions)
         except InputError as error:
             if _look(entry) == look:
                 self._fail(entry, str(error))

@@ -1,6 +1,6 @@
 """What queries of the store return, and what is published in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -13,7 +13,8 @@ class Published(msgspec.Struct, frozen=True):
     `state` is the newest version that replaces days; `dead` are the versions that do not count although they are not
     newer; `days` are the loaded days, in order; `demo` says that synthetic events are among them; `dead_loads` are the
     numbers of loads of which no version counts although they are not newer; `newest` is the newest version of all, with
-    those of loads that have added packages.
+    those of loads that have added packages; `some_days` are the days of each optional dimension that not all days have,
+    and of CI, which stands for the origin `ci`.
     """
 
     state: int
@@ -22,6 +23,7 @@ class Published(msgspec.Struct, frozen=True):
     demo: bool = False
     dead_loads: tuple[int, ...] = ()
     newest: int = 0
+    some_days: Mapping[str, tuple[date, ...]] = {}
 
     def __hash__(self) -> int:
         """The hash of what identifies the value, without the days, of which there are thousands."""
@@ -33,7 +35,12 @@ class Published(msgspec.Struct, frozen=True):
         Results do not differ after rows that do not count are swept, nor after packages are added: nothing was known of
         those before.
         """
-        return (self.state, self.days, self.demo) != (other.state, other.days, other.demo)
+        before = (self.state, self.days, self.demo, self.some_days)
+        return before != (other.state, other.days, other.demo, other.some_days)
+
+    def days_of(self, dimension: str) -> tuple[date, ...]:
+        """The days on which a dimension is loaded, in order."""
+        return self.some_days.get(dimension, self.days)
 
     @property
     def newest_day(self) -> date | None:

@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Any
 
 from app.serving.turns import FairQueue
+from app.warehouse.dimensions import CI, COUNTED_WHERE_KNOWN
 from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, QueryRunner, QuerySettings
 from app.warehouse.reading.batching import QueryBatcher
 from app.warehouse.reading.followed import CUT_AT, Followed, RankingNeed
@@ -26,7 +27,7 @@ from app.warehouse.reading.results import (
     TotalRow,
 )
 from app.warehouse.sql import read_sql
-from app.windows import Granularity, PopularityWindows, RecentWindows, Window
+from app.windows import Granularity, PopularityWindows, RecentWindows, Window, day_spans
 
 TABLES = ("loads", "downloads_daily", "overall_daily")
 """The tables that a store must have."""
@@ -60,8 +61,14 @@ class Tables:
     async def published(self, today: date) -> Published:
         """What is published now, of the days before `today` (UTC)."""
         columns = await self._columns("published", {"today": today})
-        state, newest, dead, dead_loads, days, sources = (value for (value,) in columns)
-        return Published(state, tuple(dead), tuple(days), DEMO_SOURCE in sources, tuple(dead_loads), newest)
+        state, newest, dead, dead_loads, days, sets, set_of_day, sources = (value for (value,) in columns)
+        some_days = {
+            dimension: tuple(day for day, number in zip(days, set_of_day, strict=True) if dimension in sets[number - 1])
+            for dimension in (*COUNTED_WHERE_KNOWN, CI)
+            if not all(dimension in dimensions for dimensions in sets)
+        }
+        demo = DEMO_SOURCE in sources
+        return Published(state, tuple(dead), tuple(days), demo, tuple(dead_loads), newest, some_days)
 
     async def followed(self, published: Published, unknown_since: datetime) -> Followed:
         """The packages that the store holds, and those that its source did not have at a time since `unknown_since`."""
@@ -120,13 +127,14 @@ class Tables:
         return found or NO_SERIES
 
     async def recent(
-        self, published: Published, packages: Sequence[str], category: str, windows: RecentWindows
+        self, published: Published, packages: Sequence[str], dimension: str, category: str, windows: RecentWindows
     ) -> Sequence[RecentRow]:
-        """Recent downloads in a category of `overall`, of the packages that have any."""
+        """Recent downloads in a category of a dimension, of the packages that have any."""
 
         async def read(keys: Sequence[tuple[str]]) -> Mapping[tuple[str], RecentRow]:
             parameters = {
                 "projects": [package for (package,) in keys],
+                "dimension": dimension,
                 "category": category,
                 "day": windows.day.start,
                 "week": windows.week.start,
@@ -139,7 +147,7 @@ class Tables:
 
         if len(packages) > 1:
             return list((await read([(package,) for package in packages])).values())
-        found = await self._recent.value((published, category, windows), (packages[0],), MAX_BATCH, read)
+        found = await self._recent.value((published, dimension, category, windows), (packages[0],), MAX_BATCH, read)
         return [found] if found else []
 
     async def popularity(
@@ -173,14 +181,32 @@ class Tables:
             found += [TotalRow(dimension, category, total) for category, total in sums.items()]
         return found
 
-    async def known(self, published: Published, packages: Sequence[str]) -> set[str]:
-        """Those of the packages that have downloads on any published day."""
-        rows = await self._rows("known", {"projects": list(packages), **_visible(published)}, BY_KEY)
+    async def known(
+        self, published: Published, packages: Sequence[str], days: Sequence[date] | None = None
+    ) -> set[str]:
+        """Those of the packages that have downloads on any of some days; on any published day if none are given."""
+        parameters = {
+            "projects": list(packages),
+            "any_day": days is None,
+            # Some thousands of dates would be too long for a parameter.
+            "spans": day_spans(days or ()),
+            **_visible(published),
+        }
+        rows = await self._rows("known", parameters, BY_KEY)
         return {package for (package,) in rows}
 
-    async def top(self, published: Published, window: Window, limit: int, offset: int) -> Sequence[RankedRow]:
-        """Packages by downloads in a window, most downloaded first."""
-        parameters = {"start": window.start, "end": window.end, "limit": limit, "offset": offset, **_visible(published)}
+    async def top(
+        self, published: Published, category: str, window: Window, limit: int, offset: int
+    ) -> Sequence[RankedRow]:
+        """Packages by downloads in a window in a category of `overall` or `origin`, most downloaded first."""
+        parameters = {
+            "category": category,
+            "start": window.start,
+            "end": window.end,
+            "limit": limit,
+            "offset": offset,
+            **_visible(published),
+        }
         return [RankedRow(*row) for row in await self._rows("top", parameters)]
 
     async def search(

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from app.settings import Settings
+from app.warehouse.dimensions import CI, DIMENSIONS
 from app.warehouse.sources.errors import SourceError
 from app.warehouse.sources.quota import Quota
-from app.warehouse.sources.source import DIMENSIONS, Counts
+from app.warehouse.sources.source import Counts
 from app.warehouse.sql import read_sql
 from app.windows import Window
 
@@ -29,6 +30,7 @@ class BigQuery:
     name = "bigquery"
     title = "BigQuery"
     counts_by_day = True
+    dimensions: Sequence[str] = (*DIMENSIONS, CI)
 
     def __init__(
         self, settings: Settings, now: Callable[[], datetime] = lambda: datetime.now(UTC), patience: float = 60
@@ -55,7 +57,7 @@ class BigQuery:
         return [day for day in days[:-1] if day <= newest]
 
     def counts(
-        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = DIMENSIONS
+        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = ()
     ) -> Iterator[Counts]:
         """The counts of packages (of all packages if None) on each day of a window, in batches of up to 100,000 rows.
 
@@ -77,7 +79,7 @@ class BigQuery:
         Of some packages far less is billed: which blocks of a day need not be read is found out when they are read.
         """
         with self._connected() as client:
-            return client.estimate(*self._counting(packages, window, DIMENSIONS))
+            return client.estimate(*self._counting(packages, window, ()))
 
     def _counting(
         self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str]
@@ -89,7 +91,7 @@ class BigQuery:
             "start": datetime.combine(window.start, time(), UTC),
             "end": datetime.combine(window.end + timedelta(days=1), time(), UTC),
             "all_packages": packages is None,
-            "dimensions": [*dimensions, "dropped"],
+            "dimensions": [*(dimensions or DIMENSIONS), "dropped"],
         }
         if packages is not None:
             parameters["projects"] = list(packages)

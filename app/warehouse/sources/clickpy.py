@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 from clickhouse_connect.driver.client import Client
 
+from app.warehouse.dimensions import COUNTED_ALWAYS
 from app.warehouse.engines.connection import Engine, Rows
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.loading.statements import require_complete
 from app.warehouse.reading.followed import CUT_AT
 from app.warehouse.sources.errors import SourceError, TooMuchError
 from app.warehouse.sources.quota import Quota
-from app.warehouse.sources.source import DIMENSIONS, Counts
+from app.warehouse.sources.source import Counts
 from app.warehouse.sql import read_sql
 from app.windows import Window, popularity_windows, recent_windows, week_before
 
@@ -71,6 +72,7 @@ class ClickPy:
 
     name = "clickpy"
     counts_by_day = False
+    dimensions: Sequence[str] = (*COUNTED_ALWAYS, "origin")
 
     def __init__(self, engine: Engine, title: str, now: Callable[[], datetime]) -> None:
         self.title = title
@@ -99,14 +101,14 @@ class ClickPy:
         return since_end >= HOLIDAY_AFTER or seen[day] >= USUAL_SHARE * seen.get(week_before(day), 0)
 
     def counts(
-        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = DIMENSIONS
+        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = ()
     ) -> Iterator[Counts]:
         """The counts of packages, in one query."""
         if packages is None:
             raise SourceError(f"{self.title} gives the downloads of named packages, not of all")
         parameters = {
             "packages": list(packages),
-            "dimensions": list(dimensions),
+            "dimensions": list(dimensions or self.dimensions),
             "start": window.start,
             "end": window.end,
         }

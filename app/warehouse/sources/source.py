@@ -7,9 +7,6 @@ from typing import NamedTuple, Protocol
 from app.warehouse.sources.quota import Quota
 from app.windows import Window
 
-DIMENSIONS = ("overall", "python_major", "python_minor", "system", "installer", "version", "country", "file_type")
-"""The dimensions that the store holds of a package."""
-
 
 class Counts(NamedTuple):
     """Downloads by package, dimension, category and date: five columns of equal length."""
@@ -25,21 +22,24 @@ class Source(Protocol):
     """Where downloads come from that are not in the store yet. Every method raises SourceError.
 
     `title` names it for people; `quota` counts the queries that it was sent; `counts` sends one, or one for each day
-    (`counts_by_day`).
+    (`counts_by_day`). `dimensions` are those that it counts, and CI if it tells the origin `ci` from `installer`.
     """
 
     name: str
     title: str
     counts_by_day: bool
     quota: Quota
+    dimensions: Sequence[str]
 
     def days(self) -> Sequence[date]:
         """The days that are complete, in order."""
 
     def counts(
-        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = DIMENSIONS
+        self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = ()
     ) -> Iterator[Counts]:
         """The counts of packages (of all packages if None) on each day of a window, in batches of bounded size.
+
+        All dimensions that it counts, if none are given.
 
         Raises TooMuchError if the source does not give so much at a time.
         """

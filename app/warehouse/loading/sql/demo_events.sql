@@ -25,7 +25,41 @@ SELECT
     if(type_share < 0.93, 'bdist_wheel', 'sdist') AS raw_file_type,
     nullIf(if(is_slice, installers[installer], others[other].1), '') AS raw_installer,
     nullIf(if(is_slice, concat(toString(pythons[python].1), '.', toString(pythons[python].2), '.', pythons[python].3), others[other].2), '') AS raw_python,
-    if(is_slice, multiIf(system_share < 0.82, 'Linux', system_share < 0.91, 'Windows', system_share < 0.985, 'Darwin', 'FreeBSD'), NULL) AS raw_system,
+    if(is_slice, system, NULL) AS raw_system,
+    -- CI is Linux; of what runs there, two thirds
+    if(is_slice AND system = 'Linux' AND part % 3 != 0, 'true', NULL) AS raw_ci,
+    if(is_slice, multiIf(system = 'Darwin', if(part % 5 = 0, 'x86_64', 'arm64'), system = 'Windows', 'AMD64', part % 7 = 2, 'aarch64', 'x86_64'), NULL) AS raw_cpu,
+    if(is_slice AND system = 'Linux', if(part % 11 = 5, 'musl', 'glibc'), NULL) AS raw_libc,
+    if(raw_libc = 'musl', '1.2', ['2.17', '2.31', '2.35', '2.36', '2.39', '2.41'][1 + part % 6]) AS raw_libc_version,
+    multiIf(
+        NOT is_slice, NULL,
+        raw_libc = 'musl', 'Alpine Linux',
+        system = 'Linux', ['CentOS Linux', 'Ubuntu', 'Ubuntu', 'Debian GNU/Linux', 'Ubuntu', 'Debian GNU/Linux'][1 + part % 6],
+        system = 'Darwin', 'macOS',
+        NULL
+    ) AS raw_distro,
+    multiIf(raw_libc = 'musl', '3.20.3', system = 'Darwin', if(part % 2 = 0, '15.6', '26.1'), ['7', '20.04', '22.04', '12', '24.04', '13'][1 + part % 6]) AS raw_distro_version,
+    if(is_slice, if(part = 50, 'PyPy', 'CPython'), NULL) AS raw_implementation,
+    if(is_slice, [['25.3', '25.2', '24.0', '23.0.1'], ['0.9.10', '0.9.5', '0.8.22', '0.7.2'], ['2.2.1', '2.1.4', '1.8.3', '1.8.3'],
+        ['2.26.1', '2.26.0', '2.25.9', '2.24.2'], ['80.9.0', '75.1.0', '69.5.1', '65.5.0']][installer][1 + part % 4], NULL) AS raw_installer_version,
+    concat(replaceAll(name, '-', '_'), '-', raw_version, multiIf(
+        raw_file_type = 'sdist', '.tar.gz',
+        -- a third of the packages have no extension module
+        fate % 3 = 0, '-py3-none-any.whl',
+        concat(
+            '-', multiIf(NOT is_slice, 'cp313-cp313', fate % 3 = 1, 'cp39-abi3', python >= 9 AND part % 16 = 9, concat('cp3', toString(pythons[python].2), '-cp3', toString(pythons[python].2), 't'),
+                concat('cp', toString(pythons[python].1), toString(pythons[python].2), '-cp', toString(pythons[python].1), toString(pythons[python].2))),
+            '-', multiIf(
+                NOT is_slice, 'manylinux2014_x86_64.manylinux_2_17_x86_64',
+                system = 'Darwin', if(raw_cpu = 'arm64', 'macosx_11_0_arm64', 'macosx_10_9_x86_64'),
+                system = 'Windows', 'win_amd64',
+                raw_libc = 'musl', if(raw_cpu = 'aarch64', 'musllinux_1_2_aarch64', 'musllinux_1_2_x86_64'),
+                raw_cpu = 'aarch64', 'manylinux2014_aarch64.manylinux_2_17_aarch64',
+                'manylinux2014_x86_64.manylinux_2_17_x86_64'
+            ),
+            '.whl'
+        )
+    )) AS raw_filename,
     if(is_slice, toUInt64(greatest(1, round(of_day / slices))), toUInt64(others[other].4 + floor(of_day * others[other].3 / 10000))) AS downloads
 FROM
 (
@@ -39,6 +73,7 @@ FROM
         modulo(part * 0.2360679775 + phase, 1.0) AS release_share,
         modulo(part * 0.6457513111 + phase, 1.0) AS type_share,
         -- uv grows by a tenth of all downloads a year, from a sixth at the start of 2026
+        multiIf(system_share < 0.82, 'Linux', system_share < 0.91, 'Windows', system_share < 0.985, 'Darwin', 'FreeBSD') AS system,
         multiIf(installer_share < 0.76 - 0.1 * years, 1, installer_share < 0.93, 2, installer_share < 0.98, 3,
                 installer_share < 0.99, 4, 5) AS installer,
         arrayFirstIndex(sum -> sum >= (part + phase) / slices * arrayLast(s -> true, python_sums), python_sums) AS python,

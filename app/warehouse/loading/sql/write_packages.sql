@@ -1,6 +1,7 @@
 -- One pass over the events writes every series of every package: each event becomes a row for each category that it
 -- counts in, and those are summed. The placeholder is events.sql over the input.
 -- Of today only the number of downloads is written, as left out: no day is published before it is over.
+-- Of `dimensions`, those whose columns the input has; it has those of the others in any case.
 -- A day that may not be loaded stops the pass at once, and so does a newer load: its writer has taken the place.
 INSERT INTO downloads_daily (project, dimension, category, date, version, downloads)
 SELECT
@@ -30,9 +31,10 @@ FROM
 )
 ARRAY JOIN
     CAST(
-        ['dropped', 'overall', 'overall', 'python_major', 'python_minor', 'system', 'installer', 'version', 'country',
-         'file_type'],
-        'Array(Enum8(\'dropped\' = 0, \'overall\' = 1, \'python_major\' = 2, \'python_minor\' = 3, \'system\' = 4, \'installer\' = 5, \'version\' = 6, \'country\' = 7, \'file_type\' = 8))'
+        ['dropped', 'overall', 'overall', 'python_major', 'python_minor', 'system', 'installer', 'version',
+         'country', 'file_type', 'origin', 'cpu', 'libc', 'distro', 'implementation', 'installer_version',
+         'platform', 'abi'],
+        'Array(Enum8(\'dropped\' = 0, \'overall\' = 1, \'python_major\' = 2, \'python_minor\' = 3, \'system\' = 4, \'installer\' = 5, \'version\' = 6, \'country\' = 7, \'file_type\' = 8, \'origin\' = 9, \'cpu\' = 10, \'libc\' = 11, \'distro\' = 12, \'implementation\' = 13, \'installer_version\' = 14, \'platform\' = 15, \'abi\' = 16))'
     ) AS dimension,
     [
         toLowCardinality(multiIf(is_today, 'today', has_project, 'python', 'name')),
@@ -44,7 +46,15 @@ ARRAY JOIN
         toLowCardinality(toString(installer)),
         toLowCardinality(toString(release)),
         toLowCardinality(toString(country)),
-        toLowCardinality(toString(file_type))
+        toLowCardinality(toString(file_type)),
+        toLowCardinality(toString(origin)),
+        toLowCardinality(toString(cpu)),
+        toLowCardinality(toString(libc)),
+        toLowCardinality(toString(distro)),
+        toLowCardinality(toString(implementation)),
+        toLowCardinality(toString(installer_version)),
+        toLowCardinality(toString(platform)),
+        toLowCardinality(toString(abi))
     ] AS category,
     [
         NOT counted,
@@ -56,7 +66,15 @@ ARRAY JOIN
         counted,
         counted AND without_mirrors,
         counted AND without_mirrors,
-        counted AND without_mirrors
+        counted AND without_mirrors,
+        counted AND has({dimensions:Array(String)}, 'origin'),
+        counted AND without_mirrors AND has({dimensions:Array(String)}, 'cpu'),
+        counted AND without_mirrors AND has({dimensions:Array(String)}, 'libc'),
+        counted AND without_mirrors AND has({dimensions:Array(String)}, 'distro'),
+        counted AND without_mirrors AND has({dimensions:Array(String)}, 'implementation'),
+        counted AND without_mirrors AND has({dimensions:Array(String)}, 'installer_version'),
+        counted AND without_mirrors AND has({dimensions:Array(String)}, 'platform'),
+        counted AND without_mirrors AND has({dimensions:Array(String)}, 'abi')
     ] AS counts
 WHERE counts AND downloads > 0
 GROUP BY package, dimension, category, date

@@ -1,6 +1,6 @@
 -- What a reader may count, in one row: the newest version that replaces a day, the newest version of all, the superseded
 -- versions whose rows may still be there, the loads below that were never published and whose rows may be there or still
--- come, the loaded days in order, and the sources of the loads that replaced days. A load that was abandoned is not
+-- come, the loaded days in order, which optional dimensions each has, and the sources of the loads that replaced days. A load that was abandoned is not
 -- published, whatever else the journal says of it. A day that is not over before {today:Date} is not published either:
 -- older versions loaded it.
 WITH
@@ -10,11 +10,12 @@ WITH
         SELECT
             date,
             argMax(source, load) AS source,
+            argMax(dimensions, load) AS dimensions,
             if(date < {today:Date}, max(version), 0) AS live,
             groupArrayIf(version, NOT swept) AS present
         FROM
         (
-            SELECT load, date, version, anyIf(source, state = 'published') AS source,
+            SELECT load, date, version, anyIf(source, state = 'published') AS source, anyIf(loads.dimensions, state = 'published') AS dimensions,
                 countIf(state = 'published') AS published, countIf(state = 'swept') > 0 AS swept
             FROM loads
             WHERE state IN ('published', 'swept') AND load NOT IN abandoned
@@ -33,9 +34,16 @@ WITH
     ),
     added AS
     (
-        SELECT bitOr(bitShiftLeft(toUInt64(max(load)), 16), 65535) AS newest, groupUniqArrayIf(date, state = 'completed' AND date < {today:Date}) AS days
+        SELECT
+            bitOr(bitShiftLeft(toUInt64(max(load)), 16), 65535) AS newest,
+            groupUniqArrayIf((date, loads.dimensions), state = 'completed' AND date < {today:Date}) AS days
         FROM loads
         WHERE state IN ('added', 'completed') AND load NOT IN abandoned
+    ),
+    loaded AS
+    (
+        SELECT arraySort(arrayConcat(groupArrayIf((date, dimensions), live != 0), (SELECT days FROM added))) AS days
+        FROM days
     )
 SELECT
     max(live) AS newest_published,
@@ -50,6 +58,9 @@ SELECT
             WHERE NOT (length(sweeps) >= 2 AND sweeps[-1].2 = 0 AND sweeps[-2].2 = 0)
         )
     ) AS dead_loads,
-    arraySort(arrayConcat(groupArrayIf(date, live != 0), (SELECT days FROM added))) AS days,
+    (SELECT days.1 FROM loaded) AS loaded_days,
+    -- Each set of optional dimensions that days have, and for each day the number of its set.
+    (SELECT arrayDistinct(days.2) FROM loaded) AS sets,
+    (SELECT arrayMap(day -> indexOf(arrayDistinct(days.2), day.2), days) FROM loaded) AS set_of_day,
     arraySort(groupUniqArrayIf(100)(source, live != 0)) AS sources
 FROM days

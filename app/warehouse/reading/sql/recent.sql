@@ -6,7 +6,7 @@ SELECT
     sum(downloads) AS last_month
 FROM downloads_daily
 WHERE project IN {projects:Array(String)}
-  AND dimension = 'overall'
+  AND dimension = {dimension:String}
   AND category = {category:String}
   AND date BETWEEN {month:Date} AND {end:Date}
   AND {{rows}}

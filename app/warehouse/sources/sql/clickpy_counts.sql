@@ -30,6 +30,18 @@ FROM
                     [
                         ('installer', if(installer = '', 'null', installer), count),
                         ('overall', 'without_mirrors', without_mirrors ? count : 0),
+                        (
+                            'origin',
+                            -- The tables do not have what a client says of CI.
+                            multiIf(
+                                installer IN ({{list:mirrors}}), 'mirror',
+                                installer IN ({{list:installers}}), 'installer',
+                                installer IN ({{list:browsers}}), 'browser',
+                                installer IN ({{list:others}}), 'other',
+                                'null'
+                            ),
+                            count
+                        ),
                         ('version', if(version = '', 'null', version), without_mirrors ? count : 0),
                         ('python_major', 'null', without_mirrors ? 0 : -count),
                         ('python_minor', 'null', without_mirrors ? 0 : -count),
@@ -39,7 +51,7 @@ FROM
                 WHERE project IN {packages:Array(String)} AND date BETWEEN {start:Date} AND {end:Date}
                   AND hasAny(
                       {dimensions:Array(String)},
-                      ['overall', 'installer', 'version', 'python_major', 'python_minor', 'system']
+                      ['overall', 'installer', 'origin', 'version', 'python_major', 'python_minor', 'system']
                   )
             )
             ARRAY JOIN arrayFilter(c -> has({dimensions:Array(String)}, c.1) AND c.3 != 0, counts) AS counted
