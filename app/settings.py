@@ -69,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dimensions: Annotated[
         str,
         Meta(
+            extra={"accepted": f"all, none, or names separated by commas: {OPTIONAL_DIMENSIONS.replace('|', ', ')}"},
             pattern=rf"^(all|none|({OPTIONAL_DIMENSIONS})(,({OPTIONAL_DIMENSIONS}))*)\Z",
             description="dimensions that are loaded besides those that every input has: names separated by commas, "
             "`all` or `none`",

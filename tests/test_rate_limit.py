@@ -94,7 +94,7 @@ def test_beyond_the_limit(dataset: Dataset) -> None:
         "retry-after": str(wait),
     }
     assert (head.status_code, head.content) == (429, b"")
-    assert [(answer.status_code, limits(answer)) for answer in operators] == [(200, {}), (200, {}), (404, {})] * 3
+    assert [(answer.status_code, limits(answer)) for answer in operators] == [(200, {}), (200, {}), (409, {})] * 3
 
 
 @pytest.mark.parametrize(
