@@ -1,8 +1,9 @@
 -- Synthetic download events, as raw events. The same day gives the same events, whenever and wherever it is made.
 -- A row stands for many downloads, so that 200 packages have the volumes of the real thing in few rows. Each day of a
 -- package is cut into 64 slices, along which installer, Python, system, country and release each take their shares in an
--- order of their own (multiples of irrational numbers spread evenly, so shares change smoothly from day to day); then
--- come the clients that say little of themselves, a row each.
+-- order of their own (multiples of irrational numbers spread evenly), which is the same every day, so that shares change
+-- smoothly. The slices of a Python have its exact share together; a Python that is too rare for a slice has a row of its
+-- own. The clients that say little of themselves have a row each, too.
 WITH
     64 AS slices,
     ['pip', 'uv', 'poetry', 'pdm', 'setuptools'] AS installers,
@@ -23,16 +24,23 @@ SELECT
     -- a release every `cadence` days; the share of each older one is smaller
     arrayStringConcat(arrayMap(n -> toString(n), [major, intDiv(release, 6), release % 6]), '.') AS raw_version,
     if(type_share < 0.93, 'bdist_wheel', 'sdist') AS raw_file_type,
-    nullIf(if(is_slice, installers[installer], others[other].1), '') AS raw_installer,
-    nullIf(if(is_slice, concat(toString(pythons[python].1), '.', toString(pythons[python].2), '.', pythons[python].3), others[other].2), '') AS raw_python,
-    if(is_slice, multiIf(system_share < 0.82, 'Linux', system_share < 0.91, 'Windows', system_share < 0.985, 'Darwin', 'FreeBSD'), NULL) AS raw_system,
-    if(is_slice, toUInt64(greatest(1, round(of_day / slices))), toUInt64(others[other].4 + floor(of_day * others[other].3 / 10000))) AS downloads
+    nullIf(multiIf(is_slice, installers[installer], is_rare, 'pip', others[other].1), '') AS raw_installer,
+    nullIf(if(is_slice OR is_rare, concat(toString(pythons[python].1), '.', toString(pythons[python].2), '.', pythons[python].3), others[other].2), '') AS raw_python,
+    if(is_slice OR is_rare, multiIf(system_share < 0.82, 'Linux', system_share < 0.91, 'Windows', system_share < 0.985, 'Darwin', 'FreeBSD'), NULL) AS raw_system,
+    multiIf(
+        is_slice OR (is_rare AND slices_of_python = 0),
+        toUInt64(greatest(1, round(of_day * python_share / greatest(1, slices_of_python)))),
+        is_rare,
+        0,
+        toUInt64(others[other].4 + floor(of_day * others[other].3 / 10000))
+    ) AS downloads
 FROM
 (
     SELECT
         *,
         part < slices AS is_slice,
-        greatest(1, part - slices + 1) AS other,
+        part >= slices + length(others) AS is_rare,
+        least(length(others), greatest(1, part - slices + 1)) AS other,
         modulo(part * 0.6180339887 + phase, 1.0) AS system_share,
         modulo(part * 0.4142135624 + phase, 1.0) AS installer_share,
         modulo(part * 0.7320508076 + phase, 1.0) AS country_share,
@@ -41,7 +49,9 @@ FROM
         -- uv grows by a tenth of all downloads a year, from a sixth at the start of 2026
         multiIf(installer_share < 0.76 - 0.1 * years, 1, installer_share < 0.93, 2, installer_share < 0.98, 3,
                 installer_share < 0.99, 4, 5) AS installer,
-        arrayFirstIndex(sum -> sum >= (part + phase) / slices * arrayLast(s -> true, python_sums), python_sums) AS python,
+        if(is_rare, part - slices - length(others) + 1, python_of_slice[least(part, slices - 1) + 1]) AS python,
+        countEqual(python_of_slice, python) AS slices_of_python,
+        python_weights[python] / arraySum(python_weights) AS python_share,
         toUInt32(greatest(0, floor((toUInt32(day) - 18000 + offset) / cadence) - floor(-2.5 * log(1 - release_share)))) AS release
     FROM
     (
@@ -49,9 +59,14 @@ FROM
             *,
             (toInt32(toUInt16(day)) - toInt32(toUInt16(toDate('2026-01-01')))) / 365.25 AS years,
             -- each minor is a wave in time; conservative packages run a little behind
-            arrayCumSum(p -> if(p.1 = 2, 0.004, exp(-pow((p.2 - 12.1 - years + behind) / 1.7, 2))), pythons) AS python_sums,
+            arrayMap(p -> if(p.1 = 2, 0.004, exp(-pow((p.2 - 12.1 - years + behind) / 1.7, 2))), pythons) AS python_weights,
+            arrayMap(
+                slice -> toUInt32(arrayFirstIndex(
+                    sum -> sum >= (slice + phase) / slices * arraySum(python_weights), arrayCumSum(python_weights))),
+                range(slices)
+            ) AS python_of_slice,
             sipHash64(name, day) AS chance,
-            (chance % 1000) / 1000 AS phase,
+            (intDiv(fate, 100000000000) % 1000) / 1000 AS phase,
             volume
                 * if(toDayOfWeek(day) >= 6, weekend, 1.0)
                 * exp(growth * years)
@@ -75,6 +90,6 @@ FROM
         CROSS JOIN (SELECT toDate32(arrayJoin({days:Array(Date)})) AS day) AS days
         WHERE age IS NULL OR dateDiff('day', day, toDate({last:Date})) < age
     ) AS packages_and_days
-    CROSS JOIN (SELECT toInt32(number) AS part FROM numbers(79)) AS parts
+    CROSS JOIN (SELECT toInt32(number) AS part FROM numbers(90)) AS parts  -- 64 slices, 15 others, 11 Pythons
 )
 WHERE downloads > 0
