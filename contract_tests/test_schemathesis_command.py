@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ecosystem import running_ecosystem
 from tests.support.events import event, write_jsonl
 from tests.support.scale import sized
-from tests.support.server import NOWHERE, environment, run, served
+from tests.support.server import environment, run, served
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +32,7 @@ def plain_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
         CLICKHOUSE_URL=url,
     )
     assert loaded.returncode == 0, loaded.stderr
-    with served(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=NOWHERE) as base:
+    with running_ecosystem() as stub, served(cwd=tmp_path, CLICKHOUSE_URL=url, PYPI_API_URL=stub.pypi_url) as base:
         yield base
 
 
