@@ -83,4 +83,4 @@ lock: $(READY)  ## write the versions installed in .venv to requirements.txt
 	> requirements.new && mv requirements.new requirements.txt
 
 clean:  ## remove .venv, built files and demo data
-	rm -rf $(VENV) .audit .compat dist .data .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .audit .compat .schemathesis dist .data .mypy_cache .pytest_cache .ruff_cache

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from litestar.testing import TestClient
 
 from app.warehouse.loading.demo import load_demo
 from tests.support.dataset import Dataset
+from tests.support.ecosystem import SETTINGS, running_ecosystem, urls_of, wait_for_index
+from tests.support.load import wait_until
 from tests.support.scale import sized
-from tests.support.server import served
+from tests.support.server import NOWHERE, served
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 TODAY = date(2026, 11, 21)
@@ -66,6 +69,56 @@ def test_it_looks_like_the_real_thing(demo: Dataset) -> None:
         assert len(top) == 213
         young = answer(client, "/api/packages/demo-first-week/overall?mirrors=false")["data"]
         assert [row["date"] for row in young] == [str(TODAY - timedelta(days=back)) for back in range(6, 0, -1)]
+
+
+@pytest.mark.parametrize("dimension", ["python_minor", "system", "installer", "country"])
+def test_no_category_jumps_from_day_to_day(demo: Dataset, dimension: str) -> None:
+    """Among weekdays, a category's share changes by a twentieth at most, or by a slice: a 64th of all downloads, once
+    in a while, where one category takes it over from another."""
+    with demo.client(now=NOW) as client:
+        rows = answer(client, f"/api/packages/numpy/{dimension}")["data"]
+        totals = {
+            row["date"]: row["downloads"] for row in answer(client, "/api/packages/numpy/overall?mirrors=false")["data"]
+        }
+    days = sorted(totals)
+    for category in {row["category"] for row in rows}:
+        by_day = {row["date"]: row["downloads"] / totals[row["date"]] for row in rows if row["category"] == category}
+        shares = [by_day.get(day, 0) for day in days]
+        jumps = [(old, new) for old, new in pairwise(shares) if abs(new - old) > 0.05 * max(old, new) + 0.0005]
+        assert len(jumps) <= len(days) / 10, (category, jumps[:5])
+        if dimension == "python_minor":
+            assert max((abs(new - old) for old, new in jumps), default=0) < 0.01, (category, jumps[:5])
+
+
+def test_its_index_is_synthetic_and_says_so(demo: Dataset) -> None:
+    """Without a token; nobody is asked for it, and nothing is written to the folder of the index."""
+    with demo.client(now=NOW, pypi_api_url=NOWHERE, github_api_url=NOWHERE) as client:
+        wait_until(lambda: client.get("/api/packages").status_code == 200, what="the index")
+        listed = answer(client, "/api/packages?q=numpy&per_page=1")
+        (entry,) = listed["data"]
+        assert (entry["name"], entry["summary"]) == ("numpy", "Synthetic metadata of the demo, not the real numpy")
+        assert entry["downloads"] == answer(client, "/api/packages/numpy/recent")["data"]["last_month"]
+        assert answer(client, "/api/packages")["total"] == 213
+        for document in ("readme", "changelog"):
+            assert "This text is synthetic" in answer(client, f"/api/packages/numpy/{document}")["content"]
+        assert answer(client, "/api/packages/numpy/summary")["metadata"]["summary"] == entry["summary"]
+        index = answer(client, "/health?deep=1")["index"]
+        assert (index["state"], index["reason"], index["last_error"]) == (
+            "ready",
+            "GITHUB_TOKEN is not set: the demo's metadata are synthetic",
+            None,
+        )
+        explore = client.get("/explore").text
+        assert explore.count("Synthetic metadata of the demo") == 20
+        assert "All numbers are made up." in explore
+        assert "This text is synthetic" in client.get("/packages/numpy/about").text
+        assert client.get("/api/packages/no-such-package/readme").status_code == 404
+
+
+def test_with_a_token_the_index_is_the_real_one(demo: Dataset) -> None:
+    with running_ecosystem() as stub, demo.client(now=NOW, **SETTINGS | urls_of(stub)) as client:
+        wait_for_index(client)
+        assert answer(client, "/api/packages/numpy/readme")["content"] == "# NumPy\n"
 
 
 def test_errors_say_that_the_data_are_synthetic(demo: Dataset) -> None:
