@@ -52,6 +52,7 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
+    partial: Switch = "true"
     format: SeriesFormat | None = None
 
 
@@ -92,6 +93,7 @@ class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
+    partial: Switch = "false"
 
 
 class ChartQuery(ChartedQuery, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ class AboutQuestion(msgspec.Struct, frozen=True):
 
     package: PackageQuestion
     readme: Document | None
+    asks_github: bool
 
 
 @page("/packages/{package:str}/about")
@@ -50,7 +51,8 @@ async def get_about_page(
     parse_query(request, NoQuery)
     name = package_name(package)
     metadata, readme = await asyncio.gather(discovery.lookups.metadata(name), _readme(discovery, name))
-    question = AboutQuestion(package_question(services, name, metadata), readme.document)
+    asks_github = not discovery.is_off
+    question = AboutQuestion(package_question(services, name, metadata), readme.document, asks_github)
     is_complete = readme.is_final and discovery.lookups.is_complete(metadata)
     lifetime = package_lifetime(services, is_complete=is_complete)
     return await services.respond(request, about_html, question, lifetime, key=name, error_content=lasting_error_page)
@@ -77,7 +79,8 @@ async def about_html(snapshot: Snapshot, question: AboutQuestion, lifetime: Life
         lifetime=lifetime,
         package=package.package,
         data=package.data,
-        unavailable=package.unavailable,
+        # Without a token GitHub is never asked, which no reader need know.
+        unavailable=[source for source in package.unavailable if source != "github" or question.asks_github],
         releases=list(reversed(package.data.versions or ()))[:RELEASES],
         releases_in_all=len(package.data.versions or ()),
         readme=readme,

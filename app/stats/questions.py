@@ -16,7 +16,9 @@ from app.windows import (
     PERIOD_DAYS,
     Granularity,
     Period,
+    Window,
     buckets,
+    complete_buckets,
     last_period,
     loaded_window,
     popularity_windows,
@@ -31,7 +33,11 @@ class UnknownPackageError(LookupError):
 
 
 class SeriesQuestion(msgspec.Struct, frozen=True):
-    """A package's downloads in one dimension; `category` None is all. Without `start` and `end`: the default window."""
+    """A package's downloads in one dimension; `category` None is all. Without `start` and `end`: the default window.
+
+    Without `partial`, weeks and months of which not all days are in the window, and loaded or between loaded ones, are
+    left out.
+    """
 
     package: str
     dimension: str
@@ -39,6 +45,7 @@ class SeriesQuestion(msgspec.Struct, frozen=True):
     start: date | None = None
     end: date | None = None
     granularity: Granularity = "day"
+    partial: bool = True
 
 
 class SeriesRow(msgspec.Struct, frozen=True, gc=False):
@@ -53,11 +60,13 @@ class SeriesDates(msgspec.Struct, frozen=True):
     """The dates that rows of a series can have, consecutive, from the first loaded day of its window to the last.
 
     `unknown` are the dates of which no day is loaded; `missing_days` are all days between that are not loaded.
+    `left_out` are the dates of the weeks or months that are left out because they are only partly there.
     """
 
     dates: list[date]
     unknown: frozenset[date]
     missing_days: list[date]
+    left_out: list[date]
 
 
 class RecentQuestion(msgspec.Struct, frozen=True):
@@ -125,29 +134,40 @@ class RankedPackage(msgspec.Struct, frozen=True):
 async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow]:
     """Rows in text order of category, then date. Raises UnknownPackageError."""
     _require(snapshot, [question.package], question.dimension)
-    found = await snapshot.tables.series(
+    window = snapshot.window(question.start, question.end) if question.partial else _complete(snapshot, question)
+    found = window and await snapshot.tables.series(
         snapshot.published,
         question.package,
         question.dimension,
-        snapshot.window(question.start, question.end),
+        window,
         () if question.category is None else (question.category,),
         question.granularity,
     )
-    if not found.downloads:
+    if not found or not found.downloads:
         await _require_known(snapshot, question.package)
+        return []
     return list(map(SeriesRow, *found))
 
 
 def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> SeriesDates:
     """The dates of a series."""
-    window = loaded_window(snapshot.published.days, snapshot.window(question.start, question.end))
+    loaded = loaded_window(snapshot.published.days, snapshot.window(question.start, question.end))
+    everything = buckets(loaded.days, question.granularity) if loaded else []
+    window = loaded if question.partial else _complete(snapshot, question)
     if window is None:
-        return SeriesDates([], frozenset(), [])
+        return SeriesDates([], frozenset(), [], everything)
     published = set(snapshot.published.days)
-    loaded = buckets((day for day in window.days if day in published), question.granularity)
+    known = buckets((day for day in window.days if day in published), question.granularity)
     dates = buckets(window.days, question.granularity)
     missing = [day for day in window.days if day not in published]
-    return SeriesDates(dates, frozenset(dates).difference(loaded), missing)
+    left_out = [day for day in everything if day not in dates]
+    return SeriesDates(dates, frozenset(dates).difference(known), missing, left_out)
+
+
+def _complete(snapshot: Snapshot, question: SeriesQuestion) -> Window | None:
+    """The whole weeks or months of a series between its first and its last loaded day; None if there is none."""
+    window = loaded_window(snapshot.published.days, snapshot.window(question.start, question.end))
+    return complete_buckets(window, question.granularity) if window else None
 
 
 async def total(snapshot: Snapshot, package: str) -> int:
