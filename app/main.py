@@ -36,6 +36,7 @@ from app.pages.embed import get_embed_page
 from app.pages.explore import get_explore_page
 from app.pages.home import get_home_page
 from app.pages.package import get_package_page
+from app.pages.robots import get_robots
 from app.pages.static_files import get_static_file
 from app.serving.access_log import AccessLog
 from app.serving.logs import chosen_format
@@ -85,6 +86,7 @@ ROUTES = [
     get_explore_page,  # /explore
     get_docs_page,  # /docs
     redirect_to_docs,  # /api
+    get_robots,  # /robots.txt
     get_static_file,  # /static/…
 ]
 

@@ -122,6 +122,21 @@ def _first_of(day: date, granularity: Granularity) -> date:
     return day.replace(day=1) if granularity == "month" else day
 
 
+def complete_buckets(window: Window, granularity: Granularity) -> Window | None:
+    """The part of a window that consists of whole days, weeks or months; None if it has no whole one."""
+    start = _first_of(window.start, granularity)
+    if start < window.start:
+        start = _next(start, granularity)
+    end = _first_of(window.end + timedelta(days=1), granularity) - timedelta(days=1)
+    return Window(start, end) if start <= end else None
+
+
+def _next(first: date, granularity: Granularity) -> date:
+    """The first day of the following day, week or month."""
+    days = {"day": 1, "week": 7, "month": 31}[granularity]
+    return _first_of(first + timedelta(days=days), granularity)
+
+
 def days_not_loaded(loaded: tuple[date, ...], days: int) -> tuple[date, ...]:
     """The days of the last `days` that are not loaded, from the first loaded day on."""
     if not loaded:

@@ -44,7 +44,7 @@ def test_parameters_of_endpoints() -> None:
         r"^\| `(/[^`]*)` \| (.*?) \| ", section("Endpoints").replace(r"\|", "¦"), re.MULTILINE
     ):
         (route,) = (r for r in ROUTES if path in {re.sub(r":\w+}", "}", p) for p in r.paths})
-        of_every_series = {"start_date", "end_date", "granularity", "format"}
+        of_every_series = {"start_date", "end_date", "granularity", "partial", "format"}
         known = set(route.opt["query"].__struct_fields__)
         listed = set(re.findall(r"`(\w+)(?:=[^`]*)?`", parameters))
         assert listed == (known - of_every_series if known >= of_every_series else known), path

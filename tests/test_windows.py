@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from app.windows import (
+    Granularity,
     Period,
     Window,
+    complete_buckets,
     days_behind,
     days_not_loaded,
     last_days,
@@ -110,3 +112,23 @@ def test_window_days_is_a_setting(dataset: Dataset) -> None:
     assert overall == series("overall", "numpy", "with_mirrors 2026-02-10 1", "with_mirrors 2026-03-11 1")
     assert ending == series("overall", "numpy", "with_mirrors 2026-02-09 1", "with_mirrors 2026-02-10 1")
     assert summary["totals"]["overall"] == 2
+
+
+@pytest.mark.parametrize(
+    ("granularity", "start", "end", "whole"),
+    [
+        ("day", date(2026, 3, 4), date(2026, 3, 4), ("2026-03-04", "2026-03-04")),
+        # Mondays are the 2nd and the 9th.
+        ("week", date(2026, 3, 2), date(2026, 3, 8), ("2026-03-02", "2026-03-08")),
+        ("week", date(2026, 3, 1), date(2026, 3, 9), ("2026-03-02", "2026-03-08")),
+        ("week", date(2026, 3, 3), date(2026, 3, 14), None),
+        ("month", date(2026, 1, 1), date(2026, 3, 30), ("2026-01-01", "2026-02-28")),
+        ("month", date(2025, 12, 2), date(2026, 1, 31), ("2026-01-01", "2026-01-31")),
+        ("month", date(2026, 1, 31), date(2026, 2, 28), ("2026-02-01", "2026-02-28")),
+        ("month", date(2026, 3, 2), date(2026, 3, 31), None),
+    ],
+)
+def test_complete_buckets(granularity: Granularity, start: date, end: date, whole: tuple[str, str] | None) -> None:
+    found = complete_buckets(Window(start, end), granularity)
+
+    assert (found and (str(found.start), str(found.end))) == whole

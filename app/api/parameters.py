@@ -54,6 +54,7 @@ class SeriesQuery(msgspec.Struct, frozen=True, kw_only=True):
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
+    partial: Switch = "true"
     format: SeriesFormat | None = None
 
 
@@ -114,6 +115,7 @@ class ChartedQuery(msgspec.Struct, frozen=True, kw_only=True):
     start_date: date | None = None
     end_date: date | None = None
     granularity: Granularity = "day"
+    partial: Switch = "false"
 
 
 class ChartQuery(ChartedQuery, frozen=True, kw_only=True):

@@ -105,6 +105,7 @@ def series_question(package: str, dimension: Dimension, query: SeriesQuery | Cha
         start=query.start_date,
         end=query.end_date,
         granularity=query.granularity,
+        partial=query.partial == "true",
     )
 
 

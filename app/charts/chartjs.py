@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from app.charts.colors import THEMES, Theme, category_colors
 from app.charts.data import Chart, ChartType, Dataset
+from app.windows import Granularity
 
 
 class ChartDataset(msgspec.Struct, rename="camel"):
@@ -29,14 +30,17 @@ class ChartDataset(msgspec.Struct, rename="camel"):
 
 class ChartData(msgspec.Struct, rename="camel"):
     """The `data` of a Chart.js chart, and facts about the chart. Labels are dates, `YYYY-MM-DD`. `missing_days` are the
-    days between the first and the last that are not loaded."""
+    days between the first and the last that are not loaded, `left_out` the labels of weeks or months that are left out
+    because they are only partly there."""
 
     package: str
     type: str
     chart_type: ChartType
     title: str
+    granularity: Granularity
     labels: list[date]
     missing_days: list[date]
+    left_out: list[date]
     datasets: list[ChartDataset]
 
 
@@ -48,8 +52,10 @@ def chart_data(chart: Chart, theme: Theme) -> ChartData:
         type=chart.type,
         chart_type=chart.chart_type,
         title=chart.title,
+        granularity=chart.granularity,
         labels=chart.dates,
         missing_days=chart.missing_days,
+        left_out=chart.left_out,
         datasets=[
             _dataset(chart, position, dataset, color)
             for position, (dataset, color) in enumerate(zip(chart.datasets, colors, strict=True))

@@ -55,7 +55,8 @@ class Dataset(msgspec.Struct, frozen=True):
 
 class Chart(msgspec.Struct, frozen=True):
     """A chart's data. `type` is the dimension; `dates` are consecutive days, or first days of weeks or months;
-    `missing_days` are the days between the first and the last that are not loaded."""
+    `missing_days` are the days between the first and the last that are not loaded, `left_out` the dates of weeks or
+    months that are not drawn because they are only partly there."""
 
     package: str
     type: str
@@ -63,6 +64,7 @@ class Chart(msgspec.Struct, frozen=True):
     granularity: Granularity
     dates: list[date]
     missing_days: list[date]
+    left_out: list[date]
     datasets: list[Dataset]
 
     @property
@@ -71,9 +73,19 @@ class Chart(msgspec.Struct, frozen=True):
         return f"{package}: downloads {SUBJECTS[self.type]}"
 
     @property
-    def gaps(self) -> str:
-        """Which days are not loaded, in words; empty if all are."""
-        return f"not loaded: {listed_days(self.missing_days)}" if self.missing_days else ""
+    def notes(self) -> str:
+        """Which days are not loaded, and whether weeks or months are left out, in words; empty if neither."""
+        notes = [f"not loaded: {listed_days(self.missing_days)}"] if self.missing_days else []
+        if self.left_out and self.dates:
+            notes.append(f"incomplete {self.granularity}s left out")
+        return "; ".join(notes)
+
+    @property
+    def emptiness(self) -> str:
+        """Why there is nothing to draw, in words."""
+        if self.left_out and not self.dates:
+            return f"no complete {self.granularity} in this period"
+        return "no downloads in this period"
 
     @property
     def has_lone_value(self) -> bool:
@@ -120,6 +132,7 @@ def chart_of(question: SeriesQuestion, chart_type: ChartType, rows: Sequence[Ser
         question.granularity,
         axis.dates,
         axis.missing_days,
+        axis.left_out,
         datasets,
     )
 

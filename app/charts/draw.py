@@ -2,7 +2,7 @@
 
 import io
 import math
-import re
+import warnings
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,7 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from app.charts.colors import THEMES, Palette, category_colors
-from app.charts.data import Chart, ChartStyle
+from app.charts.data import Chart, ChartStyle, ChartType
+from app.charts.fonts import fonts_for, without_boxes
+from app.charts.svg import embeddable
 
 DPI = 100
 MARGIN_LEFT, MARGIN_RIGHT, MARGIN_BOTTOM = 66, 28, 34
@@ -51,7 +53,6 @@ THIN_LINE_POINTS = 400
 
 RC_PARAMS: Any = {
     "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],
     # A version named `$x$` is not a formula.
     "text.parse_math": False,
     # Text is kept as text, for screen readers and search.
@@ -59,6 +60,7 @@ RC_PARAMS: Any = {
     # The same chart is the same bytes, so that its ETag is stable.
     "svg.hashsalt": "pypistats-server",
 }
+JOINERS = "\u200c\u200d"
 MAX_TICKS, TICK_WIDTH = 9, 75
 """The maximum number of dates on the axis, and the pixels that each needs."""
 
@@ -73,11 +75,18 @@ def draw(chart: Chart, style: ChartStyle) -> bytes:
     """The chart as a PNG or SVG document."""
     mpl.rcdefaults()
     mpl.rcParams.update(RC_PARAMS)
+    fonts = fonts_for("".join(_printable(dataset.label) for dataset in chart.datasets))
+    mpl.rcParams["font.sans-serif"] = fonts
+    if style.format == "png":
+        # In an SVG the reader's fonts draw the text.
+        labels = [without_boxes(_printable(dataset.label), fonts) for dataset in chart.datasets]
+    else:
+        labels = [_printable(dataset.label) for dataset in chart.datasets]
     palette = THEMES[style.theme]
     colors = category_colors(chart.type, [dataset.label for dataset in chart.datasets], palette)
     figure = Figure(figsize=(style.width / DPI, style.height / DPI), dpi=DPI, facecolor=palette.background)
     above = _draw_heading(figure, chart, style, palette)
-    below = _draw_legend(figure, chart, style, palette, colors)
+    below = _draw_legend(figure, labels, chart.chart_type, style, palette, colors)
     axes = figure.add_axes(
         (
             MARGIN_LEFT / style.width,
@@ -93,7 +102,7 @@ def draw(chart: Chart, style: ChartStyle) -> bytes:
         _draw_lines(axes, chart, colors) if chart.chart_type == "line" else _draw_bars(axes, chart, colors)
     else:
         axes.axis("off")
-        axes.text(0.5, 0.5, "no downloads in this period", color=palette.faint_text, fontsize=12, ha="center")
+        axes.text(0.5, 0.5, chart.emptiness, color=palette.faint_text, fontsize=12, ha="center")
     return _png(figure, chart) if style.format == "png" else _svg(figure, chart, style)
 
 
@@ -106,29 +115,31 @@ def _draw_heading(figure: Figure, chart: Chart, style: ChartStyle, palette: Pale
     title = _truncated(chart.title, room)
     figure.text(at, 1 - above / style.height, title, color=palette.text, size=size, weight="bold", va="top")
     below, small = (32, 7.5) if is_compact else (45, 9.5)
-    text = chart.gaps if is_compact else _subtitle(chart)
+    text = chart.notes if is_compact else _subtitle(chart)
     text = _truncated(text, int((style.width - 2 * PADDING) / (small * 0.75)))
     figure.text(at, 1 - below / style.height, text, color=palette.faint_text, size=small, va="top")
     return 48 if is_compact else 76
 
 
 def _subtitle(chart: Chart) -> str:
-    """The subtitle: granularity, dates, and the days that are not loaded."""
+    """The subtitle: granularity, dates, and what is not drawn."""
     each = f"per {chart.granularity}"
     if not chart.dates:
         return each
     written = "%Y-%m" if chart.granularity == "month" else "%Y-%m-%d"
     first, last = (day.strftime(written) for day in (chart.dates[0], chart.dates[-1]))
     span = f"{each}, {first}" if first == last else f"{each}, {first} to {last}"
-    return f"{span}; {chart.gaps}" if chart.gaps else span
+    return f"{span}; {chart.notes}" if chart.notes else span
 
 
-def _draw_legend(figure: Figure, chart: Chart, style: ChartStyle, palette: Palette, colors: list[str]) -> float:
+def _draw_legend(
+    figure: Figure, names: list[str], chart_type: ChartType, style: ChartStyle, palette: Palette, colors: list[str]
+) -> float:
     """Draw the legend at the bottom. Returns its height in pixels."""
-    if not chart.datasets:
+    if not names:
         return 0
-    labels, rows = _legend_labels(chart, style)
-    marker = "s" if chart.chart_type == "bar" else "none"
+    labels, rows = _legend_labels(names, style)
+    marker = "s" if chart_type == "bar" else "none"
     handles = [
         Line2D([], [], color=color, linewidth=3, linestyle="-" if marker == "none" else "none", marker=marker)
         for color in colors[: len(labels)]
@@ -150,12 +161,12 @@ def _draw_legend(figure: Figure, chart: Chart, style: ChartStyle, palette: Palet
     return rows * LEGEND_ROW_HEIGHT + 14
 
 
-def _legend_labels(chart: Chart, style: ChartStyle) -> tuple[list[str], int]:
+def _legend_labels(names: list[str], style: ChartStyle) -> tuple[list[str], int]:
     """The labels that fit, truncated if necessary, and the number of rows they take."""
     most = max(1, int(style.height * LEGEND_SHARE / LEGEND_ROW_HEIGHT))
     room = style.width - 2 * PADDING
     for longest in LABEL_LENGTHS:
-        labels = [_truncated(dataset.label, longest) for dataset in chart.datasets]
+        labels = [_truncated(name, longest) for name in names]
         if (rows := _legend_rows(labels, room)) <= most:
             return labels, rows
     while (rows := _legend_rows(labels, room)) > most:
@@ -267,10 +278,14 @@ def _draw_bars(axes: Axes, chart: Chart, colors: list[str]) -> None:
         floor = floor if chart.is_nested else tops
 
 
+def _printable(text: str) -> str:
+    """The text with U+FFFD for characters that cannot be printed; joiners are kept."""
+    return "".join(letter if letter.isprintable() or letter in JOINERS else "\ufffd" for letter in text)
+
+
 def _truncated(text: str, length: int) -> str:
-    """A text of printable characters, at most so many."""
-    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return printable if len(printable) <= length else f"{printable[: length - 1]}…"
+    """A text of at most so many characters."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _png(figure: Figure, chart: Chart) -> bytes:
@@ -281,14 +296,9 @@ def _png(figure: Figure, chart: Chart) -> bytes:
 
 def _svg(figure: Figure, chart: Chart, style: ChartStyle) -> bytes:
     picture = io.StringIO()
-    figure.savefig(
-        picture,
-        format="svg",
-        metadata={"Date": None, "Creator": None, "Format": None, "Type": None, "Title": chart.title},
-    )
-    # matplotlib writes a document type, and sizes in points. Web pages need pixels and a role.
-    document = picture.getvalue()
-    document = document[document.index("<svg ") :]
-    size = f'width="{style.width}" height="{style.height}"'
-    document = re.sub('width="[^"]*" height="[^"]*"', size, document, count=1)
-    return document.replace("<svg ", '<svg role="img" ', 1).encode()
+    metadata = {"Date": None, "Creator": None, "Format": None, "Type": None, "Title": chart.title}
+    with warnings.catch_warnings():
+        # Of characters that no font here has: the reader's fonts draw them.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        figure.savefig(picture, format="svg", metadata=metadata)
+    return embeddable(picture.getvalue(), style).encode()

@@ -41,6 +41,7 @@ class AboutQuestion(msgspec.Struct, frozen=True):
 
     package: PackageQuestion
     readme: Document | None
+    asks_github: bool
 
 
 @page("/packages/{package:str}/about")
@@ -51,7 +52,8 @@ async def get_about_page(
     parse_query(request, NoQuery)
     name = package_name(package)
     metadata, readme = await asyncio.gather(discovery.lookups.metadata(name), _readme(discovery, name))
-    question = AboutQuestion(package_question(services, name, metadata), readme.document)
+    asks_github = not discovery.is_off
+    question = AboutQuestion(package_question(services, name, metadata), readme.document, asks_github)
     is_complete = readme.is_final and discovery.lookups.is_complete(metadata)
     lifetime = package_lifetime(services, is_complete=is_complete)
     error_content = lasting_error_pages(services.public_url)
@@ -84,7 +86,8 @@ async def about_html(
         lifetime=lifetime,
         package=package.package,
         data=package.data,
-        unavailable=package.unavailable,
+        # Without a token GitHub is never asked, which no reader need know.
+        unavailable=[source for source in package.unavailable if source != "github" or question.asks_github],
         releases=list(reversed(package.data.versions or ()))[:RELEASES],
         releases_in_all=len(package.data.versions or ()),
         readme=readme,

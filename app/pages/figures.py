@@ -40,7 +40,8 @@ class Figure(msgspec.Struct, frozen=True):
 def figures_of(package: str, root: str, span: Mapping[str, str], style: Mapping[str, str]) -> list[Figure]:
     """The figures of a package. All URLs begin with `root` and have the parameters `span`; those of
     charts have `style` too."""
-    series_query, chart_query = urlencode(span), urlencode({**span, **style})
+    # As charts do, which have no weeks or months that are only partly in the span.
+    series_query, chart_query = urlencode({**span, "partial": "false"}), urlencode({**span, **style})
     return [
         Figure(
             dimension=dimension,

@@ -18,7 +18,10 @@ def security_headers(*, framed: bool = False, data_images: bool = False) -> tupl
     headers = [
         ("Content-Security-Policy", "; ".join(f"{directive} {value}" for directive, value in policy.items())),
     ]
-    if not framed:
+    if framed:
+        # Pages that are isolated (require-corp) show only frames that are, too.
+        headers.append(("Cross-Origin-Embedder-Policy", "require-corp"))
+    else:
         # For browsers without frame-ancestors.
         headers.append(("X-Frame-Options", "DENY"))
     return tuple(headers)

@@ -12,13 +12,15 @@ import msgspec
 from app.names import ALL_PACKAGES
 from app.stats.dimensions import MIRRORS
 from app.warehouse.reading.followed import RankingNeed
-from app.warehouse.reading.results import Series
+from app.warehouse.reading.results import NO_SERIES, Series
 from app.warehouse.reading.snapshot import Snapshot
 from app.windows import (
     PERIOD_DAYS,
     Granularity,
     Period,
+    Window,
     buckets,
+    complete_buckets,
     last_period,
     loaded_window,
     popularity_windows,
@@ -42,7 +44,11 @@ class DimensionNotLoadedError(LookupError):
 
 
 class SeriesQuestion(msgspec.Struct, frozen=True):
-    """A package's downloads in one dimension; `category` None is all. Without `start` and `end`: the default window."""
+    """A package's downloads in one dimension; `category` None is all. Without `start` and `end`: the default window.
+
+    Without `partial`, weeks and months of which not all days are in the window, and loaded or between loaded ones, are
+    left out.
+    """
 
     package: str
     dimension: str
@@ -50,6 +56,7 @@ class SeriesQuestion(msgspec.Struct, frozen=True):
     start: date | None = None
     end: date | None = None
     granularity: Granularity = "day"
+    partial: bool = True
 
 
 class SeriesRow(msgspec.Struct, frozen=True, gc=False):
@@ -64,11 +71,13 @@ class SeriesDates(msgspec.Struct, frozen=True):
     """The dates that rows of a series can have, consecutive, from the first loaded day of its window to the last.
 
     `unknown` are the dates of which no day is loaded; `missing_days` are all days between that are not loaded.
+    `left_out` are the dates of the weeks or months that are left out because they are only partly there.
     """
 
     dates: list[date]
     unknown: frozenset[date]
     missing_days: list[date]
+    left_out: list[date]
 
 
 class RecentQuestion(msgspec.Struct, frozen=True):
@@ -153,30 +162,42 @@ async def series(snapshot: Snapshot, question: SeriesQuestion) -> list[SeriesRow
 async def series_columns(snapshot: Snapshot, question: SeriesQuestion) -> Series:
     """The same rows as three columns: there may be many. Raises UnknownPackageError and DimensionNotLoadedError."""
     require(snapshot, [question.package], question.dimension)
-    found = await snapshot.tables.series(
+    window = snapshot.window(question.start, question.end) if question.partial else _complete(snapshot, question)
+    found = window and await snapshot.tables.series(
         snapshot.published,
         question.package,
         question.dimension,
-        snapshot.window(question.start, question.end),
+        window,
         () if question.category is None else (question.category,),
         question.granularity,
     )
-    if not found.downloads:
+    if not found or not found.downloads:
         await require_known(snapshot, question.package, question.dimension)
+        return NO_SERIES
     return found
 
 
 def series_dates(snapshot: Snapshot, question: SeriesQuestion) -> SeriesDates:
     """The dates of a series."""
     days = snapshot.published.days_of(question.dimension)
-    window = loaded_window(days, snapshot.window(question.start, question.end))
+    loaded = loaded_window(days, snapshot.window(question.start, question.end))
+    everything = buckets(loaded.days, question.granularity) if loaded else []
+    window = loaded if question.partial else _complete(snapshot, question)
     if window is None:
-        return SeriesDates([], frozenset(), [])
+        return SeriesDates([], frozenset(), [], everything)
     published = set(days)
-    loaded = buckets((day for day in window.days if day in published), question.granularity)
+    known = buckets((day for day in window.days if day in published), question.granularity)
     dates = buckets(window.days, question.granularity)
     missing = [day for day in window.days if day not in published]
-    return SeriesDates(dates, frozenset(dates).difference(loaded), missing)
+    left_out = [day for day in everything if day not in dates]
+    return SeriesDates(dates, frozenset(dates).difference(known), missing, left_out)
+
+
+def _complete(snapshot: Snapshot, question: SeriesQuestion) -> Window | None:
+    """The whole weeks or months of a series between its first and its last loaded day; None if there is none."""
+    days = snapshot.published.days_of(question.dimension)
+    window = loaded_window(days, snapshot.window(question.start, question.end))
+    return complete_buckets(window, question.granularity) if window else None
 
 
 async def total(snapshot: Snapshot, package: str, origin: str | None = None) -> int:

@@ -65,8 +65,10 @@ def test_lines(client: TestClient[Any]) -> None:
         "type": "python_minor",
         "chartType": "line",
         "title": "some: downloads by Python minor version",
+        "granularity": "day",
         "labels": THREE_DAYS,
         "missingDays": [],
+        "leftOut": [],
         "datasets": [
             line("2.7", [0, 0, 1], "#012c91"),
             line("3.9", [1, 0, 1], "#6639b8"),
@@ -81,8 +83,10 @@ def test_bars_are_stacked(client: TestClient[Any]) -> None:
         "type": "system",
         "chartType": "bar",
         "title": "some: downloads by operating system",
+        "granularity": "day",
         "labels": THREE_DAYS,
         "missingDays": [],
+        "leftOut": [],
         "datasets": [
             {
                 "label": "Linux",
@@ -203,8 +207,9 @@ def test_choices_in_any_letter_case(client: TestClient[Any]) -> None:
         ("end_date=2027-01-01&start_date=2026-03-09", ["2026-03-09", "2026-03-10"], [0, 2]),
         ("start_date=2026-03-08&end_date=2026-03-08", ["2026-03-08"], [2]),
         ("start_date=2026-03-01&end_date=2026-03-08", ["2026-03-08"], [2]),
-        ("granularity=week", ["2026-02-23", "2026-03-02", "2026-03-09"], [0, 2, 2]),
-        ("granularity=month", ["2026-02-01", "2026-03-01"], [0, 4]),
+        ("granularity=week", ["2026-02-23", "2026-03-02"], [0, 2]),
+        ("granularity=week&partial=true", ["2026-02-23", "2026-03-02", "2026-03-09"], [0, 2, 2]),
+        ("granularity=month&partial=true", ["2026-02-01", "2026-03-01"], [0, 4]),
     ],
 )
 def test_every_date_of_the_loaded_window_has_a_value(

@@ -49,7 +49,7 @@ def test_a_missing_day_is_null_and_named(client: TestClient[Any], chart: str) ->
 def test_a_week_or_month_is_null_if_none_of_its_days_is_loaded(
     client: TestClient[Any], granularity: str, start: str, values: list[int | None]
 ) -> None:
-    query = f"mirrors=false&format=json&granularity={granularity}&start_date={start}"
+    query = f"mirrors=false&format=json&granularity={granularity}&start_date={start}&partial=true"
 
     assert body(client.get(f"/api/packages/some/chart/overall?{query}"))["datasets"][0]["data"] == values
 
@@ -119,3 +119,33 @@ def test_the_small_line_of_a_page_is_broken(client: TestClient[Any]) -> None:
     (path,) = re.findall(r'<path d="([^"]*)"/></svg>\s*<span class="quiet">60 days', client.get("/packages/some").text)
 
     assert re.findall("[ML]", path) == ["M", "L", "L", "L", "M", "L"]
+
+
+def test_a_week_that_is_only_partly_there_is_left_out_and_said(client: TestClient[Any]) -> None:
+    """The newest day is a Tuesday: two days of a week beside whole ones would look like a plunge."""
+    path = "/api/packages/some/chart/overall?mirrors=false&granularity=week&start_date=2026-02-25"
+    found = body(client.get(f"{path}&format=json"))
+    everything = body(client.get(f"{path}&format=json&partial=true"))
+
+    # From the first loaded day of the window, a Friday, on.
+    assert (found["labels"], found["leftOut"]) == ([], ["2026-03-02", "2026-03-09"])
+    assert (everything["labels"], everything["leftOut"]) == (["2026-03-02", "2026-03-09"], [])
+    assert "no complete week in this period" in texts(client.get(f"{path}&format=svg").content)
+
+
+def test_a_picture_says_that_weeks_are_left_out(client: TestClient[Any]) -> None:
+    path = "/api/packages/some/chart/overall?granularity=week&start_date=2026-01-01&format=svg"
+
+    said = " ".join(texts(client.get(path).content))
+    assert "incomplete weeks left out" in said
+    assert "incomplete" not in " ".join(texts(client.get(f"{path}&partial=true").content))
+
+
+def test_a_series_has_partial_weeks_by_default(client: TestClient[Any]) -> None:
+    path = "/api/packages/some/overall?mirrors=false&granularity=week&start_date=2026-01-01"
+
+    dates = [row["date"] for row in body(client.get(path))["data"]]
+    assert dates == ["2026-01-05", "2026-03-02", "2026-03-09"]
+    assert [row["date"] for row in body(client.get(f"{path}&partial=false"))["data"]] == dates[:2]
+    within_a_week = "/api/packages/some/overall?granularity=week&start_date=2026-03-09&partial=false"
+    assert body(client.get(within_a_week))["data"] == []

@@ -24,7 +24,7 @@ def test_datasets_add_up_to_the_series(counts: dict[tuple[str, date], int], dime
     question = SeriesQuestion("some", dimension.name, None, None, None, "day")
     rows = [SeriesRow(category, day, count) for (category, day), count in sorted(counts.items())]
 
-    chart = chart_data(chart_of(question, "line", rows, SeriesDates(DAYS, frozenset(), [])), "light")
+    chart = chart_data(chart_of(question, "line", rows, SeriesDates(DAYS, frozenset(), [], [])), "light")
 
     assert chart.labels == DAYS
     assert all(len(dataset.data) == len(DAYS) for dataset in chart.datasets)

@@ -25,7 +25,7 @@ Workers = Callable[[], list[psutil.Process]]
 
 CHART = "/api/packages/numpy/chart/overall"
 UNAVAILABLE = "charts cannot be drawn at the moment"
-EMPTY_CHART = Chart("numpy", "overall", "line", "day", [], [], [])
+EMPTY_CHART = Chart("numpy", "overall", "line", "day", [], [], [], [])
 STYLE = ChartStyle("png", "light", 320, 240)
 
 

@@ -9,7 +9,7 @@ from litestar.testing import TestClient
 from app.discovery.sources.github import Document
 from app.pages.readme import MAX_LENGTH, is_markdown, readme_html
 from tests.support.dataset import Dataset
-from tests.support.ecosystem import indexed, running_ecosystem
+from tests.support.ecosystem import indexed, running_ecosystem, urls_of
 
 Client = TestClient[Any]
 SOURCE = "https://github.com/someone/one/blob/main/README.md"
@@ -38,6 +38,14 @@ def test_a_package_that_only_has_downloads(client: Client) -> None:
 
     assert answer.status_code == 200
     assert "PyPI has no summary of this package." in answer.text
+
+
+def test_without_a_token_no_page_says_that_github_is_not_available(pages_data: Dataset) -> None:
+    with running_ecosystem() as stub, pages_data.client(**urls_of(stub)) as client:
+        html = client.get("/packages/numpy/about").text
+
+    assert "Fundamental package" in html
+    assert "Not available" not in html
 
 
 def test_an_unknown_package(client: Client) -> None:

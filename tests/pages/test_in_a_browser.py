@@ -289,3 +289,15 @@ def test_a_chart_breaks_at_a_missing_day_and_names_it(
         ]
         assert chart.locator("canvas").evaluate("canvas => Chart.getChart(canvas).options.spanGaps") is False
         assert "Not loaded: 2026-03-08." in (chart.locator("canvas").get_attribute("aria-label") or "")
+
+
+def test_forced_colors_keep_series_apart(site: str, browser: Browser) -> None:
+    with visiting(browser, site, forced_colors="active") as visit:
+        page = visit.open("/packages/numpy")
+        expect(page.locator("#overall .legend i")).to_have_count(2)
+
+        swatches = page.locator("#overall .legend i").evaluate_all(
+            "all => all.map(swatch => getComputedStyle(swatch).backgroundColor)"
+        )
+        assert len(set(swatches)) == 2
+        assert page.locator("#overall .canvas").evaluate("box => getComputedStyle(box).forcedColorAdjust") == "none"

@@ -43,6 +43,7 @@ def test_an_embedded_chart_may_be_framed_and_its_errors_too(client: Client, path
 
     assert answer.headers["content-security-policy"].endswith("; frame-ancestors *")
     assert "x-frame-options" not in answer.headers
+    assert answer.headers["cross-origin-embedder-policy"] == "require-corp"
 
 
 def test_an_embedded_chart_passes_its_parameters_on(client: Client) -> None:
@@ -51,7 +52,7 @@ def test_an_embedded_chart_passes_its_parameters_on(client: Client) -> None:
 
     (chart,) = re.findall(r'data-chart="([^"]+)"', html)
     assert chart.replace("&amp;", "&") == (
-        "/api/packages/numpy/chart/file_type?chart=bar&type=sdist&start_date=2026-03-01&granularity=week"
+        "/api/packages/numpy/chart/file_type?chart=bar&type=sdist&start_date=2026-03-01&granularity=week&partial=false"
     )
     assert '<html lang="en" data-theme="dark">' in html
     assert "format=svg&amp;theme=dark" in html

@@ -32,7 +32,8 @@ export class Figure {
     this.chart?.destroy();
     this.chart = undefined;
     if (payload.datasets.length === 0) {
-      this.plot.replaceChildren(message("No downloads in this period."));
+      const nothing = payload.leftOut.length > 0 && payload.labels.length === 0;
+      this.plot.replaceChildren(message(nothing ? `No complete ${payload.granularity} in this period.` : "No downloads in this period."));
       return;
     }
     const box = document.createElement("div");
@@ -42,7 +43,7 @@ export class Figure {
     canvas.setAttribute("aria-label", description(payload));
     box.append(canvas);
     this.plot.replaceChildren(box, this.legend(payload));
-    if (payload.missingDays.length > 0) this.plot.append(message(gaps(payload), "quiet"));
+    if (notes(payload)) this.plot.append(message(notes(payload), "quiet"));
     for (const dataset of payload.datasets) dataset.hidden = this.hiddenLabels.has(dataset.label);
     this.chart = new globalThis.Chart(canvas, { type: payload.chartType, data: payload, options: options() });
   }
@@ -112,11 +113,14 @@ async function fetchChart(url) {
 function merged(payloads) {
   const labels = [...new Set(payloads.flatMap((payload) => payload.labels))].sort();
   const missingDays = [...new Set(payloads.flatMap((payload) => payload.missingDays))].sort();
+  const leftOut = [...new Set(payloads.flatMap((payload) => payload.leftOut))].sort();
   return {
     chartType: payloads[0].chartType,
     title: payloads.map((payload) => payload.package).join(", "),
     labels,
     missingDays,
+    leftOut,
+    granularity: payloads[0].granularity,
     datasets: payloads.map((payload, position) => {
       const data = payload.datasets[0]?.data;
       const counts = new Map(payload.labels.map((label, index) => [label, data ? data[index] : 0]));
@@ -201,15 +205,18 @@ const labelOf = (label) => LABELS[label] ?? label;
 function description(payload) {
   const last = payload.labels.length - 1;
   const values = payload.datasets.map((dataset) => `${labelOf(dataset.label)} ${grouped(dataset.data[last])}`);
-  return `${payload.title}, ${longDay(payload.labels[0])} to ${longDay(payload.labels[last])}. At the end: ${values.join(", ")}.${payload.missingDays.length > 0 ? ` ${gaps(payload)}` : ""}`;
+  return `${payload.title}, ${longDay(payload.labels[0])} to ${longDay(payload.labels[last])}. At the end: ${values.join(", ")}. ${notes(payload)}`.trim();
 }
 
 const LISTED_DAYS = 3;
 
-/** Which days are not loaded, in words. */
-function gaps({ missingDays }) {
+/** Which days are not loaded, and which weeks or months are left out, in words. */
+function notes(payload) {
+  const { missingDays, leftOut, granularity } = payload;
   const more = missingDays.length - LISTED_DAYS;
-  return `Not loaded: ${missingDays.slice(0, LISTED_DAYS).join(", ")}${more > 0 ? ` and ${grouped(more)} more` : ""}.`;
+  const rest = more > 0 ? ` and ${grouped(more)} more` : "";
+  const gaps = missingDays.length > 0 ? `Not loaded: ${missingDays.slice(0, LISTED_DAYS).join(", ")}${rest}.` : "";
+  return `${gaps} ${leftOut.length > 0 ? `Incomplete ${granularity}s are left out.` : ""}`.trim();
 }
 
 function message(text, className = "message") {
