@@ -4,12 +4,14 @@ A field's name in capitals is its environment variable; the README's table has i
 """
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +21,14 @@ SECRETS_FILE = Path(".secrets.toml")
 
 class SettingError(Exception):
     """The program cannot start with the value of a setting; the message names its variable."""
+
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
+
+
+def without_credentials(url: str) -> str:
+    """A URL, or a text with URLs, with user and password masked."""
+    return _CREDENTIALS.sub("…@", url)
 
 
 class Secret:
@@ -229,15 +239,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 ) from None
         return proxies
 
+    def secrets(self) -> list[str]:
+        """The values that no output shows: those of secret settings, and the passwords in URLs."""
+        values = msgspec.structs.astuple(self)
+        passwords = [_password(value) for value in values if isinstance(value, str)]
+        return [secret for secret in [v.reveal() for v in values if isinstance(v, Secret)] + passwords if secret]
+
     def changed(self) -> dict[str, Any]:
-        """The settings that differ from their defaults, by variable. Secrets are masked."""
+        """The settings that differ from their defaults, by variable. Secrets, and credentials in URLs, are masked."""
         changed: dict[str, Any] = {}
         for field in msgspec.structs.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Secret):
                 changed |= {field.name.upper(): "…"} if value else {}
             elif value != field.default:
-                changed[field.name.upper()] = value
+                changed[field.name.upper()] = without_credentials(value) if isinstance(value, str) else value
         return changed
 
     @classmethod
@@ -259,8 +275,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 values[field.name] = Secret(text) if is_secret else msgspec.convert(text, field.type, strict=False)
             except msgspec.ValidationError as error:
-                raise SettingError(f"{variable}={text!r} is not accepted: {error}") from None
+                raise SettingError(f"{variable}={without_credentials(text)!r} is not accepted: {error}") from None
         return cls(**values)
+
+
+def _password(url: str) -> str:
+    """The password in a URL, empty if there is none."""
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""
 
 
 def _read_secrets(path: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.api.parameters import BadgeFormat, BadgePeriod, BadgeQuery, package_name, parse_query
+from app.api.pictures import picture_content
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import NO_STORE, Lifetime
@@ -58,7 +59,8 @@ async def get_badge(
         logger.warning("a badge has no number: %s", error or "no day has been loaded")
         content = _error_badge(question, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
         retry = ("Retry-After", str(RETRY_SECONDS))
-        return services.send(request, msgspec.structs.replace(content, headers=(retry,), lifetime=UNAVAILABLE))
+        headers = (*content.headers, retry)
+        return services.send(request, msgspec.structs.replace(content, headers=headers, lifetime=UNAVAILABLE))
 
 
 async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> ResponseContent:
@@ -92,4 +94,4 @@ def _content(badge: Badge, form: BadgeFormat) -> ResponseContent:
     if form == "shields":
         seconds = ERROR_SECONDS if badge.is_error else MIN_AGE_SECONDS
         return json_content(shields_badge(badge, seconds))
-    return ResponseContent(badge_svg(badge), SVG)
+    return picture_content(badge_svg(badge), SVG)

@@ -314,3 +314,22 @@ def test_ctrl_c_ends_the_workers_without_a_traceback(tmp_path: Path) -> None:
 
     assert has_ended(worker)
     assert "Traceback" not in (tmp_path / "serve.log").read_text()
+
+
+async def test_a_worker_has_no_secret_in_its_environment(
+    monkeypatch: pytest.MonkeyPatch, workers: Workers, loaded: Dataset
+) -> None:
+    names = ("GITHUB_TOKEN", "CLICKHOUSE_PASSWORD", "STORE_PASSWORD", "HTTPS_PROXY", "PYPI_API_URL", "CLOUD_KEY")
+    for name in names:
+        monkeypatch.setenv(name, "hush-hush")
+    renderer = Renderer()
+    try:
+        await renderer.render(EMPTY_CHART, STYLE)
+        (worker,) = workers()
+        variables = worker.environ()
+    finally:
+        await renderer.close()
+
+    assert not set(names) & set(variables)
+    assert "hush-hush" not in str(variables)
+    assert variables["PATH"]
