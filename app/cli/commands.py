@@ -19,7 +19,7 @@ from litestar import Litestar
 from app import __version__
 from app.cli.check import check_everything
 from app.cli.sync import SyncCommand, SyncOptions
-from app.cli.terminal import errors, loaded_table, note, output, progress_shown
+from app.cli.terminal import errors, loaded_table, note, output, printable, progress_shown
 from app.main import create_app
 from app.serving.limits import process_limits
 from app.serving.logs import configure, configure_command
@@ -213,7 +213,7 @@ def check() -> None:
     for finding in findings:
         mark = "[green]ok   [/]" if finding.good else "[red]wrong[/]"
         output.print(f"{mark} {finding.about}: ", end="")
-        output.print(finding.text, markup=False)
+        output.print(printable(finding.text), markup=False)
     if not all(finding.good for finding in findings):
         sys.exit(1)
 
@@ -261,7 +261,7 @@ def _plain_errors() -> Iterator[None]:
         yield
     except (SettingError, InputError, WarehouseError) as error:
         errors.print("[red]error:[/] ", end="")
-        errors.print(str(error), markup=False, soft_wrap=True)
+        errors.print(printable(str(error)), markup=False, soft_wrap=True)
         sys.exit(1)
 
 
