@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*@")
+
 SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 FILE_SUFFIX = "_FILE"
@@ -22,6 +24,11 @@ FILE_SUFFIX = "_FILE"
 
 class SettingError(Exception):
     """The program cannot start with the value of a setting; the message names its variable."""
+
+
+def without_credentials(url: str) -> str:
+    """A URL, or a text with URLs, with user and password masked."""
+    return _CREDENTIALS.sub("…@", url)
 
 
 class Secret:
@@ -70,7 +77,9 @@ def _converted(variable: str, text: str, kind: Any, described: inspect.Type) -> 
             return {str(choice).lower(): choice for choice in constraint.values}[text.lower()]
         return msgspec.convert(text, kind, strict=False)
     except (KeyError, msgspec.ValidationError):
-        raise SettingError(f"{variable}={text!r} is not accepted; accepted is {accepted(described)}") from None
+        raise SettingError(
+            f"{variable}={without_credentials(text)!r} is not accepted; accepted is {accepted(described)}"
+        ) from None
 
 
 def accepted(described: inspect.Type) -> str:

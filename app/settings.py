@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
-from app.environment import Secret, SettingError, read_values
+from app.environment import Secret, SettingError, read_values, without_credentials
 from app.public_url import PUBLIC_URL_ACCEPTED, PUBLIC_URL_PATTERN, PublicUrl
 
 __all__ = ["Secret", "SettingError", "Settings"]
@@ -278,15 +279,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 ) from None
         return proxies
 
+    def secrets(self) -> list[str]:
+        """The values that no output shows: those of secret settings, and the passwords in URLs."""
+        values = msgspec.structs.astuple(self)
+        passwords = [_password(value) for value in values if isinstance(value, str)]
+        return [secret for secret in [v.reveal() for v in values if isinstance(v, Secret)] + passwords if secret]
+
     def changed(self) -> dict[str, Any]:
-        """The settings that differ from their defaults, by variable. Secrets are masked."""
+        """The settings that differ from their defaults, by variable. Secrets, and credentials in URLs, are masked."""
         changed: dict[str, Any] = {}
         for field in msgspec.structs.fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Secret):
                 changed |= {field.name.upper(): "…"} if value else {}
             elif value != field.default:
-                changed[field.name.upper()] = value
+                changed[field.name.upper()] = without_credentials(value) if isinstance(value, str) else value
         return changed
 
     @classmethod
@@ -297,3 +304,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Raises SettingError for a value that is not accepted.
         """
         return cls(**read_values(cls, environment, secrets_file))
+
+
+def _password(url: str) -> str:
+    """The password in a URL, empty if there is none."""
+    try:
+        return urlsplit(url).password or ""
+    except ValueError:
+        return ""

@@ -75,3 +75,21 @@ def test_a_server_does_not_say_what_it_is(dataset: Dataset) -> None:
     assert [status for status, _, _ in answers] == [200, 404, 400, 400]
     for name, value in EXPECTED.items():
         assert [headers.get(name) for _, headers, _ in answers] == [value] * 4, name
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/packages/numpy/badge", 200),
+        ("/api/packages/unheard-of/badge", 404),
+        ("/api/packages/numpy/chart/overall", 200),
+        ("/api/packages/numpy/chart/overall?format=svg", 200),
+    ],
+)
+def test_a_picture_that_is_opened_by_itself_loads_and_runs_nothing(
+    client: TestClient[Any], path: str, status: int
+) -> None:
+    for _ in range(2):
+        answer = client.get(path)
+        assert answer.status_code == status
+        assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"

@@ -1,5 +1,6 @@
 """Settings: read from the environment, refused with the variable's name, secrets shown nowhere."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.main import ROUTES
 from app.public_url import OWN_SEGMENTS
+from app.serving.logs import configure
 from app.settings import Secret, SettingError, Settings
 from app.warehouse.engines.connect import clickhouse_place, open_engine
 from app.warehouse.engines.embedded import embedded_folder
@@ -123,7 +125,6 @@ def test_a_number_that_is_none_is_refused_by_name(variable: str, value: str) -> 
         ("BIGQUERY_TABLE", "a.b.c\n"),
         ("BIGQUERY_MAX_BYTES", "10485759"),
         ("BIGQUERY_API_ENDPOINT", "127.0.0.1:9050"),
-        ("BIGQUERY_API_ENDPOINT", "http://user@127.0.0.1:9050"),
         ("BIGQUERY_API_ENDPOINT", "http://127.0.0.1:9050/?key=x"),
     ],
 )
@@ -414,3 +415,21 @@ def test_every_setting_is_in_the_readmes_table_with_its_default_and_description(
 @pytest.mark.parametrize("field", msgspec.structs.fields(Settings), ids=lambda field: field.name)
 def test_every_setting_says_what_it_is(field: msgspec.structs.FieldInfo) -> None:
     assert [part.description for part in field.type.__metadata__ if part.description]
+
+
+@pytest.mark.parametrize("variable", ["PYPI_API_URL", "GITHUB_API_URL", "STORE_URL", "CLICKHOUSE_URL"])
+def test_credentials_in_urls_are_shown_nowhere(variable: str, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = from_environment(**{variable: "http://user:hush-hush@127.0.0.1:9/simple"})
+
+    assert settings.changed() == {variable: "http://…@127.0.0.1:9/simple"}
+    configure(settings)
+    logging.getLogger("app").warning("cannot ask http://user:hush-hush@127.0.0.1")
+    assert "hush" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variable", "scheme"), [("PYPI_API_URL", "ftp"), ("GITHUB_API_URL", "ftp"), ("BIGQUERY_API_ENDPOINT", "http")]
+)
+def test_credentials_in_a_url_that_is_refused_are_not_repeated(variable: str, scheme: str) -> None:
+    with pytest.raises(SettingError, match=rf"^{variable}='{scheme}://…@127[.]0[.]0[.]1' is not accepted: "):
+        from_environment(**{variable: f"{scheme}://user:hush-hush@127.0.0.1"})

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 from rich.console import Console
 
-from app.cli.terminal import progress_shown
+from app.cli import terminal
+from app.cli.terminal import printable, progress_shown
 from app.warehouse.loading.demo import load_demo
 from app.warehouse.loading.progress import Progress
 from tests.support.dataset import Dataset
@@ -57,3 +58,13 @@ def test_the_demo_says_what_it_makes(dataset: Dataset) -> None:
     said = shown(list(enumerate(reports)))
     assert "rows/s" not in said
     assert "loading" not in said
+
+
+def test_what_a_file_says_commands_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(terminal, "errors", Console(file=text, force_terminal=True, color_system=None))
+
+    terminal.note("a\x1b]0;title\x07\x1b[2J\x9b1mb\r\n\x7f")
+
+    assert text.getvalue() == "note: a\\x1b]0;title\\x07\\x1b[2J\\x9b1mb\\x0d\n\\x7f\n"
+    assert printable("Grüße, 日本") == "Grüße, 日本"

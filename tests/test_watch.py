@@ -240,3 +240,43 @@ def test_what_shows_its_end_does_not_wait_for_the_quiet_time_of_a_server(tmp_pat
         (tmp_path / "day.parquet").rename(drop / "day.parquet")
         wait_until((drop / "done" / "day.parquet").exists)
         assert (drop / "day.jsonl").exists()
+
+
+def test_links_are_not_followed(folder: Folder, dataset: Dataset, tmp_path: Path) -> None:
+    """Who may write into the folder must not make the server read what he may not read."""
+    secret = tmp_path / "secret.jsonl"
+    secret.write_bytes(WHOLE)
+    (folder.path / "link.jsonl").symlink_to(secret)
+    (folder.path / "day").mkdir()
+    (folder.path / "day" / "link.jsonl").symlink_to(secret)
+    (folder.path / "folder").symlink_to(tmp_path)
+
+    for _ in range(3):
+        folder.poll(QUIET_SECONDS)
+
+    assert downloads(dataset) == 0
+    assert sorted(path.name for path in folder.path.iterdir()) == ["day", "done", "failed", "folder", "link.jsonl"]
+    assert not any((folder.path / "failed").iterdir())
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o750, 0o755])
+def test_a_reason_quotes_nothing_and_may_be_read_by_those_who_may_read_the_folder(folder: Folder, mode: int) -> None:
+    for name in ("done", "failed"):
+        (folder.path / name).rmdir()
+    folder.path.chmod(mode)
+    line = jsonl([event("2026-03-10 10:00:00 UTC")])
+    contents = {"other": b"hush-hush\n", "later": line + b"hush-hush\n", "value": line + b'{"timestamp":hush-hush}\n'}
+    for name, content in contents.items():
+        (folder.path / f"{name}.jsonl").write_bytes(content)
+
+    folder.poll()
+    assert folder.poll(QUIET_SECONDS) == {f"failed/{name}.jsonl" for name in contents}
+
+    failed = folder.path / "failed"
+    assert failed.stat().st_mode & 0o777 == mode
+    for name in contents:
+        reason = failed / f"{name}.jsonl.reason.txt"
+        assert reason.stat().st_mode & 0o777 == mode & 0o666
+        assert f"{name}.jsonl: " in reason.read_text()
+        assert "hush" not in reason.read_text().lower()
+    assert "(at row 2)" in (failed / "later.jsonl.reason.txt").read_text()

@@ -17,6 +17,7 @@ from app.api.parameters import (
     package_name,
     parse_leniently,
 )
+from app.api.pictures import picture_content
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import NO_STORE, Lifetime
@@ -106,7 +107,9 @@ async def get_badge(
             return services.send(request, msgspec.structs.replace(content, lifetime=BRIEFLY))
         retry = ("Retry-After", str(RETRY_SECONDS))
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        content = msgspec.structs.replace(content, headers=(retry,), status=status, lifetime=UNAVAILABLE)
+        content = msgspec.structs.replace(
+            content, headers=(*content.headers, retry), status=status, lifetime=UNAVAILABLE
+        )
         return services.send(request, content)
 
 
@@ -132,8 +135,8 @@ async def downloads_badge(snapshot: Snapshot, question: BadgeQuestion) -> Respon
         return msgspec.structs.replace(content, status=HTTPStatus.NOT_FOUND if question.strict else HTTPStatus.OK)
     message = downloads_message(count, question.period)
     badge = _content(Badge(question.label, message, question.color, question.style), question.format)
-    headers = (file_name(question.package, "badge", "svg"),) if question.format == "svg" else ()
-    return msgspec.structs.replace(badge, headers=headers, lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
+    file = (file_name(question.package, "badge", "svg"),) if question.format == "svg" else ()
+    return msgspec.structs.replace(badge, headers=(*badge.headers, *file), lifetime=Lifetime(min_age=MIN_AGE_SECONDS))
 
 
 async def _count(snapshot: Snapshot, question: BadgeQuestion) -> int:
@@ -157,4 +160,4 @@ def _content(badge: Badge, form: BadgeFormat) -> ResponseContent:
     if form == "shields":
         seconds = SHIELDS_ERROR_SECONDS if badge.is_error else MIN_AGE_SECONDS
         return json_content(shields_badge(badge, seconds))
-    return ResponseContent(badge_svg(badge), SVG)
+    return picture_content(badge_svg(badge), SVG)

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from app.api.parameters import BadParameterError, ChartedQuery, ChartQuery, parse_query
+from app.api.pictures import picture_content
 from app.api.routes import endpoint
 from app.api.series import series_question
 from app.api.services import Services
@@ -85,7 +86,7 @@ async def picture(snapshot: Snapshot, question: PictureQuestion, renderer: Rende
     chart = await drawn_chart(snapshot, question.about, question.chart_type)
     form = question.style.format
     file = file_name(question.about.package, question.about.dimension, form)
-    return ResponseContent(await renderer.render(chart, question.style), MEDIA_TYPES[form], (file,))
+    return picture_content(await renderer.render(chart, question.style), MEDIA_TYPES[form], file)
 
 
 async def drawn_chart(snapshot: Snapshot, about: SeriesQuestion, chart_type: ChartType) -> Chart:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Literal
 
@@ -21,6 +22,9 @@ MAX_CATEGORIES = 10
 """The largest categories are drawn; the rest are added up as `other`."""
 
 OTHER = "other"
+
+MAX_VERSION_LENGTH = 100
+"""Characters of a version, which strangers choose: Python converts no number of more than 4,300 digits."""
 
 SUBJECTS = {
     "overall": "with and without mirrors",
@@ -161,7 +165,7 @@ def _ordered(dimension: str, series: dict[str, list[int]]) -> list[str]:
 
 def _as_version(category: str) -> tuple[bool, Version, str]:
     """A sort key: `3.9` is before `3.10`, and versions are before other texts."""
-    try:
-        return False, Version(category), category
-    except InvalidVersion:
-        return True, Version("0"), category
+    if len(category) <= MAX_VERSION_LENGTH:
+        with suppress(InvalidVersion):
+            return False, Version(category), category
+    return True, Version("0"), category

@@ -8,6 +8,7 @@ app: it belongs to the event loop. `multiprocessing` cannot kill a single worker
 import asyncio
 import logging
 import os
+import re
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -31,6 +32,20 @@ class RenderError(Exception):
     """A chart cannot be drawn at the moment."""
 
 
+PASSED_ON = re.compile(r"PATH|HOME|TZ|LANG|LANGUAGE|LC_\w+|LD_LIBRARY_PATH|XDG_CACHE_HOME|(MPL|FONTCONFIG_|PYTHON)\w+")
+"""The variables that a worker has too. All others may be secrets, which are no business of a library that draws."""
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a worker."""
+    environment = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    with suppress(FileNotFoundError):
+        # matplotlib needs a folder for temporary files: the one of this process, which the system may not have.
+        environment["TMPDIR"] = tempfile.gettempdir()
+    return environment
+
+
 class Worker:
     """A process that draws one chart at a time."""
 
@@ -42,15 +57,11 @@ class Worker:
     @classmethod
     async def start(cls, command: Sequence[str] = (*COMMAND, "text", "info")) -> Self:
         """Start a process. Raises OSError."""
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        with suppress(FileNotFoundError):
-            # matplotlib needs a folder for temporary files: the one of this process, which the system may not have.
-            environment["TMPDIR"] = tempfile.gettempdir()
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=PIPE,
             stdout=PIPE,
-            env=environment,
+            env=_environment(),
             # A terminal's Ctrl-C reaches the server alone, which ends its workers itself.
             start_new_session=True,
         )

@@ -20,7 +20,7 @@ from app.cli.check import check_everything
 from app.cli.listening import listening_sockets, local_url, run_server
 from app.cli.running import interruptible, plain_errors
 from app.cli.sync import SyncCommand, SyncOptions
-from app.cli.terminal import errors, loaded_table, note, output, progress_shown
+from app.cli.terminal import errors, loaded_table, note, output, printable, progress_shown
 from app.main import create_app
 from app.serving.limits import process_limits
 from app.serving.logs import configure, configure_command
@@ -222,7 +222,7 @@ def check() -> None:
     for finding in findings:
         mark = "[green]ok   [/]" if finding.good else "[red]wrong[/]"
         output.print(f"{mark} {finding.about}: ", end="")
-        output.print(finding.text, markup=False)
+        output.print(printable(finding.text), markup=False)
     if not all(finding.good for finding in findings):
         sys.exit(1)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
-from app.cli.terminal import errors
+from app.cli.terminal import errors, printable
 from app.settings import SettingError
 from app.warehouse.engines.connection import Engine
 from app.warehouse.engines.errors import InputError, WarehouseError
@@ -22,7 +22,7 @@ def plain_errors() -> Iterator[None]:
         yield
     except (SettingError, InputError, WarehouseError) as error:
         errors.print("[red]error:[/] ", end="")
-        errors.print(str(error), markup=False, soft_wrap=True)
+        errors.print(printable(str(error)), markup=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
+from app.serving.logs import ESCAPED_CONTROLS
 from app.warehouse.loading.journal import LoadedDay
 from app.warehouse.loading.progress import Progress, Report
 
@@ -20,10 +21,19 @@ output = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
+# All of them but line breaks: a name, or what is quoted of a file, must not command the terminal.
+_CONTROLS = {code: text for code, text in ESCAPED_CONTROLS.items() if code != ord("\n")}
+
+
+def printable(text: str) -> str:
+    """The text with control characters escaped."""
+    return text.translate(_CONTROLS)
+
+
 def note(text: str) -> None:
     """Show what a user should know and need not mend."""
     errors.print("[yellow]note:[/] ", end="")
-    errors.print(text, markup=False, soft_wrap=True)
+    errors.print(printable(text), markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Only a few tags and attributes pass. The page's Content-Security-Policy is a sec
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 import nh3
@@ -20,6 +21,9 @@ MARKDOWN_SUFFIXES = (".md", ".markdown")
 MAX_LENGTH = 200_000
 """Characters. Longer documents take too long to render."""
 
+MAX_NESTING = 100
+"""Elements in one another. The tags of deeper ones are left out."""
+
 HEADING_SHIFT = 2
 """A README's h1 becomes h3: the page uses the first two levels."""
 
@@ -32,7 +36,9 @@ DROPPED_WITH_CONTENT = {"script", "style", "template", "noscript", "iframe", "ob
 SCHEMES = {"http", "https", "mailto"}
 
 _HEADING = re.compile(r"<(/?)h([1-6])>")
-_EMPTY = re.compile(r"<(a|p|h[1-6]|li|div|span|strong|em)(?: [^<>]*)?>\s*</\1>")
+_TAG = re.compile(r"(<(/?)([a-z][a-z0-9]*)[^<>]*>)")
+_VOID = {"br", "hr"}
+_REMOVED_IF_EMPTY = {*("a", "p", "li", "div", "span", "strong", "em"), *(f"h{level}" for level in range(1, 7))}
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 
 
@@ -51,21 +57,53 @@ def readme_html(document: Document) -> str:
         attributes={"a": {"href", "title"}, "ol": {"start"}},
         url_schemes=SCHEMES,
         # Relative links point into the repository.
-        url_relative=(lambda url: urljoin(base, url)) if base else "deny",
+        url_relative=partial(_resolved, base) if base else "deny",
         link_rel="nofollow noopener noreferrer",
     )
-    return _without_empty(_HEADING.sub(_shifted, clean))
+    return _tidied(_HEADING.sub(_shifted, clean))
+
+
+def _resolved(base: str, url: str) -> str | None:
+    """A relative URL of a document; None, and the link loses its target, if it is none."""
+    try:
+        return urljoin(base, url)
+    except ValueError:
+        return None
 
 
 def _shifted(tag: re.Match[str]) -> str:
     return f"<{tag[1]}h{min(6, int(tag[2]) + HEADING_SHIFT)}>"
 
 
-def _without_empty(html: str) -> str:
-    """Without the empty elements that images leave: a link without text has no accessible name."""
-    while (shorter := _EMPTY.sub("", html)) != html:
-        html = shorter
-    return html
+def _tidied(html: str) -> str:
+    """Without the empty elements that images leave, and without deep nesting: a link without text has no accessible
+    name. `html` is well-formed. It takes linear time."""
+    kept: list[str] = []
+    opened: list[int] = []  # where in `kept` the open elements begin
+    last_content = -1
+    position = 0
+    for tag in _TAG.finditer(html):
+        if text := html[position : tag.start()]:
+            kept.append(text)
+            last_content = len(kept) - 1 if text.strip() else last_content
+        position = tag.end()
+        whole, end, name = tag.groups()
+        if not end and name not in _VOID:
+            opened.append(len(kept))
+            if len(opened) <= MAX_NESTING:
+                kept.append(whole)
+                last_content = last_content if name in _REMOVED_IF_EMPTY else len(kept) - 1
+        elif end:
+            start = opened.pop()
+            if last_content < start and name in _REMOVED_IF_EMPTY:
+                del kept[start:]
+            elif len(opened) < MAX_NESTING:
+                kept.append(whole)
+                last_content = len(kept) - 1
+        else:
+            kept.append(whole)
+            last_content = len(kept) - 1
+    return "".join([*kept, html[position:]])
 
 
 class _Renderer(RendererHTML):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from app.settings import Secret, Settings
+from app.settings import Settings
 
 Format = Literal["json", "text"]
 
@@ -31,11 +31,7 @@ _secrets: list[str] = []
 
 def configure(settings: Settings) -> dict[str, Any]:
     """Configure logging in this process; return the configuration, for uvicorn's worker processes."""
-    _secrets[:] = [
-        value.reveal()
-        for value in msgspec.structs.astuple(settings)
-        if isinstance(value, Secret) and len(value.reveal()) >= MIN_SECRET_LENGTH
-    ]
+    _secrets[:] = [secret for secret in settings.secrets() if len(secret) >= MIN_SECRET_LENGTH]
     configuration = _configuration(chosen_format(settings), settings.log_level)
     logging.config.dictConfig(configuration)
     return configuration

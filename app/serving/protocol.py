@@ -6,6 +6,7 @@ last response, which resets it where input is unread. tests/test_uvicorn_names.p
 """
 
 import asyncio
+import re
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,9 @@ DEFAULT_LIMITS = Limits()
 
 ABORTED_BEYOND = 2
 """Times the limit of connections."""
+
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]{0,5})?")
+"""RFC 9110, section 7.2, for URLs of HTTP, whose host is not empty."""
 
 
 class _RefusedError(Exception):
@@ -176,9 +180,15 @@ class Protocol(HttpToolsProtocol):
             and sum(len(name) + len(value) for name, value in self.headers) > limits.max_header_bytes
         ):
             self._stop_parser(431)
-        hosts = [name for name, _ in self.headers].count(b"host")
-        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             # RFC 9112, section 3.2.
+            self._stop_parser(400)
+        if hosts and not HOST.fullmatch(hosts[0]):
+            self._stop_parser(400)
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and codings[-1].rpartition(b",")[2].strip().lower() != b"chunked":
+            # RFC 9112, section 6.3: nothing says where the body ends.
             self._stop_parser(400)
         self.scope["extensions"] = self._extensions  # type: ignore[typeddict-item]
         super().on_headers_complete()

@@ -41,3 +41,14 @@ def test_datasets_add_up_to_the_series(counts: dict[tuple[str, date], int], dime
         drawn = [sum(dataset.data) for dataset in chart.datasets if dataset.label != "other"]
         left_out = found - set(labels) - {"other"}
         assert all(sum(n for (c, _), n in counts.items() if c == category) <= min(drawn) for category in left_out)
+
+
+def test_versions_that_are_no_versions_are_the_last() -> None:
+    """Python converts no number of 5,000 digits."""
+    categories = ["1" * 5_000, "1.0!" * 1_000, "2.0", "10.0", "x"]
+    question = SeriesQuestion("some", "version", None, None, None, "day")
+    rows = [SeriesRow(category, FIRST, 1) for category in categories]
+
+    chart = chart_of(question, "line", rows, SeriesDates([FIRST], frozenset(), []))
+
+    assert [dataset.label for dataset in chart.datasets] == ["2.0", "10.0", "1.0!" * 1_000, "1" * 5_000, "x"]

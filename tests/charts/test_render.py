@@ -362,3 +362,22 @@ def test_a_failure_of_a_worker_is_a_line_of_the_log(tmp_path: Path) -> None:
     (line,) = process.stderr.decode().splitlines()
     assert process.returncode == 1
     assert json.loads(line)["message"] == "a chart worker failed"
+
+
+async def test_a_worker_has_no_secret_in_its_environment(
+    monkeypatch: pytest.MonkeyPatch, workers: Workers, loaded: Dataset
+) -> None:
+    names = ("GITHUB_TOKEN", "CLICKHOUSE_PASSWORD", "STORE_PASSWORD", "HTTPS_PROXY", "PYPI_API_URL", "CLOUD_KEY")
+    for name in names:
+        monkeypatch.setenv(name, "hush-hush")
+    renderer = Renderer()
+    try:
+        await renderer.render(EMPTY_CHART, STYLE)
+        (worker,) = workers()
+        variables = worker.environ()
+    finally:
+        await renderer.close()
+
+    assert not set(names) & set(variables)
+    assert "hush-hush" not in str(variables)
+    assert variables["PATH"]

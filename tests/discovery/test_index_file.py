@@ -28,6 +28,7 @@ ENTRIES = (
     Entry(name="flet-audio", display_name="flet-audio"),
 )
 INDEX = Index(ENTRIES, AT, counted_at=AT)
+WHOLE = msgspec.json.encode({"format": 1, "scope": SCOPE, "built_at": AT, "counted_at": AT, "entries": ENTRIES})
 
 
 @pytest.fixture
@@ -64,7 +65,14 @@ def test_what_is_written_is_read(index_file: IndexFile, file: Path) -> None:
         b'{"format": 2}',
         b'{"format": 1, "entries": 5}',
         b'{"format": "1"}',
+        b'{"format": 1, "entries": ' + b"[" * 100_000,
+        b'{"format": ' + b"[" * 100_000,
+        WHOLE.replace(b'"built_at":"2026-03-11T12:00:00Z"', b'"built_at":"2026-03-11T12:00:00"'),
+        WHOLE.replace(b'"counted_at":"2026-03-11T12:00:00Z"', b'"counted_at":"2026-03-11T12:00:00"'),
+        WHOLE.replace(b'"pushed_at":"2026-03-11T12:00:00Z"', b'"pushed_at":"2026-03-11T12:00:00"'),
+        WHOLE.replace(b'"created_at":"2026-03-11T12:00:00Z"', b'"created_at":"2026-03-11T12:00:00"'),
     ],
+    ids=lambda content: content[:30],
 )
 def test_a_damaged_file_or_one_of_another_format_is_set_aside(
     index_file: IndexFile, file: Path, content: bytes, caplog: pytest.LogCaptureFixture

@@ -310,3 +310,38 @@ async def test_eight_at_once_and_no_more(stub: Stub, session: aiohttp.ClientSess
 def test_the_base_url_is_that_of_distlib(session: aiohttp.ClientSession) -> None:
     assert urlsplit(DEFAULT_INDEX).scheme == "https"
     assert PyPI(session).url("name").human_repr() == f"{DEFAULT_INDEX}/name/json"
+
+
+NESTED = 'nested; python_version == "3" and ' + "(" * 600 + 'os_name == "x"' + ")" * 600
+
+
+async def test_what_a_project_states_costs_a_bounded_time(stub: Stub, pypi: PyPI) -> None:
+    """Requirements are parsed in the event loop. Python's own parsers refuse deep parentheses with errors of their
+    own."""
+    stub.add_project(
+        "name",
+        summary="s" * 100_000,
+        license_expression="",
+        license="(" * 63,
+        keywords=",".join(f"k{number}" for number in range(20_000)) + "k" * 10_000,
+        project_urls={f"Link {number}": "https://example.org" for number in range(20_000)},
+        home_page="https://example.org/" + "x" * 10_000,
+        requires_dist=[NESTED, "long; " + "x" * 10_000, "good>=1", *[f"r{number}" for number in range(20_000)]],
+    )
+
+    project = await project_of(pypi)
+
+    assert project.dependencies[:2] == ("good>=1", "r0")
+    assert len(project.dependencies) == 498
+    assert (len(project.summary or ""), len(project.keywords), len(project.links)) == (2_000, 500, 500)
+    assert project.license == "(" * 63
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_a_time_that_utc_has_not_is_malformed(stub: Stub, pypi: PyPI, time: str) -> None:
+    project = stub.add_project("name")
+    for upload in project["releases"]["1.0"]:
+        upload["upload_time_iso_8601"] = time
+
+    with pytest.raises(MalformedResponseError, match="not possible"):
+        await pypi.project("name")

@@ -279,6 +279,20 @@ async def test_one_package_that_cannot_be_looked_up_is_as_it_was(
         assert discovery.status().last_error == "1 packages could not be looked up"
 
 
+async def test_hostile_metadata_costs_its_own_package(
+    ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
+) -> None:
+    info = ecosystem.projects["flet-map"]["info"]
+    info["requires_dist"] = ['x; python_version == "3" and ' + "(" * 600 + 'os_name == "x"' + ")" * 600]
+    for uploads in ecosystem.projects["flet-audio"]["releases"].values():
+        uploads[0]["upload_time_iso_8601"] = "0001-01-01T00:00:00+14:00"
+    async with discovering(loaded, settings, clock) as discovery:
+        await clock.asleep()
+        assert set(names(discovery)) >= set(EVERYTHING) - {"flet-audio", "flet-map"}
+        assert "flet-audio" not in names(discovery)
+        assert discovery.status().last_error == "1 packages could not be looked up"
+
+
 async def test_a_vanished_repository_s_package_leaves_the_index(
     ecosystem: Stub, loaded: Dataset, settings: Settings, clock: SteppedClock
 ) -> None:

@@ -96,10 +96,10 @@ def categories(event: Event) -> list[tuple[str, str]]:
         *counts,
         ("overall", "without_mirrors"),
         ("python_major", "null" if python is None else python.split(".")[0]),
-        ("python_minor", "null" if python is None else ".".join(re.findall(r"[0-9]+", python)[:2])),
+        ("python_minor", "null" if python is None else _cut(".".join(re.findall(r"[0-9]+", python)[:2]))),
         ("system", "null" if system is None else system if system in SYSTEMS else "other"),
         ("version", _text(file["version"])),
-        ("country", "null" if country is None else country.upper()),
+        ("country", "null" if country is None else _cut(country.upper())),
         ("file_type", _text(file["type"])),
         ("cpu", _text(CPUS.get(details["cpu"], details["cpu"]))),
         ("libc", _release(details["distro"]["libc"]["lib"], details["distro"]["libc"]["version"], 2)),
@@ -142,7 +142,12 @@ def tags_of(filename: str | None, kind: str) -> str:
 
 
 def _text(value: str | None) -> str:
-    return "null" if value is None else value
+    return "null" if value is None else _cut(value)
+
+
+def _cut(category: str) -> str:
+    """A category as it is kept: of more than 100 characters, the first 99 and a mark."""
+    return category if len(category) <= 100 else category[:99] + "…"
 
 
 class Oracle:

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from app.discovery.index.config import BuildConfig
 from app.discovery.index.entries import copy_downloads, make_entry
@@ -22,6 +20,7 @@ from app.discovery.sources.interfaces import Repositories
 from app.discovery.sources.lookups import Lookups
 from app.discovery.sources.pypi import Project
 from app.discovery.sources.repository_names import RepositoryName, repository_in_url
+from app.discovery.sources.requirements import required_package
 from app.names import ImpossibleNameError, normalise
 from app.stats.questions import Popularity
 
@@ -63,10 +62,15 @@ async def discover_packages(config: BuildConfig, github: Repositories, lookups: 
     )
     packages, failed = [], []
     for candidate, result in zip(candidates, results, strict=True):
-        if isinstance(result, DiscoveryError) and not isinstance(result, ABORTING_ERRORS):
-            failed.append(candidate.name)
-        elif isinstance(result, BaseException):
+        if isinstance(result, ABORTING_ERRORS) or (
+            isinstance(result, BaseException) and not isinstance(result, Exception)
+        ):
             raise result
+        if isinstance(result, Exception):
+            failed.append(candidate.name)
+            if not isinstance(result, DiscoveryError):
+                # What is wrong with one candidate keeps no other from the index.
+                logger.error("%s could not be looked up", candidate.name, exc_info=result)
         elif result is not None:
             packages.append(result)
     if len(failed) * 2 > len(candidates):
@@ -143,14 +147,7 @@ async def _own_repository(
 
 def depends_on(requirements: Iterable[str], packages: frozenset[str]) -> bool:
     """Whether one of the requirements is for one of the packages, with any version, extra or marker."""
-    for text in requirements:
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if canonicalize_name(requirement.name) in packages:
-            return True
-    return False
+    return any(required_package(text) in packages for text in requirements)
 
 
 def make_index(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -18,6 +19,10 @@ VERIFIED_MIN_SUMMARY = 30
 TREND_MIN_DOWNLOADS = 100
 
 
+UtcTime = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone: others cannot be compared with the clock."""
+
+
 class GitHubMetadata(msgspec.Struct, frozen=True):
     """What GitHub reports about a package's repository."""
 
@@ -26,7 +31,7 @@ class GitHubMetadata(msgspec.Struct, frozen=True):
     forks: int
     open_issues: int
     archived: bool
-    pushed_at: datetime | None
+    pushed_at: UtcTime | None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +49,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     github: GitHubMetadata | None = None
     downloads: int | None = None
     trend: float | UnsetType = UNSET
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: UtcTime | None = None
+    updated_at: UtcTime | None = None
     dependencies: Sequence[str] = ()
     official: bool = False
     new: bool = False

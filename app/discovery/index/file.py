@@ -4,12 +4,11 @@ import logging
 import os
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from app.discovery.index.entries import Entry
+from app.discovery.index.entries import Entry, UtcTime
 from app.discovery.index.search import Index
 
 FORMAT = 1
@@ -33,8 +32,8 @@ class IndexScope(msgspec.Struct, frozen=True):
 class _File(msgspec.Struct, frozen=True):
     format: int
     scope: IndexScope
-    built_at: datetime
-    counted_at: datetime | None
+    built_at: UtcTime
+    counted_at: UtcTime | None
     entries: Sequence[Entry]
 
 
@@ -65,7 +64,7 @@ class IndexFile:
                 self._set_aside(f"its format is {number}, not {FORMAT}")
                 return None
             file = msgspec.json.decode(text, type=_File)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._set_aside("it is damaged")
             return None
         if file.scope != self._scope:

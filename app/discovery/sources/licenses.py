@@ -72,5 +72,6 @@ def normalise_license(expression: str | None, classifiers: Sequence[str], text: 
         return None
     try:
         return canonicalize_license_expression(text)
-    except InvalidLicenseExpression:
+    except (InvalidLicenseExpression, MemoryError, RecursionError):
+        # The last two of Python's parser, for nested parentheses.
         return text

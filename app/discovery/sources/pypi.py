@@ -6,22 +6,27 @@ The base is distlib's constant, so that this project names no registry host and 
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import aiohttp
 import msgspec
 from distlib.index import DEFAULT_INDEX
-from packaging.requirements import InvalidRequirement, Requirement
 from yarl import URL
 
 from app.discovery.sources.errors import MalformedResponseError, SourceUnavailableError, UnexpectedStatusError
 from app.discovery.sources.http import Sleep, SourceClient, SourceResponse
 from app.discovery.sources.licenses import normalise_license
 from app.discovery.sources.repository_names import RepositoryName, repository_in_url
+from app.discovery.sources.requirements import required_package
 from app.names import ALL_PACKAGES, ImpossibleNameError, normalise
 
 MAX_RESPONSE_BYTES = 32 << 20
 """The largest projects have some 10,000 files, at about 1 KB each."""
 MAX_CONCURRENT = 8
+MAX_VALUES = 500
+"""Of the keywords, links, classifiers and requirements of a project; further ones are left out."""
+MAX_TEXT_LENGTH = 2_000
+"""Characters of a summary, a keyword or a link, and of any other text that a project states."""
 
 OK = 200
 NOT_FOUND = 404
@@ -100,7 +105,11 @@ class PyPI:
             received_name = ""
         if received_name != name:
             raise MalformedResponseError("PyPI gave a malformed response: another project")
-        return _project(name, body)
+        try:
+            return _project(name, body)
+        except (OverflowError, RecursionError, ValueError):
+            # For example a time of upload that is before the year 1 in UTC.
+            raise MalformedResponseError("PyPI gave a malformed response: a value that is not possible") from None
 
     async def _get(self, url: URL) -> SourceResponse:
         async with self._slots:
@@ -151,14 +160,14 @@ def _project(name: str, body: _Body) -> Project:
     return Project(
         name=name,
         display_name=info.name,
-        version=info.version,
+        version=_text(info.version),
         summary=_text(info.summary),
-        license=normalise_license(info.license_expression, info.classifiers, info.license),
+        license=normalise_license(_text(info.license_expression), info.classifiers[:MAX_VALUES], info.license),
         requires_python=_text(info.requires_python),
         keywords=_keywords(info.keywords or ""),
         links={label: url for label, url in urls.items() if _is_http(url)},
         project_url=next((url for url in (info.project_url, info.package_url) if _is_http(url)), None),
-        dependencies=tuple(filter(_is_requirement, info.requires_dist or ())),
+        dependencies=tuple(filter(required_package, (info.requires_dist or ())[:MAX_VALUES])),
         releases=releases,
         created_at=releases[0].uploaded_at if releases else None,
         updated_at=max((file.uploaded_at for uploads in files.values() for file in uploads), default=None),
@@ -179,13 +188,18 @@ def _releases(files: Mapping[str, Sequence[_File]]) -> tuple[Release, ...]:
 def _keywords(text: str) -> tuple[str, ...]:
     """Keywords, separated by commas or, if there is no comma, by whitespace."""
     words = text.split(",") if "," in text else text.split()
-    return tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+    return tuple(dict.fromkeys(filter(None, map(_text, words[:MAX_VALUES]))))
 
 
 def _urls(info: _Info) -> dict[str, str]:
     """All links of the project by label, unchecked; `home_page` is the deprecated field for one of them."""
-    urls = {label: url.strip() for label, url in (info.project_urls or {}).items() if url}
-    if info.home_page and HOMEPAGE.lower() not in map(_normalise_label, urls):
+    stated = islice((info.project_urls or {}).items(), MAX_VALUES)
+    urls = {label: url.strip() for label, url in stated if url and len(label) + len(url) <= MAX_TEXT_LENGTH}
+    if (
+        info.home_page
+        and len(info.home_page) <= MAX_TEXT_LENGTH
+        and HOMEPAGE.lower() not in map(_normalise_label, urls)
+    ):
         urls[HOMEPAGE] = info.home_page.strip()
     return urls
 
@@ -216,13 +230,6 @@ def _is_http(url: str | None) -> bool:
     return parsed.scheme in {"http", "https"} and bool(parsed.host)
 
 
-def _is_requirement(text: str) -> bool:
-    try:
-        Requirement(text)
-    except InvalidRequirement:
-        return False
-    return True
-
-
 def _text(text: str | None) -> str | None:
-    return (text or "").strip() or None
+    """The text without surrounding white space, cut to MAX_TEXT_LENGTH; None if there is none."""
+    return (text or "").strip()[:MAX_TEXT_LENGTH] or None

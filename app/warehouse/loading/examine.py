@@ -110,6 +110,14 @@ def input_size(client: Client, files: Files, rows: int) -> InputSize:
     return InputSize(rows, rows)
 
 
+def cut_categories(client: Client, load: Load) -> list[str]:
+    """What a load has cut, a text for each dimension."""
+    return [
+        f"{count:,} {'category' if count == 1 else 'categories'} of {dimension}, with {downloads:,} downloads"
+        for dimension, count, downloads in ask(client, "cut_categories", versions(load.number))
+    ]
+
+
 def unseen_columns(client: Client, load: Load, events: RawEvents) -> list[str]:
     """The columns in which no row of the input says anything. They are looked for where no row that counts does."""
     names = {name for (name,) in ask(client, "null_dimensions", versions(load.number))}

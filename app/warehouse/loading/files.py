@@ -98,6 +98,11 @@ REASON_LENGTH = 300
 INNER_EXCEPTION = re.compile(r"Exception: |Exception\. Code: \d+, e\.code\(\) = -?\d+, |e\.what\(\) = ")
 
 
+# What stands before a part of the input, and where that is.
+QUOTED_INPUT = re.compile(r"(?: (?:before|near|here))?: ['\"`]")
+ROW = re.compile(r"\(at row \d+\)")
+
+
 def reason(error: QueryFailedError) -> str:
     """What ClickHouse found wrong with a file, in its own words but without its surroundings."""
     text = str(error.__cause__)
@@ -108,5 +113,10 @@ def reason(error: QueryFailedError) -> str:
     text = re.split(r"[:.]? \(version |: ?\(in file/uri|: While (?:executing|reading|processing)|\n", text)[0].strip(
         " :.,"
     )
+    # What it quotes of a file may be a secret, if the file is not what its name says.
+    before, *quoted = QUOTED_INPUT.split(text, maxsplit=1)
+    if quoted:
+        row = ROW.search(quoted[0])
+        text = f"{before.strip(' :.,')} {row[0]}" if row else before.strip(" :.,")
     # It may quote what it was sent, and that may be a whole file.
     return text if len(text) <= REASON_LENGTH else f"{text[:REASON_LENGTH]} …"

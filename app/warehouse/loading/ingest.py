@@ -28,6 +28,7 @@ from app.warehouse.loading.examine import (
     OLDEST_DAY,
     UNKNOWN_SIZE,
     InputSize,
+    cut_categories,
     explain_refusal,
     input_size,
     require_usable,
@@ -202,6 +203,8 @@ def _load(
         remove_day(client, load.number, today, load.cluster, load.timing)
     for column in unseen_columns(client, load, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")
+    for cut in cut_categories(client, load):
+        note(f"cut to 100 characters: {cut}")
     before_publishing()
     publish(client, load.number, load.source, days, load.timing, [*dimensions, CI])
     with suppress(WarehouseError):

@@ -8,6 +8,7 @@ data file stays where it is.
 import asyncio
 import logging
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -108,7 +109,10 @@ class Watcher:
     def _complete(self) -> list[Path]:
         """The entries that are complete."""
         for folder in (self._folder / "done", self._folder / "failed"):
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                # Who may read what is dropped may read what becomes of it, and nobody else.
+                folder.chmod(stat.S_IMODE(self._folder.stat().st_mode))
         entries = sorted(
             entry
             for entry in self._folder.iterdir()
@@ -125,6 +129,9 @@ class Watcher:
         return [entry for entry, seen in unchanged.items() if self._is_complete(entry, seen, now)]
 
     def _is_complete(self, entry: Path, seen: Seen, now: float) -> bool:
+        if _has_link(entry):
+            self._log(seen, f"{entry.name} is left where it is: symbolic links are not followed")
+            return False
         files = [Path(name) for name, *_ in seen.look if is_data(Path(name))]
         if not files:
             self._log(seen, f"{entry.name} is left where it is: its name says no format that can be loaded")
@@ -159,7 +166,7 @@ class Watcher:
         look = self._seen[entry].look
 
         def require_unchanged() -> None:
-            if _look(entry) != look:
+            if _look(entry) != look or _has_link(entry):
                 raise InputError("it has changed")
 
         try:
@@ -184,7 +191,10 @@ class Watcher:
     def _fail(self, entry: Path, reason: str) -> None:
         logger.error("%s was not loaded: %s", entry.name, reason)
         there = _move(entry, self._folder / "failed")
-        there.with_name(there.name + ".reason.txt").write_text(reason + "\n", encoding="utf-8")
+        text = there.with_name(there.name + ".reason.txt")
+        text.touch(mode=0o600)
+        text.write_text(reason + "\n", encoding="utf-8")
+        text.chmod(stat.S_IMODE(self._folder.stat().st_mode) & 0o666)
 
     def _sweep(self) -> None:
         try:
@@ -192,6 +202,11 @@ class Watcher:
                 sweep_superseded(client, SUPERSEDED_FOR)
         except WarehouseError as error:
             logger.warning("superseded days could not be removed now: %s", error)
+
+
+def _has_link(entry: Path) -> bool:
+    """Whether an entry is a symbolic link, or has one in it. What it refers to is not what was dropped."""
+    return entry.is_symlink() or any(path.is_symlink() for path in entry.rglob("*"))
 
 
 def _look(entry: Path) -> Look:

@@ -1,5 +1,6 @@
 -- One pass over the events writes every series of every package: each event becomes a row for each category that it
 -- counts in, and those are summed. The placeholder is events.sql over the input.
+-- Categories are what strangers have sent: those of more than 100 characters are cut, with a mark.
 -- Of today only the number of downloads is written, as left out: no day is published before it is over.
 -- Of `dimensions`, those whose columns the input has; it has those of the others in any case.
 -- A day that may not be loaded stops the pass at once, and so does a newer load: its writer has taken the place.
@@ -7,7 +8,7 @@ INSERT INTO downloads_daily (project, dimension, category, date, version, downlo
 SELECT
     package AS project,
     dimension,
-    category,
+    if(lengthUTF8(category) > 100, concat(substringUTF8(category, 1, 99), '…'), category) AS kept_category,
     date,
     bitOr({first_version:UInt64}, toUInt64(toUInt16(date))) AS version,
     sum(downloads)
@@ -77,4 +78,4 @@ ARRAY JOIN
         counted AND without_mirrors AND has({dimensions:Array(String)}, 'abi')
     ] AS counts
 WHERE counts AND downloads > 0
-GROUP BY package, dimension, category, date
+GROUP BY package, dimension, kept_category, date

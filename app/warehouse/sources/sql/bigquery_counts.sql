@@ -95,7 +95,7 @@ judged AS (
 SELECT
   IF(usable, normalised_project, '') AS package,
   part.dimension AS dimension,
-  part.category AS category,
+  IF(LENGTH(part.category) > 100, CONCAT(SUBSTR(part.category, 1, 99), '…'), part.category) AS category,
   SUM(downloads) AS downloads
 FROM judged
 CROSS JOIN UNNEST(ARRAY<STRUCT<dimension STRING, category STRING, counts BOOL>>[

@@ -4,13 +4,18 @@
 -- What is not counted without mirrors is subtracted from the category `null`, day by day: the log parser gives mirrors
 -- neither a Python nor a system. That never leaves less than nothing.
 -- No value is NULL here: '' stands for it.
-SELECT project, dimension, groupArray(category) AS categories, groupArray(counts.1) AS dates, groupArray(counts.2) AS downloads
+SELECT project, dimension, groupArray(kept_category) AS categories, groupArray(counts.1) AS dates, groupArray(counts.2) AS downloads
 FROM
 (
-    SELECT project, dimension, category, arraySort(groupArray((date, left))) AS counts
+    SELECT project, dimension, kept_category, arraySort(groupArray((date, left))) AS counts
     FROM
     (
-        SELECT project, dimension, category, date, toUInt64(greatest(sum(downloads), 0)) AS left
+        SELECT
+            project,
+            dimension,
+            if(lengthUTF8(category) > 100, concat(substringUTF8(category, 1, 99), '…'), category) AS kept_category,
+            date,
+            toUInt64(greatest(sum(downloads), 0)) AS left
         FROM
         (
             -- Key: (project, date).
@@ -106,9 +111,9 @@ FROM
             )
             ARRAY JOIN arrayFilter(c -> has({dimensions:Array(String)}, c.1), counts) AS counted
         )
-        GROUP BY project, dimension, category, date
+        GROUP BY project, dimension, kept_category, date
         HAVING left > 0
     )
-    GROUP BY project, dimension, category
+    GROUP BY project, dimension, kept_category
 )
 GROUP BY project, dimension
