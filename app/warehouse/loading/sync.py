@@ -104,8 +104,8 @@ class Sync:
         self._connect = connect
         self._source = source
         wanted = {*COUNTED_ALWAYS, *optional}
-        self._dimensions = [dimension for dimension in source.dimensions if dimension in wanted]
-        self._kept = [*self._dimensions, *({CI} & set(source.dimensions))]
+        self.dimensions: Sequence[str] = [dimension for dimension in source.dimensions if dimension in wanted]
+        self._kept = [*self.dimensions, *({CI} & set(source.dimensions))]
         self._days = days
         self._timing = timing
         self._process_lock = process_lock
@@ -168,8 +168,8 @@ class Sync:
         for day in self._days_of_all():
             step(f"fetching {day} of all packages")
             with self._load(f"{self._source.name}: {day}", of_all=True) as (client, load):
-                for counts in self._source.counts(None, Window(day, day)):
-                    write_counts(client, load, counts, {(day, name) for name in (*self._dimensions, "dropped")})
+                for counts in self._source.counts(None, Window(day, day), self.dimensions):
+                    write_counts(client, load, counts, {(day, name) for name in (*self.dimensions, "dropped")})
                 complete(client, load)
                 written = checked(client, load, 0, self._kept)
                 publish(client, load.number, load.source, written, load.timing, self._kept)
@@ -202,9 +202,9 @@ class Sync:
             _remove_leftovers(client, load, packages)
             incomplete: dict[str, Sequence[str]] = {}
             try:
-                found = self._write(client, load, packages, days, self._dimensions)
+                found = self._write(client, load, packages, days, self.dimensions)
             except TooMuchError:
-                first = [dimension for dimension in self._dimensions if dimension not in LATER_DIMENSIONS]
+                first = [dimension for dimension in self.dimensions if dimension not in LATER_DIMENSIONS]
                 found = self._write(client, load, packages, days, first)
                 incomplete = dict.fromkeys(found, LATER_DIMENSIONS)
             unknown = [package for package in packages if package not in found]
@@ -272,7 +272,7 @@ class Sync:
             # Another process may have fetched some of them since.
             missing = set(_not_fetched(client, days))
             wanted = [package for package in packages if package in missing]
-            found = self._write(client, load, wanted, days, self._dimensions)
+            found = self._write(client, load, wanted, days, self.dimensions)
             _insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
             publish_later(client, load)
         return sum(found.values())
