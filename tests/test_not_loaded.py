@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
+from app.warehouse.loading.migrations import migrate, migrations, rendered
 from tests.support import files
 from tests.support.answers import body
 from tests.support.dataset import Dataset
@@ -15,6 +16,9 @@ from tests.support.oracle import OPTIONAL
 
 OLD = [event("2026-03-08 12:00:00 UTC"), event("2026-03-08 12:00:00 UTC", "old")]
 NEW = [event("2026-03-10 12:00:00 UTC", ci=True), event("2026-03-10 12:00:00 UTC", installer="devpi")]
+
+FIRST_OF_DIMENSIONS = 15
+"""The number of the first file of the schema that makes room for them."""
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +116,27 @@ def test_some_dimensions_can_be_left_out(make_dataset: Callable[[], Dataset]) ->
     with dataset.client() as client:
         assert rows(client.get("/api/packages/numpy/abi")) == [("none", "2026-03-10", 1)]
         assert client.get("/api/packages/numpy/cpu").status_code == 404
+
+
+def test_loads_of_an_earlier_version_are_left_as_they_are(make_dataset: Callable[[], Dataset]) -> None:
+    """Their days have none of the dimensions; days that are loaded after `migrate` have them."""
+    dataset = make_dataset()
+    with dataset.engine.client() as client:
+        for migration in migrations():
+            if migration.number < FIRST_OF_DIMENSIONS and not migration.cluster_only:
+                client.command(rendered(migration, dataset.engine.database))
+        applied = [[migration.number, migration.name] for migration in migrations()[:FIRST_OF_DIMENSIONS]]
+        client.insert("schema_versions", applied, column_names=["number", "name"])
+    row = "toDate('2026-03-08') AS day, bitShiftLeft(1::UInt64, 16) + toUInt16(day), 1"
+    for category in ("with_mirrors", "without_mirrors"):
+        dataset.query(f"INSERT INTO downloads_daily SELECT 'old', 'overall', '{category}', {row}")
+    dataset.query("INSERT INTO loads (load, date, state) VALUES (1, '1970-01-01', 1), (1, '2026-03-08', 2)")
+
+    with dataset.engine.client() as client:
+        assert len(migrate(client)) == len(migrations()) - FIRST_OF_DIMENSIONS
+    dataset.load(NEW)
+
+    with dataset.client() as client:
+        assert len(rows(client.get("/api/packages/old/overall"))) == 2
+        assert client.get("/api/packages/old/origin").status_code == 404
+        assert rows(client.get("/api/packages/numpy/cpu")) == [("x86_64", "2026-03-10", 1)]

@@ -72,7 +72,9 @@ class SyncCommand:
             ("queries to the source", f"{self._queries(plan):,}"),
         ]
         if isinstance(self._source, BigQuery):
-            read = sum(self._source.estimate(packages, window) for packages, window in plan.asked)
+            read = sum(
+                self._source.estimate(packages, window, self._sync.dimensions) for packages, window in plan.asked
+            )
             rows += [("bytes at most", f"{read:,}"), ("cost at most", f"${read / TIB * self._price:,.2f}")]
         return _table(*rows)
 

@@ -133,6 +133,26 @@ def test_counts_are_the_oracles(table: Table, seed: int) -> None:
     assert counted(table.source(), packages) == (right(named) if named else {})
 
 
+def test_columns_that_no_dimension_needs_are_not_read(table: Table) -> None:
+    """BigQuery bills the columns that a query names."""
+    events = random_events(Random(7))
+    table.write(events)
+    source = table.source()
+    events = [one for one in events if DAYS.start <= utc_day(one["timestamp"]) <= DAYS.end]
+
+    rows = {
+        row[:4]: row[4]
+        for batch in source.counts(None, DAYS, ["overall", "libc"])
+        for row in zip(*batch, strict=True)
+        if row[1] != "dropped"
+    }
+
+    assert rows == {key: n for key, n in right(events).items() if key[1] in {"overall", "libc"}}
+    sql, _ = source._counting(None, DAYS, ["overall", "libc"])
+    assert "details.distro.libc.lib" in sql
+    assert not [name for name in ("file.filename", "details.ci", "details.cpu", "{{") if name in sql]
+
+
 def test_a_batch_is_a_page(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bigquery_client, "BATCH_ROWS", 7)
     events = [event(f"{DAY} 12:00:00 UTC", version=str(version)) for version in range(20)]

@@ -19,8 +19,10 @@ from tests.support.answers import assert_problem, body
 from tests.support.clickpy import PublicServer
 from tests.support.dataset import Dataset
 from tests.support.events import event
-from tests.support.oracle import FILTERS, categories, usable, utc_day
+from tests.support.oracle import FILTERS, OPTIONAL, categories, usable, utc_day
 
+SERIES = [dimension for dimension in FILTERS if dimension == "origin" or dimension not in OPTIONAL]
+"""Those that ClickPy's tables have."""
 NEWEST = date(2026, 3, 10)
 DAYS = [NEWEST - timedelta(days=back) for back in [*range(40), 178, 179, 180, 400]]
 PACKAGES = [f"package-{number}" for number in range(13)]
@@ -131,14 +133,14 @@ QUERIES: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("dimension", FILTERS)
+@pytest.mark.parametrize("dimension", SERIES)
 def test_series_are_the_same(alike: Clients, dimension: str) -> None:
     for package in [*PACKAGES, "unknown"]:
         for query in QUERIES:
             assert_same(alike, f"/api/packages/{package}/{dimension}", **query)
 
 
-@pytest.mark.parametrize("dimension", FILTERS)
+@pytest.mark.parametrize("dimension", SERIES)
 def test_filtered_series_are_the_same(alike: Clients, dimension: str) -> None:
     values = {"overall": ["true", "false"], "system": ["windows", "Linux", "DARWIN", "other", "null"]}
     found = sorted({row["category"] for row in series(alike[0], PACKAGES[0], dimension)})
@@ -179,8 +181,29 @@ def test_merged_parts_answer_the_same(
     public.fill(EVENTS)
     public.merge()
     with store.client(now=NOW, **public.settings(store), sync_days="all") as client:
-        for dimension in FILTERS:
+        for dimension in SERIES:
             assert_same((alike[0], client), f"/api/packages/{PACKAGES[1]}/{dimension}")
+
+
+def test_what_the_tables_do_not_have_is_not_loaded(alike: Clients) -> None:
+    _, public = alike
+    public.get(f"/api/packages/{PACKAGES[0]}/recent")
+
+    for dimension in set(OPTIONAL) - {"origin"}:
+        answer = public.get(f"/api/packages/{PACKAGES[0]}/{dimension}")
+        assert (answer.status_code, f"{dimension} is not loaded for any day" in answer.text) == (404, True)
+    days = body(public.get("/health?deep=1"))["dimensions"]
+    assert {name for name, spans in days.items() if spans} == {"origin"}
+    assert body(public.get(f"/api/packages/{PACKAGES[0]}/profile"))["tells_ci"] is False
+
+
+def test_origins_are_without_ci(make_dataset: Callable[[], Dataset], make_public: MakePublic) -> None:
+    store, public = make_dataset(), make_public()
+    public.fill([event("2026-03-10 12:00:00 UTC", ci=ci) for ci in (True, True, False)])
+    with store.client(now=NOW, **public.settings(store), sync_days="all") as client:
+        answer = body(client.get("/api/packages/numpy/origin"))
+
+    assert answer["data"] == [{"category": "installer", "date": "2026-03-10", "downloads": 3}]
 
 
 def test_there_is_no_sum_over_all_packages(alike: Clients) -> None:
@@ -259,7 +282,7 @@ def test_mirrors_and_unknown_installers_are_taken_from_null(odd: Clients, dimens
     for package in PACKAGES:
         expected = counts(own, package, dimension)
         for day, e in events_in_window(package):
-            as_pip = e | {"details": e["details"] | {"installer": {"name": "pip"}}}
+            as_pip = e | {"details": e["details"] | {"installer": {"name": "pip", "version": None}}}
             (category,) = [category for name, category in categories(as_pip) if name == dimension]
             if ("overall", "without_mirrors") not in categories(e):
                 if category != "null":

@@ -78,7 +78,7 @@ class Sync:
         are those of the optional dimensions that are loaded if the source has them."""
         self.store = store
         self._source = source
-        self._dimensions, self._kept = synced_dimensions(source, optional)
+        self.dimensions, self._kept = synced_dimensions(source, optional)
         self._days = days
 
     def add(self, packages: Sequence[str], step: Step = lambda _: None) -> Synced:
@@ -128,9 +128,9 @@ class Sync:
             remove_leftovers(client, load, packages)
             incomplete: dict[str, Sequence[str]] = {}
             try:
-                found = self._write(client, load, packages, days, self._dimensions)
+                found = self._write(client, load, packages, days, self.dimensions)
             except TooMuchError:
-                first = [dimension for dimension in self._dimensions if dimension not in LATER_DIMENSIONS]
+                first = [dimension for dimension in self.dimensions if dimension not in LATER_DIMENSIONS]
                 found = self._write(client, load, packages, days, first)
                 incomplete = dict.fromkeys(found, LATER_DIMENSIONS)
             unknown = [package for package in packages if package not in found]
@@ -190,7 +190,7 @@ class Sync:
             # Another process may have fetched some of them since.
             missing = set(not_fetched_in(client, days))
             wanted = [package for package in packages if package in missing]
-            found = self._write(client, load, wanted, days, self._dimensions)
+            found = self._write(client, load, wanted, days, self.dimensions)
             insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
             publish_later(client, load)
         return sum(found.values())

@@ -37,7 +37,7 @@ class AllPackagesSync:
         """
         self._store = store
         self._source = source
-        self._dimensions, self._kept = synced_dimensions(source, optional)
+        self.dimensions, self._kept = synced_dimensions(source, optional)
         self._days = days
 
     def plan(self) -> Plan:
@@ -53,8 +53,8 @@ class AllPackagesSync:
             for day in self._missing_days(client):
                 step(f"fetching {day} of all packages")
                 with self._store.load(client, f"{self._source.name}: {day}", of_all=True) as load:
-                    for counts in self._source.counts(None, Window(day, day)):
-                        write_counts(client, load, counts, {(day, name) for name in (*self._dimensions, "dropped")})
+                    for counts in self._source.counts(None, Window(day, day), self.dimensions):
+                        write_counts(client, load, counts, {(day, name) for name in (*self.dimensions, "dropped")})
                     complete(client, load)
                     written = checked(client, load, 0, self._kept)
                     publish(client, load.number, load.source, written, load.timing, self._kept)

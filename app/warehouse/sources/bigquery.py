@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.settings import Settings
 from app.warehouse.dimensions import CI, DIMENSIONS
+from app.warehouse.loading.shapes import OPTIONAL
 from app.warehouse.sources.errors import SourceError
 from app.warehouse.sources.quota import Quota
 from app.warehouse.sources.source import Counts
@@ -73,13 +74,13 @@ class BigQuery:
                     package, dimension, category, downloads = ([row[i] for row in page] for i in range(4))
                     yield Counts(package, dimension, category, [day] * len(page), downloads)
 
-    def estimate(self, packages: Sequence[str] | None, window: Window) -> int:
+    def estimate(self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str] = ()) -> int:
         """The bytes that `counts` can be billed at most, by a dry run, which is free.
 
         Of some packages far less is billed: which blocks of a day need not be read is found out when they are read.
         """
         with self._connected() as client:
-            return client.estimate(*self._counting(packages, window, ()))
+            return client.estimate(*self._counting(packages, window, dimensions))
 
     def _counting(
         self, packages: Sequence[str] | None, window: Window, dimensions: Sequence[str]
@@ -87,11 +88,16 @@ class BigQuery:
         """The query that counts packages, and its parameters."""
         of_packages = "TRUE" if packages is None else read_sql("sources/sql/bigquery_of_packages.sql")
         sql = read_sql("sources/sql/bigquery_counts.sql").replace("{{of_packages}}", of_packages)
+        counted = dimensions or DIMENSIONS
+        for field in OPTIONAL:
+            nothing = f"CAST(NULL AS {'BOOL' if field.raw == 'raw_ci' else 'STRING'})"
+            is_needed = not set(counted).isdisjoint(field.dimensions)
+            sql = sql.replace(f"{{{{{field.bigquery}}}}}", field.bigquery if is_needed else nothing)
         parameters: Parameters = {
             "start": datetime.combine(window.start, time(), UTC),
             "end": datetime.combine(window.end + timedelta(days=1), time(), UTC),
             "all_packages": packages is None,
-            "dimensions": [*(dimensions or DIMENSIONS), "dropped"],
+            "dimensions": [*counted, "dropped"],
         }
         if packages is not None:
             parameters["projects"] = list(packages)

@@ -1,6 +1,7 @@
 -- The rows that the store keeps of one day (UTC): package, dimension, category, downloads. The rules are those of
 -- loading/sql/events.sql and loading/sql/write_packages.sql; docs/architecture.md states them.
--- Billed are the columns that are named here, of the day's partition. Events that are equal in all of them are grouped
+-- Billed are the columns that are named here, of the day's partition; those in braces are NULL if no dimension of a load
+-- needs them. Events that are equal in all of them are grouped
 -- first, so that far fewer rows are multiplied by the dimensions than there are downloads.
 -- The last placeholder is of_packages.sql, or TRUE for all packages. What is left out is counted of all packages alone.
 WITH events AS (
@@ -24,32 +25,32 @@ WITH events AS (
     IFNULL(file.type, 'null') AS file_type,
     CASE
       WHEN details.installer.name IN ({{list:mirrors}}) THEN 'mirror'
-      WHEN details.installer.name IN ({{list:installers}}) THEN IF(IFNULL(details.ci, FALSE), 'ci', 'installer')
+      WHEN details.installer.name IN ({{list:installers}}) THEN IF(IFNULL({{details.ci}}, FALSE), 'ci', 'installer')
       WHEN details.installer.name IN ({{list:browsers}}) THEN 'browser'
       WHEN details.installer.name IN ({{list:others}}) THEN 'other'
       ELSE 'null'
     END AS origin,
     CASE
-      WHEN details.cpu IN ({{list:x86_64}}) THEN 'x86_64'
-      WHEN details.cpu IN ({{list:arm64}}) THEN 'arm64'
-      WHEN details.cpu IN ({{list:i686}}) THEN 'i686'
-      ELSE IFNULL(details.cpu, 'null')
+      WHEN {{details.cpu}} IN ({{list:x86_64}}) THEN 'x86_64'
+      WHEN {{details.cpu}} IN ({{list:arm64}}) THEN 'arm64'
+      WHEN {{details.cpu}} IN ({{list:i686}}) THEN 'i686'
+      ELSE IFNULL({{details.cpu}}, 'null')
     END AS cpu,
     -- A version is empty if it is unknown, so that nothing follows the name.
     IFNULL(
-      RTRIM(CONCAT(details.distro.libc.lib, ' ', IFNULL(REGEXP_EXTRACT(details.distro.libc.version, r'^[^.]*(?:[.][^.]*)?'), '')), ' '),
+      RTRIM(CONCAT({{details.distro.libc.lib}}, ' ', IFNULL(REGEXP_EXTRACT({{details.distro.libc.version}}, r'^[^.]*(?:[.][^.]*)?'), '')), ' '),
       'null'
     ) AS libc,
     IFNULL(
       RTRIM(
         CONCAT(
-          details.distro.name,
+          {{details.distro.name}},
           ' ',
           IFNULL(
             IF(
-              details.distro.name IN ({{list:two_numbers}}),
-              REGEXP_EXTRACT(details.distro.version, r'^[^.]*(?:[.][^.]*)?'),
-              REGEXP_EXTRACT(details.distro.version, r'^[^.]*')
+              {{details.distro.name}} IN ({{list:two_numbers}}),
+              REGEXP_EXTRACT({{details.distro.version}}, r'^[^.]*(?:[.][^.]*)?'),
+              REGEXP_EXTRACT({{details.distro.version}}, r'^[^.]*')
             ),
             ''
           )
@@ -58,14 +59,14 @@ WITH events AS (
       ),
       'null'
     ) AS distro,
-    IFNULL(details.implementation.name, 'null') AS implementation,
-    RTRIM(CONCAT(IFNULL(details.installer.name, 'null'), ' ', IFNULL(REGEXP_EXTRACT(details.installer.version, r'^[^.]*(?:[.][^.]*)?'), '')), ' ') AS installer_version,
+    IFNULL({{details.implementation.name}}, 'null') AS implementation,
+    RTRIM(CONCAT(IFNULL(details.installer.name, 'null'), ' ', IFNULL(REGEXP_EXTRACT({{details.installer.version}}, r'^[^.]*(?:[.][^.]*)?'), '')), ' ') AS installer_version,
     -- The tags of a wheel; of any other file what it is. As in loading/sql/events.sql.
     CASE
-      WHEN file.filename IS NULL THEN 'null'
-      WHEN REGEXP_CONTAINS(file.filename, r'^[\pL\pN_.]+-(?i:\s*v?([0-9]+!)?[0-9]+([.][0-9]+)*([._]?(alpha|a|beta|b|preview|pre|c|rc)[._]?[0-9]*)?([._]?(post|rev|r)[._]?[0-9]*)?([._]?dev[._]?[0-9]*)?([+][a-z0-9]+([._][a-z0-9]+)*)?\s*)(-[0-9][^-]*)?-[\pL_][\pL\pN_]*([.][\pL_][\pL\pN_]*)*-[^-.]+([.][^-.]+)*-[^-.]+([.][^-.]+)*[.]whl$') AND NOT REGEXP_CONTAINS(file.filename, r'^[^-]*__')
-        THEN REGEXP_EXTRACT(LOWER(file.filename), r'-([^-]+-[^-]+)[.]whl$')
-      WHEN REGEXP_CONTAINS(file.filename, r'^.+-(?i:\s*v?([0-9]+!)?[0-9]+([.][0-9]+)*([._]?(alpha|a|beta|b|preview|pre|c|rc)[._]?[0-9]*)?([._]?(post|rev|r)[._]?[0-9]*)?([._]?dev[._]?[0-9]*)?([+][a-z0-9]+([._][a-z0-9]+)*)?\s*)[.](tar[.]gz|zip)$') THEN 'sdist'
+      WHEN {{file.filename}} IS NULL THEN 'null'
+      WHEN REGEXP_CONTAINS({{file.filename}}, r'^[\pL\pN_.]+-(?i:\s*v?([0-9]+!)?[0-9]+([.][0-9]+)*([._]?(alpha|a|beta|b|preview|pre|c|rc)[._]?[0-9]*)?([._]?(post|rev|r)[._]?[0-9]*)?([._]?dev[._]?[0-9]*)?([+][a-z0-9]+([._][a-z0-9]+)*)?\s*)(-[0-9][^-]*)?-[\pL_][\pL\pN_]*([.][\pL_][\pL\pN_]*)*-[^-.]+([.][^-.]+)*-[^-.]+([.][^-.]+)*[.]whl$') AND NOT REGEXP_CONTAINS({{file.filename}}, r'^[^-]*__')
+        THEN REGEXP_EXTRACT(LOWER({{file.filename}}), r'-([^-]+-[^-]+)[.]whl$')
+      WHEN REGEXP_CONTAINS({{file.filename}}, r'^.+-(?i:\s*v?([0-9]+!)?[0-9]+([.][0-9]+)*([._]?(alpha|a|beta|b|preview|pre|c|rc)[._]?[0-9]*)?([._]?(post|rev|r)[._]?[0-9]*)?([._]?dev[._]?[0-9]*)?([+][a-z0-9]+([._][a-z0-9]+)*)?\s*)[.](tar[.]gz|zip)$') THEN 'sdist'
       ELSE 'other'
     END AS tags,
     COUNT(*) AS downloads
