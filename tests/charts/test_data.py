@@ -49,6 +49,6 @@ def test_versions_that_are_no_versions_are_the_last() -> None:
     question = SeriesQuestion("some", "version", None, None, None, "day")
     rows = [SeriesRow(category, FIRST, 1) for category in categories]
 
-    chart = chart_of(question, "line", rows, SeriesDates([FIRST], frozenset(), []))
+    chart = chart_of(question, "line", rows, SeriesDates([FIRST], frozenset(), [], []))
 
     assert [dataset.label for dataset in chart.datasets] == ["2.0", "10.0", "1.0!" * 1_000, "1" * 5_000, "x"]
