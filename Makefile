@@ -7,6 +7,8 @@ READY := $(VENV)/ready
 
 SECONDS ?= 600
 EXAMPLES ?= 10000
+# Tests wait for processes and connections half of the time: twice as many as cores, up to eight.
+PROCESSES ?= $(shell $(PYTHON) -c "import os; print(min(8, 2 * (os.cpu_count() or 1)))")
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := help
@@ -33,11 +35,11 @@ serve: $(READY)  ## serve what CLICKHOUSE_URL names
 # With bytecode on disk, the many processes of the tests need not compile all modules again.
 test test-all: export PYTHONDONTWRITEBYTECODE :=
 
-test: $(READY)  ## run all tests, on up to four cores
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+test: $(READY)  ## run all tests, in two processes a core
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
 
 test-all: $(READY)  ## run what `make test` leaves out: the other kinds of ClickHouse, random tests at large sizes
-	TEST_ALL=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	TEST_ALL=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
 
 emulator: $(READY)  ## install BigQuery's emulator below .compat/; tests that need it are skipped without it
 	$(BIN)/python -m tests.support.bigquery

@@ -431,5 +431,7 @@ def test_credentials_in_urls_are_shown_nowhere(variable: str, capsys: pytest.Cap
     ("variable", "scheme"), [("PYPI_API_URL", "ftp"), ("GITHUB_API_URL", "ftp"), ("BIGQUERY_API_ENDPOINT", "http")]
 )
 def test_credentials_in_a_url_that_is_refused_are_not_repeated(variable: str, scheme: str) -> None:
-    with pytest.raises(SettingError, match=rf"^{variable}='{scheme}://…@127[.]0[.]0[.]1' is not accepted: "):
+    with pytest.raises(
+        SettingError, match=rf"^{variable}='{scheme}://…@127[.]0[.]0[.]1' is not accepted; accepted is "
+    ):
         from_environment(**{variable: f"{scheme}://user:hush-hush@127.0.0.1"})
