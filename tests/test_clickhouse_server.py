@@ -58,9 +58,9 @@ def variables(dataset: Dataset, user: str = "api", **changes: str) -> Iterator[d
 @pytest.mark.parametrize(
     ("user", "limits"),
     [
-        ("api", {"max_execution_time": "30", "max_result_rows": "1000000", "session_timezone": "UTC"}),
+        ("api", {"max_execution_time": "30", "max_result_rows": "500000", "session_timezone": "UTC"}),
         # A limit of the user's own that is lower stays.
-        ("hurried", {"max_execution_time": "5", "max_result_rows": "1000000", "session_timezone": "UTC"}),
+        ("hurried", {"max_execution_time": "5", "max_result_rows": "500000", "session_timezone": "UTC"}),
         # The public data set's user may change nothing, and is sent nothing.
         ("demo", {}),
     ],

@@ -51,7 +51,7 @@ async def test_clients_take_turns(loaded: Dataset) -> None:
         await asyncio.gather(*flood)
 
     assert answer.status_code == 200
-    assert answered_before < 10
+    assert answered_before < 20
 
 
 async def test_a_full_queue_makes_room_for_who_has_none_waiting(loaded: Dataset) -> None:

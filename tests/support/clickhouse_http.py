@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import brotli
 import chdb
@@ -88,23 +88,42 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda data: (c := zlib.compressobj(3, zlib.DEFLATED, 31)).compress(data) + c.flush(),
     "deflate": zlib.compress,
 }
+
+
+class _Streams:
+    """Decompresses several streams in a row, as ClickHouse does for gzip and zstd."""
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self._start = start
+        self._stream = start()
+
+    def decompress(self, data: bytes) -> bytes:
+        content = b""
+        while data:
+            if self._stream.eof:
+                self._stream = self._start()
+            content += self._stream.decompress(data)
+            data = self._stream.unused_data if self._stream.eof else b""
+        return content
+
+
 DECOMPRESSORS: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
     "": lambda: bytes,
     "identity": lambda: bytes,
     "br": lambda: brotli.Decompressor().process,
     "lz4": lambda: lz4.frame.LZ4FrameDecompressor().decompress,
-    "zstd": lambda: zstd.ZstdDecompressor().decompress,
-    "gzip": lambda: zlib.decompressobj(31).decompress,
+    "zstd": lambda: _Streams(zstd.ZstdDecompressor).decompress,
+    "gzip": lambda: _Streams(lambda: zlib.decompressobj(31)).decompress,
     "deflate": lambda: zlib.decompressobj().decompress,
 }
 RETURNS_ROWS = re.compile(r"\s*\(*\s*(SELECT|WITH|SHOW|DESC|DESCRIBE|EXISTS|EXPLAIN|KILL|CHECK)\b", re.IGNORECASE)
 COMMENTS = re.compile(r"^(\s*(--[^\n]*\n|/\*.*?\*/))+", re.DOTALL)
 FORMAT_AT_END = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 INSERT_OF_DATA = re.compile(
-    rb"\s*INSERT\s+INTO\b(?:(?!\bSELECT\b).)*?\bFORMAT\s+\w+[ \t\r]*\n?", re.IGNORECASE | re.DOTALL
+    rb"(?:\s*--[^\n]*\n)*\s*INSERT\s+INTO\b(?:(?!\bSELECT\b).)*?\bFORMAT\s+\w+[ \t\r]*\n?", re.IGNORECASE | re.DOTALL
 )
 INSERT_OF_INPUT = re.compile(
-    rb"\s*INSERT\s+INTO\b.*?\binput\s*\(.*?\bFORMAT\s+\w+[ \t\r]*\n?", re.IGNORECASE | re.DOTALL
+    rb"(?:\s*--[^\n]*\n)*\s*INSERT\s+INTO\b.*?\binput\s*\(.*?\bFORMAT\s+\w+[ \t\r]*\n?", re.IGNORECASE | re.DOTALL
 )
 INPUT = re.compile(r"\binput\s*\(\s*('(?:[^'\\]|\\.)*')\s*\)", re.IGNORECASE)
 FORM_NAMES = re.compile(r'name="(?P<name>[^"]*)"(?:; filename="(?P<file>[^"]*)")?')

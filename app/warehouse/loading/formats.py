@@ -52,6 +52,13 @@ def compression_of(beginning: bytes) -> str:
     return next((name for magic, name in MAGIC.items() if beginning.startswith(magic)), NOT_COMPRESSED)
 
 
+def compressed(content: bytes, compression: str) -> bytes:
+    """Content as a stream of its own in a compression."""
+    if compression == "gzip":
+        return gzip.compress(content)
+    return zstd.compress(content) if compression == "zstd" else content
+
+
 def opened(path: Path, compression: str) -> BinaryIO:
     """A file's content, decompressed while it is read."""
     if compression == "gzip":

@@ -15,7 +15,7 @@ from app.warehouse.engines.errors import ConnectionLostError, InputError, QueryF
 from app.warehouse.loading import parquet
 from app.warehouse.loading.files import INPUT_SETTINGS, File, Received, Shape, raw_events, reason
 from app.warehouse.loading.form import MAX_FILES, FormFile, post
-from app.warehouse.loading.formats import NOT_COMPRESSED, opened
+from app.warehouse.loading.formats import NOT_COMPRESSED, compressed, opened
 from app.warehouse.loading.load import Load
 from app.warehouse.loading.running import run
 from app.warehouse.loading.statements import require_complete, statement
@@ -25,8 +25,6 @@ SMALL_BYTES = 1 << 20
 SMALL_ROWS = 100_000
 """Of a file that is sent with others. ClickHouse holds them, and in Parquet they may be much longer than the file."""
 TOGETHER_BYTES = 1 << 23
-
-INSERT = "INSERT INTO "
 
 Batch = list[tuple[Received, bytes]]
 
@@ -128,12 +126,12 @@ def _send(client: Client, batch: Batch, shape: Shape, settings: dict[str, Any]) 
 def _send_alone(client: Client, file: Received, shape: Shape, settings: dict[str, Any]) -> None:
     escaped = shape.structure.replace("\\", "\\\\").replace("'", "\\'")
     select = f"SELECT {file.number} AS file_number, {shape.columns}\nFROM input('{escaped}')"
+    insert = f"{_receive(file.load, select)}\nFORMAT {file.format}\n"
     with translated():
         answer = client.raw_insert(
-            # The driver writes INSERT INTO before this and FORMAT after it.
-            _receive(file.load, select).split(INSERT, maxsplit=1)[1],
-            insert_block=_chunks(Path(file.name)),
-            fmt=file.format,
+            # The statement comes in the body, before the data: proxies limit the request line to 8 KiB.
+            "",
+            insert_block=_body(insert, file),
             compression=None if file.compression == NOT_COMPRESSED else file.compression,
             settings=INPUT_SETTINGS | settings,
         )
@@ -144,7 +142,9 @@ def _receive(load: int, select: str) -> str:
     return str(finalize_query(statement("receive", select), {"load": load}))
 
 
-def _chunks(path: Path) -> Generator[bytes, None, None]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+def _body(statement: str, file: Received) -> Generator[bytes, None, None]:
+    """A statement and a file in one coding: several streams of gzip or zstd in a row are one."""
+    yield compressed(statement.encode(), file.compression)
+    with Path(file.name).open("rb") as content:
+        while chunk := content.read(CHUNK_BYTES):
             yield chunk
