@@ -44,7 +44,7 @@ DEFAULTS: dict[str, object] = {
     "DISCOVERY_OFFICIAL_PATH": "sdk/python/packages",
     "BIGQUERY_PROJECT": "",
     "BIGQUERY_TABLE": "bigquery-public-data.pypi.file_downloads",
-    "BIGQUERY_MAX_BYTES": 200_000_000_000,
+    "BIGQUERY_MAX_BYTES": 500_000_000_000,
     "BIGQUERY_API_ENDPOINT": "",
     "PUBLIC_URL": "",
     "KEEP_ALIVE_SECONDS": 75,
