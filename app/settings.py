@@ -117,8 +117,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(
             ge=10 << 20,
             description="maximum number of bytes that BigQuery may bill for one query, which is of one day; a day of "
-            "all of PyPI is some 350 GB, or 150 GB with `DIMENSIONS=none`, and BigQuery compares what the day could cost at "
-            "most, also for one package",
+            "all of PyPI is some 350 GB, or 150 GB with `DIMENSIONS=none`, and BigQuery compares what the day could "
+            "cost at most, also for one package",
         ),
     ] = 500_000_000_000
     bigquery_api_endpoint: Annotated[
