@@ -84,7 +84,7 @@ def test_a_package_is_fetched_when_it_is_asked_for_and_never_again(client: TestC
     assert recent["data"] == {"last_day": 2, "last_month": 20, "last_week": 14}
     # One for the days, one for the package.
     assert (after_first, queries(client)) == (2, 2)
-    assert [answer.status_code for answer in [*others, page]] == [200] * 12
+    assert [answer.status_code for answer in [*others, page]] == [200] * (len(SERIES) + 4)
 
 
 def test_what_is_asked_at_once_is_one_query(client: TestClient[Any]) -> None:
