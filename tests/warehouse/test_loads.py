@@ -37,7 +37,7 @@ SECOND = [
 
 # A piece of the statement at which the load is killed, and when: so many seconds after it begins, or once it is done.
 ANNOUNCED = "'source', 'holder']"
-PUBLISHED = "'events', 'dropped', 'rows']"
+PUBLISHED = "'events', 'dropped', 'rows', 'dimensions']"
 RANDOM = random.Random(2)
 UNPUBLISHED = [
     (ANNOUNCED, "after"),  # announced, nothing written
