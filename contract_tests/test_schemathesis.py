@@ -28,6 +28,7 @@ CONFIG = schemathesis.Config.from_dict(
 schema = schemathesis.openapi.from_path(CONTRACT, config=CONFIG)
 
 Case = schemathesis.Case[Any]
+BADGE = "/api/packages/{package}/badge"
 CHARTS = {"/api/packages/{package}/chart/{type}", "/embed/{package}/{type}"}
 
 load_all_checks()
@@ -35,12 +36,17 @@ positive_data_acceptance = CHECKS.get_one("positive_data_acceptance")
 
 
 def not_for_us(case: Case, response: schemathesis.Response) -> list[Any]:
-    """Checks that do not hold: a 400 is right for dates in the wrong order and for another type's filter of a chart,
-    which no JSON Schema can say."""
+    """Checks that do not hold: a 400 is right for dates in the wrong order, for another type's filter of a chart, for
+    mirrors beside an origin, and for whatever a badge does not accept if it is strict, which no JSON Schema can say."""
     query = case.query or {}
     start, end = query.get("start_date"), query.get("end_date")
     in_wrong_order = isinstance(start, str) and isinstance(end, str) and start > end
-    reasons = ["is after end_date"] * in_wrong_order + ["has no such filter"] * (case.operation.path in CHARTS)
+    reasons = [
+        *["is after end_date"] * in_wrong_order,
+        *["has no such filter"] * (case.operation.path in CHARTS),
+        *["is not accepted beside origin"] * ({"mirrors", "origin"} <= query.keys()),
+        *["is not accepted"] * (case.operation.path == BADGE and query.get("strict") == "true"),
+    ]
     refused_as_such = response.status_code == 400 and any(reason in response.text for reason in reasons)
     return [positive_data_acceptance] if refused_as_such else []
 

@@ -4,7 +4,7 @@ upstream_contract.json is that contract frozen: by path, its parameters, status 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,13 @@ def lacking(upstream: Mapping[str, Any], contract: dict[str, Any], path: str) ->
         ),
         *(f"status {code}" for code in upstream["codes"] if code not in answers),
         *(f"media type {name}" for name in upstream["types"] if name not in content),
-        *_lacking_properties("", upstream["body"], resolve(content["application/json"]["schema"], contract), contract),
+        *_lacking_properties(
+            "",
+            upstream["body"],
+            resolve(content["application/json"]["schema"], contract),
+            contract,
+            _asked_for((p for (_, name), p in parameters.items() if name not in upstream["params"]), contract),
+        ),
     ]
 
 
@@ -52,12 +58,17 @@ def _same(upstream: Mapping[str, Any], ours: Mapping[str, Any] | None, contract:
     return set(upstream["enum"]) <= set(choices or [])
 
 
+def _asked_for(parameters: Iterable[Mapping[str, Any]], contract: dict[str, Any]) -> set[str]:
+    """The values that parameters accept: only who sends such a parameter gets them in an answer."""
+    return {value for p in parameters for value in _values(resolve(p["schema"], contract))}
+
+
 def _values(schema: Mapping[str, Any]) -> list[str]:
     return [schema["const"]] if "const" in schema else schema.get("enum", [])
 
 
 def _lacking_properties(
-    where: str, upstream: Mapping[str, Any], schema: dict[str, Any], contract: dict[str, Any]
+    where: str, upstream: Mapping[str, Any], schema: dict[str, Any], contract: dict[str, Any], asked_for: set[str]
 ) -> list[str]:
     found = []
     for name, expected in upstream.items():
@@ -67,12 +78,13 @@ def _lacking_properties(
             found.append(f"type of {at}")
         if name not in schema.get("required", []):
             found.append(f"{at} in every answer")
-        # A client has to do with the values that upstream names: neither fewer nor more.
-        if "enum" in expected and sorted(_values(ours)) != sorted(expected["enum"]):
+        # A client has to do with the values that upstream names, neither fewer nor more, until it asks for others by
+        # a parameter that upstream has not.
+        if "enum" in expected and set(_values(ours)) - (asked_for - set(expected["enum"])) != set(expected["enum"]):
             found.append(f"values of {at}")
         items = resolve(ours.get("items", {}), contract)
-        found += _lacking_properties(f"{at}/*", expected.get("items", {}), items, contract)
-        found += _lacking_properties(at, expected.get("properties", {}), ours, contract)
+        found += _lacking_properties(f"{at}/*", expected.get("items", {}), items, contract, asked_for)
+        found += _lacking_properties(at, expected.get("properties", {}), ours, contract, asked_for)
     return found
 
 

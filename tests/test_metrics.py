@@ -243,7 +243,7 @@ def test_a_port_of_its_own(tmp_path: Path) -> None:
         samples = metrics(httpx, f"http://127.0.0.1:{port}")
         assert named(samples, "pypistats_requests_total")[("miss", "none", "404")] == 1
         assert named(samples, "process_resident_memory_bytes")[()] > 10_000_000
-        assert httpx.get(f"{base}/metrics").status_code == 404
+        assert httpx.get(f"{base}/metrics").status_code == 409
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/metrics")
     assert f'"message":"metrics are at http://127.0.0.1:{port}/metrics"' in (tmp_path / "serve.log").read_text()

@@ -81,7 +81,8 @@ def test_a_server_does_not_say_what_it_is(dataset: Dataset) -> None:
     ("path", "status"),
     [
         ("/api/packages/numpy/badge", 200),
-        ("/api/packages/unheard-of/badge", 404),
+        ("/api/packages/unheard-of/badge", 200),
+        ("/api/packages/unheard-of/badge?strict=true", 404),
         ("/api/packages/numpy/chart/overall", 200),
         ("/api/packages/numpy/chart/overall?format=svg", 200),
     ],

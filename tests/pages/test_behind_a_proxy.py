@@ -127,10 +127,12 @@ def test_search_package_metadata_embed_and_docs_in_a_browser(proxied: str, chrom
         page.get_by_role("option", name="numpy 314").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("numpy")
         assert page.url == f"{proxied}/packages/numpy"
+        page.locator("#overall").scroll_into_view_if_needed()
         expect(page.locator("#overall canvas")).to_be_visible()
         expect(page.locator("#about .summary")).to_be_visible()
         page.get_by_label("Compare with").fill("pandas")
         page.get_by_role("button", name="Compare").click()
+        page.locator("#compared").scroll_into_view_if_needed()
         expect(page.locator("#compared canvas")).to_be_visible()
         page.locator("#overall .calls a", has_text="Embed").click()
         expect(page.locator("figure canvas")).to_be_visible()

@@ -61,6 +61,7 @@ def test_search_open_a_package_and_change_the_range(site: str, browser: Browser)
         expect(page.get_by_role("option")).to_have_text(["numpy 314 / month", "numpy-financial 1 / month"])
         page.get_by_role("option", name="numpy 314").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("numpy")
+        page.locator("#overall").scroll_into_view_if_needed()
         canvas = page.locator("#overall canvas")
         expect(canvas).to_have_attribute("aria-label", described("Wed, 31 Dec 2025"))
         with page.expect_response(lambda answer: "/chart/overall" in answer.url) as answered:
@@ -69,7 +70,7 @@ def test_search_open_a_package_and_change_the_range(site: str, browser: Browser)
         expect(canvas).to_have_attribute("aria-label", described("Mon, 9 Feb 2026"))
         assert page.url == f"{site}/packages/numpy?range=30&granularity=day&chart=line"
         link = page.locator("#overall .calls a", has_text="CSV").get_attribute("href")
-        assert link == "/api/packages/numpy/overall?start_date=2026-02-09&granularity=day&format=csv"
+        assert link == "/api/packages/numpy/overall?start_date=2026-02-09&granularity=day&partial=false&format=csv"
         page.reload()
         assert page.locator("input[name=range]:checked").input_value() == "30"
         assert visit.problems() == []
@@ -133,7 +134,7 @@ def test_a_chart_for_every_dimension(site: str, browser: Browser) -> None:
         for figure in page.locator(".chart").all():
             figure.scroll_into_view_if_needed()
             expect(figure.locator("canvas")).to_be_visible()
-        expect(page.locator(".chart canvas")).to_have_count(9)
+        expect(page.locator(".chart canvas")).to_have_count(17)
         assert page.locator("#compared .legend button").all_text_contents() == ["numpy", "pandas"]
         assert visit.problems() == []
 
@@ -141,6 +142,7 @@ def test_a_chart_for_every_dimension(site: str, browser: Browser) -> None:
 def test_a_series_is_hidden_by_keyboard(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         page = visit.open("/packages/numpy")
+        page.locator("#overall").scroll_into_view_if_needed()
         button = page.locator("#overall .legend button").first
         button.focus()
         page.keyboard.press("Enter")
@@ -160,6 +162,8 @@ def test_scripts_in_a_readme_do_not_run(site: str, browser: Browser) -> None:
 def test_the_chosen_theme_is_remembered(site: str, browser: Browser) -> None:
     with visiting(browser, site) as visit:
         page = visit.open("/packages/numpy")
+        page.locator("#overall").scroll_into_view_if_needed()
+        expect(page.locator("#overall canvas")).to_be_visible()
         with page.expect_response(lambda answer: "/chart/overall" in answer.url and "theme=dark" in answer.url):
             page.get_by_role("button", name="Switch between light and dark").click()
         page.reload()
@@ -249,7 +253,7 @@ def test_without_javascript_charts_are_pictures(site: str, browser: Browser) -> 
         page = visit.page
         page.goto(f"{site}/packages/numpy?range=30&compare=pandas")
         images = page.locator(".plot img")
-        expect(images).to_have_count(10)
+        expect(images).to_have_count(18)
         for image in images.all():
             image.scroll_into_view_if_needed()
             expect(image).to_have_js_property("naturalWidth", 1200)
@@ -283,6 +287,7 @@ def test_a_chart_breaks_at_a_missing_day_and_names_it(
     with serving(dataset.app()) as base, visiting(browser, base) as visit:
         page = visit.open(path)
         chart = page.locator("[data-chart]").first
+        chart.scroll_into_view_if_needed()
         expect(chart.get_by_text("Not loaded: 2026-03-08.", exact=True)).to_be_visible()
         assert chart.locator("canvas").evaluate("canvas => Chart.getChart(canvas).data.datasets[0].data") == [
             *(1, 1, None, 1, 1)
@@ -294,6 +299,7 @@ def test_a_chart_breaks_at_a_missing_day_and_names_it(
 def test_forced_colors_keep_series_apart(site: str, browser: Browser) -> None:
     with visiting(browser, site, forced_colors="active") as visit:
         page = visit.open("/packages/numpy")
+        page.locator("#overall").scroll_into_view_if_needed()
         expect(page.locator("#overall .legend i")).to_have_count(2)
 
         swatches = page.locator("#overall .legend i").evaluate_all(
