@@ -1,7 +1,7 @@
 """What the tests of loading share: events that need care, what is stored of them, and what is refused."""
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,11 @@ def counts(dataset: Dataset) -> dict[tuple[str, str, str, date], int]:
 def right(*calls: list[dict[str, Any]], lacking: Collection[str] = ()) -> dict[tuple[str, str, str, date], int]:
     """What is to be stored of calls whose files lack the columns of some dimensions."""
     return {key: n for key, n in Oracle(published(*calls)).counts.items() if key[1] not in lacking}
+
+
+def about_rows(notes: Iterable[str]) -> list[str]:
+    """The notes of a load but for the one of the dimensions whose columns it lacks."""
+    return [note for note in notes if not note.startswith("not loaded: ")]
 
 
 @pytest.fixture(scope="module")

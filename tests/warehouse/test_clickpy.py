@@ -144,7 +144,7 @@ def test_series_are_the_same(alike: Clients, dimension: str) -> None:
 def test_filtered_series_are_the_same(alike: Clients, dimension: str) -> None:
     values = {"overall": ["true", "false"], "system": ["windows", "Linux", "DARWIN", "other", "null"]}
     found = sorted({row["category"] for row in series(alike[0], PACKAGES[0], dimension)})
-    for value in values.get(dimension, [*found, "none such"]):
+    for value in values.get(dimension, [*found, *([] if dimension == "origin" else ["none such"])]):
         assert_same(alike, f"/api/packages/{PACKAGES[0]}/{dimension}", **{FILTERS[dimension]: value})
 
 
@@ -235,7 +235,9 @@ def test_the_start_page_shows_no_sum(alike: Clients) -> None:
 def test_what_health_says(alike: Clients) -> None:
     own, public = (body(client.get("/health?deep=1")) for client in alike)
 
-    source = public.pop("source")
+    source, origin = public.pop("source"), own["dimensions"]["origin"]
+    dimensions = public.pop("dimensions"), own.pop("dimensions")
+    assert dimensions[0] == {key: [] for key in dimensions[1]} | {"origin": origin}
     assert public == own | {"dataset": "public"}
     assert (source["name"], source["queries_left"], source["last_error"]) == ("clickpy", None, None)
 

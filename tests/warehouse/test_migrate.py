@@ -102,7 +102,7 @@ def test_tables_of_the_first_release_are_taken_over(dataset: Dataset) -> None:
 
     assert apply(dataset) == NAMES
 
-    assert dataset.load([event("2026-03-10 12:00:00 UTC")]) == [LoadedDay(date(2026, 3, 10), 1, 0, 1, 17)]
+    assert dataset.load([event("2026-03-10 12:00:00 UTC")]) == [LoadedDay(date(2026, 3, 10), 1, 0, 1, 33)]
     left = dataset.query("SELECT DISTINCT bitShiftRight(version, 16) AS load FROM downloads_daily ORDER BY load")
     assert left == [(1,), (3,)]
     with dataset.client() as client:
