@@ -11,8 +11,9 @@ from types import FrameType
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command `pypistats-server`, with arguments or those of the process. SIGTERM interrupts it as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
+        # Inside the block: the signal may come before the next line.
+        signal.signal(signal.SIGTERM, _interrupt)
         from app.cli.commands import main as run  # noqa: PLC0415
 
         run(arguments)
