@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 OWN_SEGMENTS = ("api", "docs", "embed", "explore", "health", "metrics", "packages", "static")
-"""First segments of the server's own paths. PUBLIC_URL's path begins with none of them: it could not be told apart."""
+"""First segments of the server's own paths. PUBLIC_URL's path begins with none of them: the two would be ambiguous."""
 
 PUBLIC_URL_PATTERN = (
     r"^(https?://[A-Za-z0-9._-]+(:[0-9]+)?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]+)?)?"

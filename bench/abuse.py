@@ -122,7 +122,7 @@ def _attack(port: int, name: str) -> None:
 
 
 def settle(process: psutil.Process) -> None:
-    """Wait until a process has nothing to do: what was asked of it is answered, also where nobody waits any more."""
+    """Wait until a process is idle: also what no client waits for any more is done."""
     until = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < until and process.cpu_percent(interval=0.5) > IDLE_PERCENT:
         pass
@@ -161,7 +161,7 @@ def measure(folder: Path, seconds: float) -> Iterator[Row]:
         waits(port, 1, cold)
         quiet, quiet_cold = waits(port, seconds, cold)
         yield Row(
-            "nobody attacks: p99 of a cached response, of one that is not",
+            "no attack: p99 of a cached response, of one that is not",
             f"{_ms(quiet)}, {_ms(quiet_cold)}",
             of_this_machine=True,
         )

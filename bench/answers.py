@@ -29,7 +29,7 @@ def measure(data: Path, packages: int, sample: int, rounds: int) -> dict[str, An
     found: dict[str, Any] = {"http": [], "sql": [], "rows": []}
     for number in range(rounds):
         asked = numbers[number * size : (number + 1) * size]
-        # Whoever comes second finds the files in the kernel's cache: take turns at that too.
+        # The second finds the files in the kernel's cache: this order alternates too.
         for side in ("http", "sql") if number % 2 == 0 else ("sql", "http"):
             if side == "http":
                 found["http"].append(_over_http(data, asked))

@@ -1,4 +1,4 @@
-"""`python -m bench.faults`: how long it takes to come back after a kill, and to end when told to; all under load.
+"""`python -m bench.faults`: how long it takes to come back after a kill, and to end after SIGTERM; all under load.
 
 And what 40 loads were at when they were killed at random moments, as tests/test_killed.py does it.
 """

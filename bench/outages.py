@@ -1,6 +1,6 @@
 """`python -m bench.outages`: what clients are answered while ClickHouse breaks, each way for half a minute, under load.
 
-The server asks it over a socket, where tests/support/clickhouse_http.py answers as ClickHouse does, and breaks as told.
+The server queries it over a socket: tests/support/clickhouse_http.py answers as ClickHouse does, and fails on demand.
 """
 
 import argparse

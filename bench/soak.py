@@ -31,7 +31,7 @@ from bench.serving import started
 CLIENTS = 8
 SETTLE_SECONDS = 30.0
 NOWHERE = "http://127.0.0.1:9"
-"""Where nobody answers: discovery asks no stranger for the sake of a measurement."""
+"""An address that does not answer: discovery sends no request to a real service."""
 CACHE_BYTES = 8 << 20
 """Little, so that what is kept of answers is full early: from then on nothing may grow."""
 MEMORY_SLACK = 32 << 20
@@ -196,7 +196,7 @@ def held(process: psutil.Process) -> Held:
 
 
 def settled(process: psutil.Process) -> Held:
-    """What it holds once nobody is connected any more: the socket that it listens on is one."""
+    """Its connections once no client is connected: the socket that it listens on is one."""
     until = time.monotonic() + SETTLE_SECONDS
     while (now := held(process)).connections > 1 and time.monotonic() < until:
         time.sleep(0.2)

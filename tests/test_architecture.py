@@ -143,7 +143,7 @@ def test_libraries_are_imported_where_their_border_is(module: str) -> None:
 
 
 def test_what_the_rules_are_about_is_there() -> None:
-    """A rule about a library that nobody imports any more would hold for nothing."""
+    """A rule about a library that no module imports would test nothing."""
     used = {
         library for library in ONLY_IN if any(is_of(n, library) for path in MODULES.values() for n in imports(path))
     }

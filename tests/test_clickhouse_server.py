@@ -199,7 +199,7 @@ async def test_a_clickhouse_that_is_too_old_is_refused_in_a_sentence(facade: Fac
 
 @pytest.fixture
 def tls_port() -> Iterator[int]:
-    """A port that speaks TLS, with a certificate that nobody has signed."""
+    """A port that speaks TLS, with a self-signed certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)

@@ -67,7 +67,7 @@ def beyond_the_limit(limited: Client, url: str) -> httpx.Response:
 
 @pytest.fixture(scope="module")
 def empty(make_dataset: Callable[[], Dataset]) -> Iterator[Client]:
-    """An app without data that reaches nobody."""
+    """An app without data that sends no requests."""
     with make_dataset().client(pypi_api_url=NOWHERE) as client:
         yield client
 

@@ -142,7 +142,7 @@ def test_a_disk_that_fills_up_under_a_server(disk: Path, tmp_path: Path) -> None
 
 
 def test_the_index_is_served_from_memory_where_it_cannot_be_written(disk: Path, tmp_path: Path) -> None:
-    """And the file of before stays as it was."""
+    """And the previous file stays as it was."""
     first_file = write_jsonl(tmp_path / "first.jsonl", FIRST)
     at = {"CLICKHOUSE_URL": f"chdb://{tmp_path}/data"}
     assert run("ingest", str(first_file), cwd=tmp_path, **at).returncode == 0

@@ -23,7 +23,7 @@ def client(client_of: Callable[..., TestClient[Any]]) -> TestClient[Any]:
 
 @pytest.mark.parametrize("path", [OVERALL, "/api/top", "/health", "/api/packages/numpy/badge", "/api/recent"])
 def test_so_many_parameters(client: TestClient[Any], path: str) -> None:
-    """Those that nobody knows count too: reading them is work."""
+    """Unknown ones count too: reading them is work."""
     known = "package=numpy&" if path == "/api/recent" else ""
     most = 600 - bool(known)
 

@@ -1,4 +1,4 @@
-"""Killed with SIGKILL at random moments: nobody sees a part of a day, and nothing needs repair.
+"""Killed with SIGKILL at random moments: no part of a day is visible, and nothing needs repair.
 
 The seed is printed; FAULTS_SEED sets another one.
 """
@@ -151,7 +151,7 @@ def test_a_load_killed_at_any_moment(files: dict[str, str], tmp_path: Path, kind
 def test_a_server_killed_under_load(files: dict[str, str], tmp_path: Path) -> None:
     """While it is asked by many and loads what was moved into its folder: the next one answers at once, and goes on.
 
-    Nobody ever gets anything but the whole of one input or of the other.
+    Every response is the whole of one input or of the other.
     """
     rng = random.Random(SEED)
     at = {"CLICKHOUSE_URL": "chdb://data"}

@@ -108,7 +108,7 @@ def read_through(server: Served, processes: int, publish: Callable[[], object]) 
 
 
 def assert_old_then_new(readers: list[Reader]) -> None:
-    """Each answer is the old one or the new one, and after a new one no old one comes; nobody has waited."""
+    """Each answer is the old one or the new one, and after a new one no old one comes; no request has waited."""
     for reader in readers:
         assert reader.failure is None
         for seen in reader.seen.values():

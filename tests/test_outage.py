@@ -51,7 +51,7 @@ def test_an_outage_under_load(server: Served, facade: Facade, fault: Mapping[str
 
     assert_known_is_answered(found)
     assert_new_is_told_when_to_come_again(found)
-    # Nobody asks ClickHouse but the look, which the driver may try again.
+    # Only the poll queries ClickHouse, and the driver may repeat it.
     assert found.asked <= 5 + 5 * found.counted
     assert "Traceback" not in server.logged()
 

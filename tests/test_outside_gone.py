@@ -110,7 +110,7 @@ def statistics(client: TestClient[Any]) -> dict[str, tuple[int, bytes]]:
 
 @pytest.fixture(scope="module")
 def alone(dataset_of_some: Dataset) -> dict[str, tuple[int, bytes]]:
-    """The answers of a server that asks nobody."""
+    """The responses of a server that sends no requests."""
     with dataset_of_some.client() as client:
         return statistics(client)
 

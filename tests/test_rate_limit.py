@@ -114,7 +114,7 @@ def test_a_period_s_requests_at_once_then_evenly(rate: str, requests: int, secon
 
 @given(st.lists(st.floats(0, 3, allow_subnormal=False), min_size=1, max_size=60), st.integers(1, 7))
 def test_no_more_than_twice_the_limit_in_any_period(pauses: list[float], limit: int) -> None:
-    """A full bucket, and what runs into it in the meantime; and who waits as long as told is always let in."""
+    """A full bucket, and what flows into it meanwhile; a client that waits for `Retry-After` is always accepted."""
     clock = Clock()
     limited = RateLimiter(f"{limit}/second", clock)
     accepted: list[float] = []
@@ -207,7 +207,7 @@ def asked(base: str, *forwarded: str, **headers: str) -> int:
 
 
 def test_nobody_is_believed_by_default(tmp_path: Any) -> None:
-    """Not even on the same machine: whoever is there could be anybody."""
+    """Not even on the same machine: any user may be on it."""
     with served(cwd=tmp_path, CLICKHOUSE_URL="chdb://data", RATE_LIMIT="3/hour") as base:
         assert asked(base, "192.0.2.1") == 2
         assert asked(base, "192.0.2.2") == 1

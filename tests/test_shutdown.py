@@ -1,4 +1,4 @@
-"""A server that is told to stop answers what has reached it, and is gone within its grace time."""
+"""A server that gets SIGTERM answers the requests that have reached it, and ends within its grace time."""
 
 import asyncio
 import json

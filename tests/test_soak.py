@@ -35,6 +35,6 @@ def test_no_task_is_left(dataset: Dataset) -> None:
         before = asyncio.all_tasks(loop)
         with mixed_load(port, packages=3) as clients:
             wait_until(lambda: sum(client.statuses.total() for client in clients) > 2_000, what="load")
-        # What is waiting for PyPI, which nobody answers for, is left alone after a while.
+        # Look-ups of a PyPI that does not answer end after a while.
         wait_until(lambda: not server.server_state.connections, what="the end of all connections")
         wait_until(lambda: len(asyncio.all_tasks(loop)) <= len(before), what="the end of all tasks")

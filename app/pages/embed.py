@@ -1,4 +1,4 @@
-"""One chart for somebody else's page: the only page that other sites may show in an <iframe>."""
+"""One chart for other sites: the only page that may be shown in an <iframe>."""
 
 from datetime import date
 from typing import Any

@@ -26,7 +26,7 @@ from app.warehouse.reading.snapshot import Snapshot
 from app.windows import TREND_WEEKS, last_days, last_period, preceding_window
 
 COMPARED = 7
-"""Packages besides the page's own: more lines could not be told apart."""
+"""Packages besides the page's own: more lines could not be distinguished."""
 ORIGIN_TITLES = {"installer": "People", "ci": "CI", "mirror": "Mirrors"}
 """The origins in which packages are compared."""
 SHIFTS = 4

@@ -89,7 +89,7 @@ class Protocol(HttpToolsProtocol):
         if self._linger_timer is not None:
             self._linger_timer.cancel()
         if self._active_cycle is not None:
-            # uvicorn tells only the newest of several requests.
+            # uvicorn notifies only the newest of several requests.
             self._active_cycle.disconnected = True
             self._active_cycle.message_event.set()
 

@@ -100,5 +100,5 @@ class RateLimiter:
 
 
 def _seconds(nanoseconds: int) -> int:
-    """Whole seconds, rounded up: a client that waits as long as told is accepted."""
+    """Whole seconds, rounded up: a client that waits for this time is accepted."""
     return -(-nanoseconds // SECOND)

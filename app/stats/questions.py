@@ -221,7 +221,7 @@ async def total(snapshot: Snapshot, package: str, origin: str | None = None) -> 
 async def recent(snapshot: Snapshot, question: RecentQuestion) -> RecentByPackage:
     """Recent downloads. A package that is known and was not downloaded lately has zeros.
 
-    One none of whose days has the origin is as unknown as one without downloads; `raise_unknown` tells the two apart.
+    One none of whose days has the origin is as unknown as one without downloads; `raise_unknown` distinguishes the two.
     """
     require(snapshot, question.packages, question.dimension)
     windows = recent_windows(snapshot.newest_day)

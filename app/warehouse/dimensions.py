@@ -9,4 +9,4 @@ COUNTED_WHERE_KNOWN = ("origin", "cpu", "libc", "distro", "implementation", "ins
 DIMENSIONS = (*COUNTED_ALWAYS, *COUNTED_WHERE_KNOWN)
 
 CI = "ci"
-"""Stands among the dimensions of a day on which the origin `ci` was told from `installer`."""
+"""Is among the dimensions of a day whose input distinguishes the origin `ci` from `installer`."""

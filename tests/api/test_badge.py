@@ -249,7 +249,7 @@ def test_an_unknown_package_is_said_on_the_badge(client: TestClient[Any], period
 
     assert (badge.status_code, badge.headers["content-type"]) == (200, "image/svg+xml")
     assert texts(badge.content)[1:] == ["downloads", "unknown package"]
-    # It may be there tomorrow, but nobody need ask every moment.
+    # It may exist tomorrow, but need not be requested every moment.
     assert badge.headers["cache-control"] == "public, max-age=300"
     assert client.get(path, headers={"If-None-Match": badge.headers["etag"]}).status_code == 304
     assert (shields.status_code, shields.json()["message"]) == (200, "unknown package")

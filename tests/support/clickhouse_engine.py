@@ -109,7 +109,7 @@ class Quota:
 
 
 class Engine:
-    """Connections to an embedded engine, kept for whoever asks with the same user and settings."""
+    """Connections to an embedded engine, one for each user and its settings."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
@@ -237,7 +237,7 @@ class Engine:
 
 
 def _readonly(asked: Asked) -> str:
-    """What the asking user may do; a GET changes nothing, whoever sends it."""
+    """What the requesting user may do; a GET changes nothing, whichever user sends it."""
     return USERS[asked.user].settings.get("readonly", CHANGES_SETTINGS if asked.by_get else "0")
 
 

@@ -231,7 +231,7 @@ class Facade:
         with tempfile.TemporaryDirectory(prefix="facade-") as folder:
             try:
                 asked, named = await self._read(request, Path(folder, "body"))
-                # It runs to its end whether or not somebody still waits for it.
+                # It runs to its end whether or not a client still waits for it.
                 running = asyncio.get_running_loop().run_in_executor(self._threads, self.engine.run, asked)
                 await progress.send_while(running, asked, headers)
                 result = await running
@@ -482,7 +482,7 @@ async def _half(request: web.Request, body: bytes, headers: dict[str, str]) -> w
 
 
 async def _dripping(request: web.Request, body: bytes, headers: dict[str, str], seconds: float) -> web.StreamResponse:
-    """Send a body byte by byte, for as long as somebody reads it."""
+    """Send a body byte by byte, for as long as the client reads it."""
     response = web.StreamResponse(headers=headers | {"Content-Length": str(len(body))})
     await response.prepare(request)
     with suppress(ConnectionError):

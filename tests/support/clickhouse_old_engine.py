@@ -89,7 +89,7 @@ def _with_token(sql: str, token: str) -> str:
 
 
 def _work(folder: str, asked: Connection) -> None:
-    """Run what is asked, until nobody asks any more."""
+    """Run requests until the input ends."""
     os.environ["TZ"] = "UTC"
     session, ends_with_error = Session(folder), not hasattr(chdb, "connect")
     while True:

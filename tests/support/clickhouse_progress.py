@@ -46,7 +46,7 @@ class ProgressHeaders:
             self._sent = {name.lower() for name in begun}
 
     def complete(self, response: web.StreamResponse) -> web.StreamResponse:
-        """Send the rest of an answer whose head is on its way; nobody is asked on this connection again."""
+        """Send the rest of a response whose head was sent; the connection is not used again."""
         if self._sent and isinstance(response, web.Response):
             rest = {name: value for name, value in response.headers.items() if name.lower() not in self._sent}
             self._write("".join(f"{name}: {value}\r\n" for name, value in rest.items()) + "\r\n")

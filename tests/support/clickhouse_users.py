@@ -15,7 +15,7 @@ class User(msgspec.Struct, frozen=True):
 USERS = {
     "admin": User("secret-of-admin"),
     "ingest": User("secret-of-ingest"),
-    # May change settings, and is told to answer from what it has read where that was too much.
+    # May change settings; its reads end early with a partial result where they are too large.
     "hasty": User("", {"readonly": CHANGES_SETTINGS, "max_rows_to_read": "1000", "read_overflow_mode": "break"}),
     "api": User("secret-of-api", {"readonly": CHANGES_SETTINGS}),
     "hurried": User("", {"max_execution_time": "5", "readonly": CHANGES_SETTINGS}),

@@ -42,7 +42,7 @@ class Dataset:
     facts: ClassVar = {"schema": "current", "dataset": "own"}
     """What /health says of it."""
     needed_table = "loads"
-    """Without it nobody knows what is published."""
+    """Without it, the published loads are unknown."""
     answering_tables: ClassVar = ("downloads_daily", "overall_daily")
     """Without them no question can be answered."""
     ranking_table = "overall_daily"
@@ -54,7 +54,7 @@ class Dataset:
         """With a user that may write. Apps have one that may not, where there are users."""
         self.settings = settings
         self.notes: list[str] = []
-        """What loads have told the user."""
+        """The notes of loads."""
 
     def make_tables(self) -> None:
         """Make the tables, empty. Apps do it themselves on an embedded engine."""

@@ -53,14 +53,14 @@ def engine_stays_open(data_folder: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def outside() -> Iterator[Stub]:
-    """A GitHub and a PyPI that know nothing, for apps under test that are not about them: nobody asks the real ones."""
+    """A GitHub and a PyPI without content, for tests that are not about them: none sends requests to the real ones."""
     with running_stub() as stub:
         yield stub
 
 
 @pytest.fixture(scope="session")
 def facade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facade]:
-    """A ClickHouse server. Whoever breaks it mends it."""
+    """A ClickHouse server. A test that breaks it repairs it."""
     with running_facade(tmp_path_factory.mktemp("server")) as facade:
         yield facade
 

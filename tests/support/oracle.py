@@ -112,7 +112,7 @@ def categories(event: Event) -> list[tuple[str, str]]:
 
 
 def origin(installer: str | None, ci: bool | None) -> str:
-    """Whether it was a person, a robot, or nobody knows."""
+    """Whether it was a person, a robot, or unknown."""
     if installer in MIRRORS:
         return "mirror"
     if installer in INSTALLERS:

@@ -23,14 +23,14 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
     "breaks off half-way": {"kind": "cut"},
     "sends a byte a second": {"kind": "drip", "seconds": 1.0},
 }
-"""What can become of a ClickHouse, as tests/support/clickhouse_http.py is told."""
+"""The faults of ClickHouse that tests/support/clickhouse_http.py can produce."""
 
 KNOWN = [f"/api/packages/numpy/{series}" for series in ("overall", "python_minor", "system", "recent")]
 CLIENTS = 4
 """Of each kind."""
 PAUSE_SECONDS = 0.01
 LONGEST_SECONDS = 60
-"""Nobody waits longer for an answer, or for what is to happen by itself."""
+"""The limit of a wait for a response, or for a recovery."""
 AFTER_SECONDS = 1.0
 """How long is looked on after it has recovered."""
 
@@ -83,7 +83,7 @@ class Outage(NamedTuple):
 
     @property
     def longest(self) -> float:
-        """Seconds that somebody has waited."""
+        """Seconds that a client has waited."""
         return max(exchange.ended - exchange.began for exchange in self.exchanges)
 
 

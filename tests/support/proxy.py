@@ -48,7 +48,7 @@ class Proxy:
         return f"http://127.0.0.1:{self.port}"
 
     async def serve(self, ending: asyncio.Event, ready: threading.Event) -> None:
-        """Pass connections on until told to end."""
+        """Forward connections until it is stopped."""
         tasks: set[asyncio.Task[None]] = set()
         server = await asyncio.start_server(
             lambda reader, writer: tasks.add(asyncio.ensure_future(self._pass_on(reader, writer))), "127.0.0.1", 0

@@ -17,7 +17,7 @@ def main() -> None:
     for statement in statements:
         rows = connection.query(statement, "JSONCompactEachRow").bytes().decode().splitlines()
         print(json.dumps([json.loads(row) for row in rows]), flush=True)
-    # With replicated tables, and nobody behind them, the engine does not end well.
+    # With replicated tables and no Keeper, the engine does not end cleanly.
     os._exit(0)
 
 

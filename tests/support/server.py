@@ -26,11 +26,11 @@ COMMAND = [sys.executable, "-m", "app.cli.entry"]
 START_SECONDS = 300
 """Decides nothing: a server that ends before it answers is noticed at once."""
 NOWHERE = "http://127.0.0.1:9"
-"""Where nobody answers: no test asks the real PyPI."""
+"""An address that does not answer: no test sends a request to the real PyPI."""
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process's environment without the settings that somebody may have exported, and with changes."""
+    """This process's environment without exported settings of the server, and with changes."""
     ours = {field.upper() for field in Settings.__struct_fields__}
     kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in ours}
     return {**kept, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "PYPI_API_URL": NOWHERE, **changes}

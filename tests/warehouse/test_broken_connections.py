@@ -1,4 +1,4 @@
-"""A connection that is ended while its statement runs: nothing counts twice, and the user is told what is true.
+"""A connection that is ended while its statement runs: nothing counts twice, and the message to the user is true.
 
 ClickHouse runs a statement on when its client has gone. Load balancers end connections on which nothing is sent.
 """

@@ -131,7 +131,7 @@ def test_a_load_that_is_killed_once_it_is_published_is_there(tmp_path: Path) -> 
 
 
 class Halted:
-    """A load that waits at its first word until it is told to go on."""
+    """A load that waits at its first word until it is released."""
 
     def __init__(self, dataset: Dataset, path: Path) -> None:
         self._go_on, self.begun = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Schema files are applied once each, in order; again without harm; and whoever is of another version is told."""
+"""Schema files are applied once each, in order; again without harm; a process of another version gets an error."""
 
 import re
 from collections.abc import Callable
@@ -137,7 +137,7 @@ def test_older_tables_are_said_to_be(dataset: Dataset) -> None:
         f"the tables are older than this version (schema 3 of {NEWEST}): run `pypistats-server migrate`"
     )
     assert (without.status_code, without.json()["schema"]) == (503, "older")
-    # An embedded engine has nobody else to migrate it.
+    # Only this process can migrate an embedded engine.
     with dataset.client() as client:
         assert body(client.get("/health?deep=1"))["schema"] == "current"
 

@@ -1,5 +1,5 @@
 """What PyPI and GitHub would say of the demo's packages: made up like their downloads, so that all can be seen without
-a network and a token. Every text says so, and the repositories are of an owner that is nobody's."""
+a network and a token. Every text says so, and the repositories' owner does not exist."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

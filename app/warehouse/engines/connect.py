@@ -102,7 +102,7 @@ def _has_clickpys_tables(place: Place) -> bool:
         with suppress(WarehouseError), engine.client() as client:
             found.append(is_clickpys(client))
 
-    # A daemon: one that hangs keeps nobody from starting, and no process from ending.
+    # A daemon thread: one that hangs delays neither the start nor the end of the process.
     asking = threading.Thread(target=ask, name="tables", daemon=True)
     asking.start()
     asking.join(ASK_SECONDS)

@@ -56,7 +56,7 @@ class QueryRunner(Protocol):
 
 
 class Engine(Protocol):
-    """A ClickHouse that the settings name: synchronous clients for whoever writes, one async interface for readers."""
+    """A ClickHouse that the settings name: synchronous clients for writers, one async interface for readers."""
 
     database: str
 

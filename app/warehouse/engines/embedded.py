@@ -124,7 +124,7 @@ def _write_version(folder: Path, version: str) -> None:
     """Keep which engine writes the folder."""
     file = folder / VERSION_FILE
     with suppress(OSError):
-        # A full disk keeps nobody from reading.
+        # A full disk does not prevent reading.
         if not file.exists() or file.read_text(encoding="utf-8").strip() != version:
             file.write_text(f"{version}\n", encoding="utf-8")
 
@@ -193,7 +193,7 @@ class EmbeddedReader:
             raise WarehouseUnavailableError("ClickHouse did not answer in time") from None
 
     async def close(self) -> None:
-        """Stop the queries that run, for which nobody waits any more, and close the clients."""
+        """Stop the queries that run, whose results are no longer awaited, and close the clients."""
         await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
@@ -236,7 +236,7 @@ class _FolderLock:
             raise WarehouseInUseError(self._who(holder)) from None
         os.ftruncate(descriptor, 0)
         with suppress(OSError):
-            # The lock holds without a name too, and a full disk keeps nobody from reading.
+            # The lock holds without a name too, and a full disk does not prevent reading.
             os.write(descriptor, json.dumps({"pid": os.getpid(), "command": _command()}).encode())
         return descriptor
 

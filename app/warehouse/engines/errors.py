@@ -101,7 +101,7 @@ OWN_CODES: dict[int, tuple[type[WarehouseError], str]] = {
     ),
 }
 
-# What makes a network fail, as the standard library tells it; the first that fits.
+# Causes of network failures, by the standard library's exceptions; the first that matches is used.
 NETWORK_FAULTS: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLCertVerificationError, "ClickHouse does not answer: its certificate cannot be verified"),
     (ssl.SSLError, "ClickHouse does not answer: no TLS where https:// expects it"),
@@ -133,7 +133,7 @@ def translate(error: driver.ClickHouseError) -> WarehouseError:
 
 
 def _network_fault(error: BaseException) -> str:
-    """What the driver's error was raised from, in words that help whoever runs the server."""
+    """What the driver's error was raised from, in words for the server's operator."""
     causes: list[BaseException] = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None:
         causes.append(cause)

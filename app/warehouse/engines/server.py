@@ -42,7 +42,7 @@ EVERYBODY = {"session_timezone": "UTC"}
 READERS = EVERYBODY | {
     # On a cluster a package lives on one shard, and only that is asked.
     "optimize_skip_unused_shards": 1,
-    # A role may be told to stop reading where it has read enough, and to answer from that (the public data set's is).
+    # A role's settings may end a read early and return a partial result (those of the public data set do).
     "read_overflow_mode": "throw",
 }
 """What is sent with every query, and its limits."""
@@ -166,7 +166,7 @@ class ServerEngine:
 class ServerReader:
     """Async queries on a server, through pooled connections. The first query connects; after a failure, the next.
 
-    `limits` may be changed: a query goes by those of the moment, apart from what a connection has been told.
+    `limits` may be changed: a query uses the current ones, whatever its connection had before.
     """
 
     def __init__(self, server: ServerEngine, limits: ReaderLimits = DEFAULT_READER_LIMITS) -> None:
@@ -178,12 +178,12 @@ class ServerReader:
 
     async def _connected(self) -> AsyncClient:
         """The client. However many wait for the first connection, it is tried once at a time; and it goes on for the
-        next, where nobody waits for it any more: a slow server takes longer than anybody waits."""
+        next, where no request waits for it any more: a slow server takes longer than the time limit."""
         if self._client is not None:
             return self._client
         if self._connecting is None or self._connecting.done():
             self._connecting = asyncio.create_task(self._connect())
-            # Looked at, for perhaps nobody waits for it any more.
+            # Retrieved, because perhaps no request waits for it any more.
             self._connecting.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(self._connecting)
 

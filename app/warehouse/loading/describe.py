@@ -12,7 +12,7 @@ from app.warehouse.loading.finding import Note, listed
 from app.warehouse.loading.heads import EMPTY, UNKNOWN, Head, head_of
 from app.warehouse.loading.shapes import ANY_TEXT, DOTTED, JSON_KEYS, OPTIONAL, RECORDS, json_shape, shape_of
 
-# Of the engine with a URL that nobody answers: it would try for half a minute otherwise.
+# For a URL that does not answer: the engine would try for half a minute otherwise.
 PATIENCE = {"http_max_tries": 3, "http_connection_timeout": 5}
 
 

@@ -44,8 +44,8 @@ class Received(File, frozen=True):
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """How to read a file: the column with its time, the structure that ClickHouse is told, the raw events' columns that
-    are selected from it, whether a row may stand for several downloads, and the optional columns that it lacks."""
+    """How to read a file: the column with its time, the structure that is sent to ClickHouse, the raw events' columns
+    that are selected from it, whether a row may stand for several downloads, and the optional columns that it lacks."""
 
     time: str
     structure: str

@@ -22,7 +22,7 @@ LISTED = 3
 """File names in a note; how many more there are is said."""
 
 Note = Callable[[str], None]
-"""Tells the user something about the input that is no error."""
+"""Receives a note about the input that is not an error."""
 
 
 def find_files(names: Iterable[str], note: Note = lambda _: None) -> list[File]:

@@ -74,9 +74,9 @@ def ingest(
 ) -> list[LoadedDay]:
     """Load the download events of files, folders, shell patterns and URLs; return the days published, in order.
 
-    A server is sent the local files, and reads URLs by itself. What is passed over or left out is told in notes; today
-    (UTC) is always left out, for it is not over, and `unfinished` is called with what was. What `before_publishing`
-    raises ends the load. Of the optional `dimensions`, those are loaded whose columns all files have. Raises
+    A server is sent the local files, and reads URLs by itself. Notes say what is passed over or left out. Today is
+    always left out, because it is not over in UTC; `unfinished` is called with its downloads. An exception of
+    `before_publishing` ends the load. Of the optional `dimensions`, those are loaded whose columns all files have. Raises
     InputError where the input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and
     WarehouseError where ClickHouse fails. Nothing is published then. Of all loads with one `process_lock`, one runs at
     a time.
@@ -132,7 +132,7 @@ def ingest_events(
 
 
 def _counted(found: Sequence[tuple[File, Shape]], dimensions: Collection[str], note: Note) -> list[str]:
-    """Those of the optional dimensions whose columns all files have. Tells the user of the others."""
+    """The optional dimensions whose columns all files have. Reports the others in a note."""
     missing = missing_columns(found)
     possible = counted_dimensions(missing)
     if lost := [dimension for dimension in dimensions if dimension not in possible]:
@@ -199,7 +199,7 @@ def _load(
         raise error if whole else ConnectionLostError("the connection to ClickHouse broke in a statement") from error
     days = finished_days(written, today, load.source, note, unfinished)
     if len(days) < len(written):
-        # The number of downloads that were left out, which nobody reads any more.
+        # The number of downloads that were left out, which nothing reads any more.
         remove_day(client, load.number, today, load.cluster, load.timing)
     for column in unseen_columns(client, load, events):
         note(f"no row says anything of {column}: all of these downloads count as null there")

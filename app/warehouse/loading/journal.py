@@ -90,7 +90,7 @@ def retried(work: Callable[[], Result], timing: LoadTiming) -> Result:
 
 
 def announce(client: Client, load: int, source: str, holder: str) -> None:
-    """Take a number, unless somebody else has."""
+    """Take a number, unless another writer has it."""
     _write(client, [{"load": load, "date": NO_DAY, "state": "started", "source": source, "holder": holder}], "start")
 
 
@@ -164,7 +164,7 @@ def publish_later(client: Client, load: Load) -> None:
 
 
 def _end(client: Client, load: Load, rows: Sequence[dict[str, Any]]) -> None:
-    """Write what becomes of a load. Raises WarehouseError if it was abandoned, ConnectionLostError if nobody knows."""
+    """Write the outcome of a load. Raises WarehouseError if it was abandoned, ConnectionLostError if unknown."""
     synced(client, load.cluster, "downloads_daily", timing=load.timing)
     # If an earlier try has arrived, ClickHouse drops the next.
     retried(lambda: _write(client, rows, "end"), load.timing)

@@ -11,7 +11,7 @@ class LoadTiming(msgspec.Struct, frozen=True):
     """The clock of a load, and times in seconds.
 
     `now`: says which day is today, in UTC. `heartbeat`: between two heartbeats. `silent`: a writer without a heartbeat
-    for so long is dead, or will be told that it is. `retry`: before what may be done twice is done again, after its
+    for so long is dead, or will be refused. `retry`: before what may be done twice is done again, after its
     connection broke.
 
     `poll`: between two looks whether a statement still runs. `unreachable`: how long it is tried to learn what became

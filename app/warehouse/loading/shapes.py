@@ -1,4 +1,4 @@
-"""How downloads are written down, and what ClickHouse is told to read them.
+"""The shapes in which inputs have downloads, and the expressions by which ClickHouse reads them.
 
 FIELDS is what counts of a download, and under which names exports have it: those of BigQuery's `file_downloads`
 (records, or dotted names), the same with underscores (BigQuery allows no dots in names of columns), and those of
@@ -220,7 +220,7 @@ def _shape(
     number: str,
     lacking: tuple[str, ...],
 ) -> Shape:
-    """What ClickHouse is told of columns and of what is in records, and what makes raw events of them."""
+    """The structure of columns and records that is sent to ClickHouse, and the expressions of the raw events."""
     structure = [f"`{name}` {kind}" for name, kind in columns.items()] + _tuples(records)
     nothing = f"CAST(NULL, '{TEXT}')"
     select = [f"{day} AS day", *(f"{values.get(field, nothing)} AS {field.raw}" for field in FIELDS)]

@@ -1,4 +1,4 @@
-"""The statements of loading, files in load/, and how whoever writes runs them."""
+"""The statements of loading (the files in sql/), and how a writer runs them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

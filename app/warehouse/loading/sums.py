@@ -47,7 +47,7 @@ def complete(client: Client, load: Load) -> bool:
     synced(client, load.cluster, "downloads_daily", timing=load.timing)
     for name in ("write_all", "write_overall"):
         whole &= run(client, load, statement(name), versions(load.number), settings)
-    # What is published next must be there for whoever reads it, from whichever replica.
+    # What is published next must be readable from every replica.
     synced(client, load.cluster, "downloads_daily", "overall_daily", timing=load.timing)
     return whole
 

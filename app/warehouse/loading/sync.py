@@ -61,7 +61,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 Step = Callable[[str], None]
-"""Is told what is being done, for people."""
+"""Receives a description of the current step, for display."""
 
 
 class Sync:
@@ -238,7 +238,7 @@ class Sync:
         return rows
 
     def unfollow(self, unasked_since: datetime) -> list[str]:
-        """Stop following the packages that nobody has asked for since a time, and remove their rows."""
+        """Stop following the packages that were not requested since a time, and remove their rows."""
         with self.store.connect() as client:
             packages = [package for (package,) in ask(client, "unasked_packages", {"since": unasked_since})]
             if not packages or ask(client, "begun_days"):

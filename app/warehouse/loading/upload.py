@@ -35,7 +35,7 @@ def send(
     settings: dict[str, Any],
     sending: Callable[[Received], None],
 ) -> None:
-    """Send files; `sending` is told the first of each request. Raises InputError for one that ClickHouse refuses."""
+    """Send files, and call `sending` with the first of each request. Raises InputError for one that is refused."""
     alike: dict[Shape, list[Received]] = {}
     for file, shape in files:
         alike.setdefault(shape, []).append(file)
@@ -49,7 +49,7 @@ def send(
 
 
 def fetch(client: Client, load: Load, file: File, shape: Shape, number: int, settings: dict[str, Any]) -> None:
-    """Have ClickHouse read a URL. Raises InputError where it cannot, ConnectionLostError where nobody knows."""
+    """Have ClickHouse read a URL. Raises InputError if it cannot, ConnectionLostError if the outcome is unknown."""
     events = raw_events([(file, shape)])
     sql = _receive(load.number, f"SELECT {number} AS file_number, * FROM ({events.sql})")  # noqa: S608 - as raw_events
     try:
@@ -81,7 +81,7 @@ def _batches(files: Sequence[Received]) -> Iterator[Batch]:
 def _small_content(file: Received) -> bytes | None:
     """The content of a file that can be sent with others, decompressed."""
     if file.format == "Avro":
-        # Its blocks are compressed: nobody knows how much they are.
+        # Its blocks are compressed: their size as text is unknown.
         return None
     with opened(Path(file.name), file.compression) as content:
         text = content.read(SMALL_BYTES + 1)

@@ -111,7 +111,7 @@ class Watcher:
         for folder in (self._folder / "done", self._folder / "failed"):
             if not folder.exists():
                 folder.mkdir(parents=True)
-                # Who may read what is dropped may read what becomes of it, and nobody else.
+                # The users who may read the input may read its results, and no others.
                 folder.chmod(stat.S_IMODE(self._folder.stat().st_mode))
         entries = sorted(
             entry

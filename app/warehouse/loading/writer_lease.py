@@ -90,7 +90,7 @@ def _take(client: Client, source: str, timing: LoadTiming) -> Load:
     cluster = cluster_of(client)
     synced(client, cluster, "loads", timing=timing)
     ((last, holder, is_over, silent),) = ask(client, "writer") or [(0, "", 1, 0.0)]
-    # In an embedded engine nobody else can be alive: its folder is ours.
+    # In an embedded engine no other writer can be alive: its folder belongs to this process.
     if not is_over and not is_embedded(client) and silent < timing.silent:
         raise WriterBusyError(
             f"another load is running, of {holder}; one at a time. "
@@ -117,7 +117,7 @@ def _take(client: Client, source: str, timing: LoadTiming) -> Load:
 
 
 def _holder(client: Client, load: int) -> str:
-    """Who has announced a load; the empty string where nobody has."""
+    """The holder of a load; the empty string if it has none."""
     rows = ask(client, "announced", {"load": load})
     return str(rows[0][0]) if rows else ""
 
@@ -144,7 +144,7 @@ def _name() -> str:
 
 @contextmanager
 def _signs(connect: Connect, client: Client, load: Load) -> Iterator[None]:
-    """Give signs of life, where somebody else could look for them."""
+    """Send heartbeats, where another writer could take over."""
     if is_embedded(client):
         yield
         return

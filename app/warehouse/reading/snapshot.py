@@ -16,7 +16,7 @@ class NothingLoadedError(LookupError):
 
 
 class Marks(msgspec.Struct):
-    """What questions leave for whoever keeps the store up to date: packages that were asked for, outdated rankings."""
+    """What questions report to the service that updates the store: requested packages, outdated rankings."""
 
     asked: set[str] = msgspec.field(default_factory=set)
     outdated: set[RankingNeed] = msgspec.field(default_factory=set)
@@ -26,7 +26,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What is published, the tables that it is read from, and the length of the default window in days.
 
     `followed` are the packages of a store that holds some; None if it holds all. `source` is what is asked for what the
-    store lacks, in words; empty if nothing is. `marks` are for whoever keeps the store up to date. A response that is
+    store lacks, in words; empty if nothing is. `marks` are for the service that updates the store. A response that is
     computed from a snapshot depends on nothing else.
     """
 

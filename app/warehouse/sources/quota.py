@@ -11,7 +11,7 @@ RESERVE = 3
 """One part in so many of the quota is kept for people who wait: packages that are asked for the first time."""
 
 IN_BACKGROUND: ContextVar[bool] = ContextVar("in_background", default=False)
-"""Whether nobody waits for the queries of this context."""
+"""Whether the queries of this context are background work, which no request waits for."""
 
 
 class Quota:

@@ -165,7 +165,7 @@ class SyncService:
         await asyncio.shield(task)
 
     async def _ranking(self, need: RankingNeed) -> None:
-        # Somebody who types a name sends a search a letter: these leave some of the quota for packages.
+        # Typing a name sends a search for each letter: searches leave some of the quota for packages.
         IN_BACKGROUND.set(bool(need.prefix))
         newest = (await self._warehouse.snapshot()).newest_day
         if isinstance(self._source, ClickPy):
@@ -192,7 +192,7 @@ class SyncService:
             pause = await self._look()
 
     async def _has_days(self) -> bool:
-        """Whether the store has days, so that a new server says that it is ready before somebody asks for a package."""
+        """Whether the store has days, so that a new server is ready before the first request for a package."""
         try:
             return bool((await self._warehouse.snapshot()).published.days)
         except WarehouseError:
@@ -249,7 +249,7 @@ class SyncService:
         self._last_look_at = self._now()
         if synced.days:
             logger.info("%s: %s is there", self._source.title, synced.days[-1])
-        # Of other sources, packages are followed that somebody has listed.
+        # From other sources, only listed packages are followed.
         is_on_demand = isinstance(self._source, ClickPy)
         if synced.days or (is_on_demand and await self._unfollow()):
             self._changed()

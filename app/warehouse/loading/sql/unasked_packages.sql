@@ -1,4 +1,4 @@
--- Those followed packages that nobody has asked for, and that were not followed, since a time.
+-- The followed packages that were neither requested nor newly followed since a time.
 SELECT project
 FROM
 (
