@@ -62,14 +62,15 @@ def first_questions(base: str, source: ClickPy, numbers: range) -> tuple[float, 
     """Seconds (median) of a first question, of the source's query alone, and of the same question from the store."""
     first, alone, again = [], [], []
     window = last_days(source.days()[-1], 400)
-    for number in numbers:
-        began = time.perf_counter()
-        list(source.counts([f"package-{number}"], window))
-        alone.append(time.perf_counter() - began)
-        for taken, path in ((first, "recent"), (again, "overall")):
+    with httpx.Client(base_url=base, timeout=60) as client:
+        for number in numbers:
             began = time.perf_counter()
-            httpx.get(f"{base}/api/packages/package-{number}/{path}", timeout=60).raise_for_status()
-            taken.append(time.perf_counter() - began)
+            list(source.counts([f"package-{number}"], window))
+            alone.append(time.perf_counter() - began)
+            for taken, path in ((first, "recent"), (again, "overall")):
+                began = time.perf_counter()
+                client.get(f"/api/packages/package-{number}/{path}").raise_for_status()
+                taken.append(time.perf_counter() - began)
     return median(first), median(alone), median(again)
 
 

@@ -41,6 +41,15 @@ HOLDER_FILE = "pypistats-server.lock"
 VERSION_FILE = "pypistats-server.engine"
 """Holds the version of the engine that has opened the folder last."""
 
+SESSION_SETTINGS: Mapping[str, Any] = {
+    # The engine takes the host's time zone otherwise; a day is a UTC day.
+    "session_timezone": "UTC",
+    # Compilation of a query on the journal takes ten times as long as the query.
+    "compile_expressions": 0,
+    "compile_aggregate_expressions": 0,
+    "compile_sort_description": 0,
+}
+
 _readers = itertools.count()
 
 
@@ -87,8 +96,7 @@ class EmbeddedEngine:
                 interface="chdb",
                 path=str(self.folder),
                 database=self.database if database == "" else database,
-                # The engine takes the host's time zone otherwise; a day is a UTC day.
-                settings={"session_timezone": "UTC"},
+                settings=dict(SESSION_SETTINGS),
             )
         except ImportError:
             raise SettingError("an embedded ClickHouse needs chDB: pip install 'pypistats-server[embedded]'") from None

@@ -76,8 +76,8 @@ def ingest(
 
     A server is sent the local files, and reads URLs by itself. Notes say what is passed over or left out. Today is
     always left out, because it is not over in UTC; `unfinished` is called with its downloads. An exception of
-    `before_publishing` ends the load. Of the optional `dimensions`, those are loaded whose columns all files have. Raises
-    InputError where the input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and
+    `before_publishing` ends the load. Of the optional `dimensions`, those are loaded whose columns all files have.
+    Raises InputError where the input cannot be loaded (DayLoadedError where it needs `replace`), WriterBusyError, and
     WarehouseError where ClickHouse fails. Nothing is published then. Of all loads with one `process_lock`, one runs at
     a time.
     """

@@ -179,7 +179,7 @@ def compared(applied: int) -> Schema:
 
 def cluster_of(client: Client) -> str:
     """The cluster whose shards have the tables; the empty string on a single server."""
-    return _clusters(client).get("downloads_daily", "")
+    return "" if is_embedded(client) else _clusters(client).get("downloads_daily", "")
 
 
 def _clusters(client: Client) -> dict[str, str]:

@@ -6,7 +6,7 @@ dimensions that came later. It is written under the writer lease, and counts fro
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -84,10 +84,13 @@ class Sync:
     def add(self, packages: Sequence[str], step: Step = lambda _: None) -> Synced:
         """Follow packages, with all completed days. If there are none, those of the source are completed first."""
         with self.store.connect() as client:
-            synced = Synced(days=[] if completed_in(client) else self._begin(client))
-            followed, days = followed_in(client), completed_in(client)
+            completed, synced = completed_in(client), Synced()
+            if not completed:
+                synced.days = self._begin(client)
+                completed = completed_in(client)
+            followed = followed_in(client)
             missing = [package for package in packages if package not in followed]
-            for batch in _batches(missing, len(days)):
+            for batch in _batches(missing, len(completed)):
                 step(f"fetching {_named(batch)}")
                 self._add(client, batch, synced)
         return synced
@@ -123,15 +126,15 @@ class Sync:
     def _add(self, client: Client, packages: Sequence[str], synced: Synced) -> None:
         with self.store.load(client, f"{self._source.name}: {_named(packages)}") as load:
             # Another process may have followed one of them, or completed a day, since.
-            known, days = followed_in(client), completed_in(client)
+            known, completed = followed_in(client), completed_dimensions_in(client)
             packages = [package for package in packages if package not in known]
             remove_leftovers(client, load, packages)
             incomplete: dict[str, Sequence[str]] = {}
             try:
-                found = self._write(client, load, packages, days, self.dimensions)
+                found = self._write(client, load, packages, completed, self.dimensions)
             except TooMuchError:
                 first = [dimension for dimension in self.dimensions if dimension not in LATER_DIMENSIONS]
-                found = self._write(client, load, packages, days, first)
+                found = self._write(client, load, packages, completed, first)
                 incomplete = dict.fromkeys(found, LATER_DIMENSIONS)
             unknown = [package for package in packages if package not in found]
             insert(
@@ -142,7 +145,7 @@ class Sync:
                         "project": package,
                         "state": "followed" if package in found else "unknown",
                         "load": load.number if package in found else 0,
-                        "last": days[-1],
+                        "last": max(completed),
                         "incomplete": list(incomplete.get(package, ())),
                     }
                     for package in packages
@@ -190,7 +193,7 @@ class Sync:
             # Another process may have fetched some of them since.
             missing = set(not_fetched_in(client, days))
             wanted = [package for package in packages if package in missing]
-            found = self._write(client, load, wanted, days, self.dimensions)
+            found = self._write(client, load, wanted, dict.fromkeys(days, self.dimensions), self.dimensions)
             insert(client, "fetched_days", [{"date": day, "load": load.number, "packages": wanted} for day in days])
             publish_later(client, load)
         return sum(found.values())
@@ -220,11 +223,12 @@ class Sync:
         with self.store.load(client, f"{self._source.name}: {dimension} of {package}") as load:
             # Another process may have fetched it since.
             is_missing = dimension in followed_in(client).get(package, ((), last))[0]
-            parts = [[day for day in completed_in(client) if day <= last]] if is_missing else []
+            completed = completed_dimensions_in(client)
+            parts = [[day for day in completed if day <= last]] if is_missing else []
             while parts:
                 days = parts.pop()
                 try:
-                    found = self._write(client, load, [package], days, [dimension])
+                    found = self._write(client, load, [package], {day: completed[day] for day in days}, [dimension])
                 except TooMuchError:
                     if len(days) == 1:
                         raise
@@ -251,18 +255,23 @@ class Sync:
         return packages
 
     def _write(
-        self, client: Client, load: Load, packages: Sequence[str], days: Sequence[date], dimensions: Sequence[str]
+        self,
+        client: Client,
+        load: Load,
+        packages: Sequence[str],
+        days: Mapping[date, Collection[str]],
+        dimensions: Sequence[str],
     ) -> dict[str, int]:
-        """Write what the source has of packages on some days; return the number of rows of each that it has."""
+        """Write what the source has of packages on some days; return the number of rows of each that it has.
+
+        `days` says which of the optional dimensions each day has: one that was completed by a version without a
+        dimension has none for any package.
+        """
         if not packages:
             return {}
         found: Counter[str] = Counter()
-        counted = {(day, dimension) for day in days for dimension in COUNTED_ALWAYS}
-        completed = completed_dimensions_in(client)
-        for day in days:
-            # A day that was completed by a version without a dimension has none for any package.
-            counted |= {(day, dimension) for dimension in completed.get(day, dimensions)}
-        for counts in self._source.counts(packages, Window(days[0], days[-1]), dimensions):
+        counted = {(day, dimension) for day, optional in days.items() for dimension in (*COUNTED_ALWAYS, *optional)}
+        for counts in self._source.counts(packages, Window(min(days), max(days)), dimensions):
             found.update(counts.packages)
             write_counts(client, load, counts, counted)
         if "overall" in dimensions and not run(
