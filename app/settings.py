@@ -73,9 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra={"accepted": f"all, none, or names separated by commas: {OPTIONAL_DIMENSIONS.replace('|', ', ')}"},
             pattern=rf"^(all|none|({OPTIONAL_DIMENSIONS})(,({OPTIONAL_DIMENSIONS}))*)\Z",
             description="dimensions that are loaded besides those that every input has: names separated by commas, "
-            "`all` or `none`",
+            "`all` or `none`; `distro` and `installer_version` have the most rows",
         ),
-    ] = "all"
+    ] = "origin,cpu,libc,implementation,platform,abi"
     sync_from: Annotated[
         Literal["auto", "clickpy", "bigquery", "off"],
         Meta(

@@ -60,7 +60,8 @@ def test_a_package_without_any_such_day_is_not_found(client: TestClient[Any], di
 
     assert (answer.status_code, answer.json()["detail"]) == (
         404,
-        f"package: {dimension} is not loaded for any day of 'old': what was loaded lacks its columns; "
+        f"package: {dimension} is not loaded for any day of 'old': DIMENSIONS leaves it out, or what was "
+        "loaded lacks its columns; "
         "GET /health?deep=1 says which days have which dimensions",
     )
 

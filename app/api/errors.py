@@ -77,8 +77,8 @@ def _dimension_not_loaded(error: DimensionNotLoadedError) -> ProblemError:
     package = repr(error.package) if error.package else "any package"
     return problem(
         404,
-        f"package: {error.dimension} is not loaded for any day of {package}: what was loaded lacks "
-        "its columns; GET /health?deep=1 says which days have which dimensions",
+        f"package: {error.dimension} is not loaded for any day of {package}: DIMENSIONS leaves it out, "
+        "or what was loaded lacks its columns; GET /health?deep=1 says which days have which dimensions",
     )
 
 

@@ -35,7 +35,7 @@ class UnknownPackageError(LookupError):
 
 
 class DimensionNotLoadedError(LookupError):
-    """No day of a package, or of any if it is '', has a dimension, because what was loaded lacks its columns."""
+    """A dimension is not loaded for any day of a package, or of any if it is ''."""
 
     def __init__(self, package: str, dimension: str) -> None:
         super().__init__(package, dimension)
