@@ -131,8 +131,8 @@ ACCEPTED_TIMES = {
 }
 
 
-def shape_of(name: str, format_: str, columns: Mapping[str, str], parts: Collection[str]) -> Shape:
-    """How to read a file with columns of these types; `parts` are the dotted names of what is in records.
+def shape_of(name: str, format_: str, columns: Mapping[str, str], parts: Sequence[str]) -> Shape:
+    """How to read a file with columns of these types; `parts` are the dotted names of what is in records, in its order.
 
     Raises InputError for a file that has a column missing.
     """
@@ -146,7 +146,8 @@ def shape_of(name: str, format_: str, columns: Mapping[str, str], parts: Collect
     kinds = {time: kind, **{column: field.kind for field, column in found.items()}}
     if weight:
         kinds[weight] = columns[weight]
-    records = {n: kinds.pop(n) for n in list(kinds) if n not in columns}
+    # In the file's order: ClickHouse 24.8 assigns the fields of a record in a record by position.
+    records = {n: kinds.pop(n) for n in parts if n in kinds and n not in columns}
     if format_ == "Avro":
         # Its reader takes records whole, and as they are.
         kinds |= {root: columns[root] for n in records if (root := n.partition(".")[0])}
