@@ -75,7 +75,8 @@ class OldEngine:
         except EOFError:
             body, error, has_ended = b"", "Code: 236. DB::Exception: The engine has ended. (ABORTED)", True
         if has_ended:
-            self._worker, self._current, self._database = None, {}, ""
+            # The folder keeps the settings of the oldest.
+            self._worker, self._database = None, ""
         if error:
             raise EngineError.of(RuntimeError(error))
         done: bytes = body
