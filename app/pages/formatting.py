@@ -1,4 +1,4 @@
-"""Numbers, dates and categories, formatted for people."""
+"""Numbers, dates and categories, formatted for readers."""
 
 from datetime import date
 

@@ -134,7 +134,7 @@ def test_a_second_writer_is_told_who_is_there(dataset: Dataset, sign: str) -> No
         dataset.load([MONDAY])
 
     assert str(error.value).startswith("another load is running, of process 7 on other (abc); one at a time.")
-    free_in = int(re.search(r"its place is free in (\d+) seconds", str(error.value))[1])  # type: ignore[index]
+    free_in = int(re.search(r"its lease ends in (\d+) seconds", str(error.value))[1])  # type: ignore[index]
     left = DEFAULT_LOAD_TIMING.silent - 10
     assert left - (time.monotonic() - began) - 1 <= free_in <= left + 1
     assert days(dataset) == []
@@ -185,7 +185,7 @@ def test_signs_of_life_are_given_while_a_load_runs(dataset: Dataset) -> None:
 def test_one_who_was_only_asleep_does_no_harm_when_he_wakes_up(
     dataset: Dataset, step: str, error: type[Exception]
 ) -> None:
-    """Another writer has taken the place in the meantime, as `place` does it."""
+    """Another writer has taken the lease in the meantime, as `writer_lease` does it."""
 
     def sleep(progress: Progress) -> None:
         if progress.step == step:
@@ -194,7 +194,7 @@ def test_one_who_was_only_asleep_does_no_harm_when_he_wakes_up(
                 abandon(other, 1)
 
     path = write_jsonl(dataset.folder / "a.jsonl", [MONDAY])
-    with pytest.raises(error, match="another writer has taken the place"):
+    with pytest.raises(error, match="another writer has taken the lease"):
         ingest(dataset.engine.client, [str(path)], report=sleep)
 
     assert days(dataset) == []

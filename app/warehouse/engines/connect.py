@@ -61,7 +61,7 @@ class Places(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """The source, for people."""
+        """The name of the source in messages."""
         if self.source is None:
             return ""
         return (

@@ -62,7 +62,7 @@ class Engine(Protocol):
 
     @property
     def where(self) -> str:
-        """Where it is, for people: a few words that follow its name, without secrets."""
+        """Where it is: a few words that follow its name in messages, without secrets."""
 
     def client(self, database: str | None = "") -> Client:
         """A new client, for one thread, in the database of the settings or in none. The caller closes it."""

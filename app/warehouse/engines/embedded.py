@@ -36,7 +36,7 @@ from app.warehouse.engines.errors import WarehouseError, WarehouseInUseError, Wa
 from app.warehouse.loading.statements import command, statement
 
 READER_THREADS = 32
-"""At most: a thread starts when none is free. How many questions there are at once is said in turns.py."""
+"""At most: a thread starts when none is free. MAX_QUERIES bounds the queries that run at once."""
 HOLDER_FILE = "pypistats-server.lock"
 VERSION_FILE = "pypistats-server.engine"
 """Holds the version of the engine that has opened the folder last."""

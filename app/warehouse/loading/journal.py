@@ -134,7 +134,7 @@ def publish(
     # If an earlier try has arrived, ClickHouse drops the next.
     retried(lambda: _write(client, rows, "end"), timing)
     if not retried(lambda: is_published(client, load), timing):
-        raise WarehouseError("another writer has taken the place of this load; nothing was published")
+        raise WarehouseError("another writer has taken the lease of this load; nothing was published")
 
 
 def _kept(dimensions: Sequence[str]) -> list[str]:
@@ -169,11 +169,11 @@ def _end(client: Client, load: Load, rows: Sequence[dict[str, Any]]) -> None:
     # If an earlier try has arrived, ClickHouse drops the next.
     retried(lambda: _write(client, rows, "end"), load.timing)
     if not retried(lambda: is_published(client, load.number), load.timing):
-        raise WarehouseError("another writer has taken the place of this load; nothing was published")
+        raise WarehouseError("another writer has taken the lease of this load; nothing was published")
 
 
 def heartbeat(client: Client, load: int) -> None:
-    """Give a sign of life."""
+    """Write that the holder of a load is alive."""
     _write(client, [{"load": load, "date": NO_DAY, "state": "alive"}])
 
 
@@ -193,7 +193,7 @@ def _write(client: Client, rows: Sequence[dict[str, Any]], once: str = "") -> No
 
 
 def why_unsafe(client: Client) -> str:
-    """Why two writers could both publish over this connection, or the empty string; for people, without a full stop."""
+    """Why two writers could both publish over this connection, in words without a full stop; or the empty string."""
     known = client.server_settings
     if known["readonly"].value != "0":
         # This user loads nothing.

@@ -20,7 +20,7 @@ def is_embedded(client: Client) -> bool:
 
 
 def statement(name: str, raw: str = "", cluster: str = "") -> str:
-    """A statement of load/, with the raw events in the place that it keeps for them, for one server or a cluster."""
+    """A statement of load/, with its placeholders filled: the raw events, for one server or a cluster."""
     return (
         _file(name)
         .replace("{{events}}", _file("events"))

@@ -67,7 +67,7 @@ def checked(client: Client, load: Load, total: int, dimensions: Sequence[str]) -
             raise WarehouseError(f"the sums of {day} do not agree; nothing was published")
         days.append(LoadedDay(day, events, dropped, packages, rows, python))
     if not days:
-        # What had been sent may have been removed by a writer that has taken the place.
+        # What had been sent may have been removed by a writer that has taken the lease.
         raise WarehouseError("nothing was written of the input, and nothing was published")
     written = sum(day.events for day in days)
     if total and written != total:

@@ -1,9 +1,9 @@
-"""The one writer's place, on an embedded engine and on a server that several machines write to.
+"""The writer lease: one writer at a time, in an embedded engine and on a server that several machines write to.
 
-Who loads has the newest number in the journal. ClickHouse gives each number once, so of two that begin at one moment
-one is refused. A writer gives signs of life; the place of one that has been silent for long is taken by the next,
-whose first acts are to say that the old load will never be published, and to stop what still runs for it. Every
-statement of a load fails once there is a newer one, so a writer that was only asleep can do no harm when it wakes up.
+The holder has the newest load number in the journal. ClickHouse gives each number once, so of two writers that begin at
+one moment one is refused. The holder sends heartbeats. If they stop, the next writer takes the lease: it first writes
+that the old load will never be published, and stops its statements. Every statement of a load fails once there is a
+newer load, so a writer that was only suspended can do no harm when it continues.
 """
 
 import logging
@@ -48,13 +48,13 @@ def writer_lease(
     timing: LoadTiming = DEFAULT_LOAD_TIMING,
     process_lock: threading.Lock = PROCESS_LOCK,
 ) -> Iterator[Load]:
-    """Have the place while the block lasts. Raises WriterBusyError where another writer has it."""
+    """Hold the lease while the block lasts. Raises WriterBusyError if another writer holds it."""
     if not process_lock.acquire(blocking=False):
         raise WriterBusyError("another load is running; one at a time")
     try:
         load = _take(client, source, timing)
         try:
-            with _signs(connect, client, load):
+            with _heartbeats(connect, client, load):
                 yield load
         except Exception as error:
             outcome = _give_up(connect, load, error)
@@ -66,9 +66,9 @@ def writer_lease(
 
 
 def _give_up(connect: Connect, load: Load, error: Exception) -> str:
-    """End what still runs for a load that has failed, and say in the journal that it will not be published.
+    """End the statements of a load that has failed, and write in the journal that it will not be published.
 
-    Returns what is true then, for people. The engine may be gone too; then the next load does this.
+    Returns the outcome in words. The engine may be gone too; then the next load does this.
     """
     try:
         # By a client of its own: one whose query broke off may be in the middle of that answer.
@@ -94,7 +94,7 @@ def _take(client: Client, source: str, timing: LoadTiming) -> Load:
     if not is_over and not is_embedded(client) and silent < timing.silent:
         raise WriterBusyError(
             f"another load is running, of {holder}; one at a time. "
-            f"If that process is dead, its place is free in {timing.silent - silent:.0f} seconds"
+            f"If that process is dead, its lease ends in {timing.silent - silent:.0f} seconds"
         )
     number, me = last + 1, _name()
     load = Load(number, source, cluster, comment(client.database, number), timing)
@@ -123,7 +123,7 @@ def _holder(client: Client, load: int) -> str:
 
 
 def _stop(client: Client, prefix: str, cluster: str, timing: LoadTiming) -> bool:
-    """End the statements whose comment begins so. Returns False where the user may not; their rows never count."""
+    """End the statements with a prefix of comments. Returns False if the user may not; their rows never count."""
     if is_embedded(client):
         # There, a statement ends before its load does.
         return True
@@ -138,22 +138,22 @@ def _stop(client: Client, prefix: str, cluster: str, timing: LoadTiming) -> bool
 
 
 def _name() -> str:
-    """Who this is, for people; no two writers are called the same."""
+    """A name of this writer for messages, which no other writer has."""
     return f"process {os.getpid()} on {socket.gethostname()} ({secrets.token_hex(4)})"
 
 
 @contextmanager
-def _signs(connect: Connect, client: Client, load: Load) -> Iterator[None]:
+def _heartbeats(connect: Connect, client: Client, load: Load) -> Iterator[None]:
     """Send heartbeats, where another writer could take over."""
     if is_embedded(client):
         yield
         return
 
-    def give(done: threading.Event) -> None:
+    def send(done: threading.Event) -> None:
         while not done.wait(load.timing.heartbeat):
-            # One that cannot be given is given the next time, or comes too late; the journal decides then.
+            # After a failure the next one is sent in time, or too late; the journal decides then.
             with suppress(WarehouseError), connect() as own:
                 heartbeat(own, load.number)
 
-    with background_thread("signs of life", give):
+    with background_thread("heartbeat", send):
         yield

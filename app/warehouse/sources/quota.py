@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from app.warehouse.sources.errors import SourceQuotaError
 
 RESERVE = 3
-"""One part in so many of the quota is kept for people who wait: packages that are asked for the first time."""
+"""One part in so many of the quota is kept for requests that wait: packages that are requested for the first time."""
 
 IN_BACKGROUND: ContextVar[bool] = ContextVar("in_background", default=False)
 """Whether the queries of this context are background work, which no request waits for."""

@@ -21,7 +21,7 @@ class Counts(NamedTuple):
 class Source(Protocol):
     """Where downloads come from that are not in the store yet. Every method raises SourceError.
 
-    `title` names it for people; `quota` counts the queries that it was sent; `counts` sends one, or one for each day
+    `title` names it in messages; `quota` counts the queries that it was sent; `counts` sends one, or one for each day
     (`counts_by_day`). `dimensions` are what it counts, and CI if it distinguishes the origin `ci` from `installer`.
     """
 

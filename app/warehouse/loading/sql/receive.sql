@@ -9,4 +9,4 @@ FROM
 (
     {{raw_events}}
 )
-WHERE throwIf((SELECT max(load) FROM loads) != %(load)s, 'another writer has taken the place') = 0
+WHERE throwIf((SELECT max(load) FROM loads) != %(load)s, 'another writer has taken the lease') = 0

@@ -3,7 +3,7 @@
 -- Categories are what strangers have sent: those of more than 100 characters are cut, with a mark.
 -- Of today only the number of downloads is written, as left out: no day is published before it is over.
 -- Of `dimensions`, those whose columns the input has; it has those of the others in any case.
--- A day that may not be loaded stops the pass at once, and so does a newer load: its writer has taken the place.
+-- A day that may not be loaded stops the pass at once, and so does a newer load: its writer has taken the lease.
 INSERT INTO downloads_daily (project, dimension, category, date, version, downloads)
 SELECT
     package AS project,

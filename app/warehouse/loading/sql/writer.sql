@@ -1,4 +1,4 @@
--- The last load: its number, who announced it, whether it is over, and the seconds since its last sign of life.
+-- The last load: its number, who announced it, whether it is over, and the seconds since its last heartbeat.
 SELECT
     load,
     anyIf(holder, state = 'started') AS holder,
