@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.discovery.stub import Stub
@@ -12,10 +13,12 @@ from tests.pages.browser import folder_served, serving, visiting
 from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, urls_of
 from tests.support.events import event
+from tests.support.icons import FAVICON, FAVICON_SIZES, GROUND, TOUCH_ICON, TOUCH_SIZE, drawn
 
 PAGES = [
     "/",
     "/?q=num",
+    "/?q=zzz",
     "/packages/numpy",
     "/packages/numpy?compare=pandas&chart=bar&granularity=week",
     "/packages/numpy/about",
@@ -121,11 +124,21 @@ def test_a_page_is_accessible_and_logs_no_problem(site: str, browser: Browser, p
         assert visit.problems() == []
 
 
-def test_an_error_page_is_accessible_and_logs_no_problem(site: str, browser: Browser) -> None:
+@pytest.mark.parametrize("path", ["/packages/unheard-of", "/embed/unheard-of/overall"])
+def test_an_error_page_is_accessible_and_logs_no_problem(site: str, browser: Browser, path: str) -> None:
     with visiting(browser, site) as visit:
-        visit.open("/packages/unheard-of")
+        visit.open(path)
         assert visit.accessibility_violations() == []
         assert visit.problems() == [NOT_FOUND]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/packages/numpy", "/packages/numpy/about"])
+def test_a_page_is_accessible_without_javascript(site: str, browser: Browser, path: str) -> None:
+    """Of the elements as the server sends them, with the headings and landmarks that scripts would replace."""
+    with visiting(browser, site) as visit:
+        visit.page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        visit.open(path)
+        assert visit.accessibility_violations() == []
 
 
 def test_a_chart_for_every_dimension(site: str, browser: Browser) -> None:
@@ -307,3 +320,13 @@ def test_forced_colors_keep_series_apart(site: str, browser: Browser) -> None:
         )
         assert len(set(swatches)) == 2
         assert page.locator("#overall .canvas").evaluate("box => getComputedStyle(box).forcedColorAdjust") == "none"
+
+
+def test_the_icons_are_drawn_from_the_svg(browser: Browser) -> None:
+    """`python -m tests.support.icons` draws them anew."""
+    with Image.open(FAVICON) as favicon, Image.open(TOUCH_ICON) as touch_icon:
+        pairs = [(drawn(browser, size), favicon.ico.getimage((size, size))) for size in FAVICON_SIZES]
+        pairs.append((drawn(browser, TOUCH_SIZE, GROUND), touch_icon))
+        for picture, file in pairs:
+            difference = ImageChops.difference(picture, file.convert("RGBA"))
+            assert max(high for _, high in difference.getextrema()) < 16, file.size
