@@ -1,6 +1,8 @@
 """Pages in headless Chromium: searching, keyboard use, accessibility, phones, embedding, and no JavaScript."""
 
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -307,6 +309,46 @@ def test_a_chart_breaks_at_a_missing_day_and_names_it(
         ]
         assert chart.locator("canvas").evaluate("canvas => Chart.getChart(canvas).options.spanGaps") is False
         assert "Not loaded: 2026-03-08." in (chart.locator("canvas").get_attribute("aria-label") or "")
+
+
+def segments(pdf: bytes) -> int:
+    """The number of lines, each from a point to the next, that are drawn in a PDF."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    drawn = [zlib.decompress(stream) for stream in streams if stream.startswith(b"x")]
+    return sum(len(re.findall(rb"^[-\d.]+ [-\d.]+ l$", stream, re.MULTILINE)) for stream in drawn)
+
+
+def test_a_page_prints_its_charts_scrolled_to_or_not(site: str, browser: Browser) -> None:
+    """In the colors of paper, also where the screen is dark."""
+    with visiting(browser, site, color_scheme="dark") as visit:
+        page = visit.open("/packages/numpy?compare=pandas")
+        expect(page.locator("canvas")).to_have_count(0)
+        page.evaluate("""addEventListener("beforeprint", () => {
+            window.printed = [...document.querySelectorAll("canvas")].map(canvas => ({
+                width: canvas.clientWidth, ink: Chart.getChart(canvas).options.scales.x.ticks.color }));
+        })""")
+        pdf = page.pdf()
+
+        # At least one series a chart, of the 70 loaded days.
+        assert segments(pdf) > 17 * 69
+        assert page.evaluate("window.printed") == [{"width": 672, "ink": "rgb(88, 97, 112)"}] * 17
+        ink = "Chart.getChart(canvas)?.options.scales.x.ticks.color"
+        page.wait_for_function(
+            f"""[...document.querySelectorAll("canvas")].filter(canvas => {ink} == "rgb(154, 167, 181)").length == 17"""
+        )
+        assert len(set(page.locator("canvas").evaluate_all("all => all.map(canvas => canvas.clientWidth)"))) == 2
+        assert visit.problems() == []
+
+
+def test_what_has_been_shown_is_printed_while_the_server_is_away(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/embed/numpy/python_minor")
+        expect(page.locator("canvas")).to_be_visible()
+        visit.page.route("**/chart/**", lambda route: route.abort())
+        printed = segments(page.pdf())
+        expect(page.locator("canvas")).to_be_visible()
+        page.locator("canvas").evaluate("canvas => canvas.remove()")
+        assert printed > segments(page.pdf()) + 69
 
 
 def test_forced_colors_keep_series_apart(site: str, browser: Browser) -> None:
