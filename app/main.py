@@ -31,13 +31,13 @@ from app.discovery.service import Discovery
 from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
 from app.pages.about import get_about_page
+from app.pages.crawlers import get_robots, get_sitemap
 from app.pages.docs import get_docs_page, redirect_to_docs
 from app.pages.embed import get_embed_page
 from app.pages.explore import get_explore_page
 from app.pages.home import get_home_page
 from app.pages.package import get_package_page
-from app.pages.robots import get_robots
-from app.pages.static_files import get_static_file
+from app.pages.static_files import get_favicon, get_static_file
 from app.serving.access_log import AccessLog
 from app.serving.logs import chosen_format
 from app.serving.rate_limiter import RateLimiter
@@ -87,6 +87,8 @@ ROUTES = [
     get_docs_page,  # /docs
     redirect_to_docs,  # /api
     get_robots,  # /robots.txt
+    get_sitemap,  # /sitemap.xml
+    get_favicon,  # /favicon.ico
     get_static_file,  # /static/…
 ]
 

@@ -137,7 +137,7 @@ def test_cache_control_ends_when_the_next_day_is_due(dataset: Dataset, before_du
             assert client.get(path).headers["cache-control"] == f"public, max-age={seconds}"
 
 
-@pytest.mark.parametrize("path", ["/nope", "/api/packages/nope/recent", "/api/top?limit=0"])
+@pytest.mark.parametrize("path", ["/packages/nope", "/api/packages/nope/recent", "/api/top?limit=0"])
 def test_errors_are_not_kept(client: TestClient[Any], path: str) -> None:
     answer = client.get(path)
 

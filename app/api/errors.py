@@ -30,6 +30,9 @@ from app.warehouse.reading.followed import NotFetchedError
 from app.warehouse.reading.snapshot import NothingLoadedError
 from app.warehouse.sources.errors import SourceError, SourceQuotaError
 
+BRIEFLY = "public, max-age=60"
+"""Of paths that do not exist: those who look for gaps ask for many, again and again."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -151,6 +154,8 @@ def _github_off(_: GitHubOffError) -> ProblemError:
 
 def _http(error: HTTPException) -> ProblemError:
     headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        headers["Cache-Control"] = BRIEFLY
     details = {
         404: "there is nothing at this path; openapi.yaml lists what there is",
         405: "this path answers GET and HEAD",

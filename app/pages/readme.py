@@ -24,7 +24,7 @@ MAX_LENGTH = 200_000
 MAX_NESTING = 100
 """Elements in one another. The tags of deeper ones are left out."""
 
-HEADING_SHIFT = 2
+LEVELS_ABOVE = 2
 """A README's h1 becomes h3: the page uses the first two levels."""
 
 TAGS = {
@@ -60,7 +60,7 @@ def readme_html(document: Document) -> str:
         url_relative=partial(_resolved, base) if base else "deny",
         link_rel="nofollow noopener noreferrer",
     )
-    return _tidied(_HEADING.sub(_shifted, clean))
+    return _with_levels(_tidied(clean))
 
 
 def _resolved(base: str, url: str) -> str | None:
@@ -71,8 +71,22 @@ def _resolved(base: str, url: str) -> str | None:
         return None
 
 
-def _shifted(tag: re.Match[str]) -> str:
-    return f"<{tag[1]}h{min(6, int(tag[2]) + HEADING_SHIFT)}>"
+def _with_levels(html: str) -> str:
+    """Headings below those of the page, none more than one level below the one before it: READMEs skip levels, and
+    lose the headings that are pictures. `html` is well-formed."""
+    above: list[str] = []  # the levels of the headings that the current one is below, and its own
+    opened: list[int] = []  # more than one where a heading is in another
+
+    def shifted(tag: re.Match[str]) -> str:
+        if tag[1]:
+            return f"</h{opened.pop()}>"
+        while above and above[-1] >= tag[2]:
+            above.pop()
+        above.append(tag[2])
+        opened.append(min(6, LEVELS_ABOVE + len(above)))
+        return f"<h{opened[-1]}>"
+
+    return _HEADING.sub(shifted, html)
 
 
 def _tidied(html: str) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from app.api.errors import problem
 from app.api.routes import endpoint
 from app.api.services import Services
 from app.cache.lifetime import Lifetime
@@ -19,10 +19,18 @@ from app.cache.response import ResponseContent
 
 FOLDER = Path(__file__).parent / "static"
 FOREVER = Lifetime(cache_control="public, max-age=31536000, immutable")
+DAILY = Lifetime(cache_control="public, max-age=86400")
 BRIEFLY = Lifetime(cache_control="public, max-age=60")
 
 # The host's own table may lack these types or have others.
-MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".md": "text/markdown"}
+MEDIA_TYPES = {
+    ".css": "text/css",
+    ".ico": "image/vnd.microsoft.icon",
+    ".js": "text/javascript",
+    ".md": "text/markdown",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
 
 
 class StaticFiles(msgspec.Struct, frozen=True):
@@ -64,8 +72,16 @@ async def get_static_file(
     files = static_files()
     content = files.by_path.get(path.removeprefix("/"))
     if content is None:
-        raise NotFoundException
+        # Not kept by caches, as an unknown path is: while servers are updated one by one, others have the file.
+        raise problem(404, "there is no such file")
     if digest != files.digest:
         brief = msgspec.structs.replace(content, lifetime=BRIEFLY)
         return services.send(request, brief, (get_static_file, path, "brief"))
     return services.send(request, content, (get_static_file, path))
+
+
+@endpoint("/favicon.ico")
+async def get_favicon(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
+    """The icon, where browsers look for it that show no page of ours."""
+    content = msgspec.structs.replace(static_files().by_path["favicon.ico"], lifetime=DAILY)
+    return services.send(request, content, get_favicon)

@@ -13,7 +13,7 @@ from litestar import Litestar
 from playwright.sync_api import Browser, Page, Request
 
 AXE = (Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-REPORTED_IMPACTS = {"serious", "critical"}
+REPORTED_IMPACTS = {"moderate", "serious", "critical"}
 RECORD_VIOLATIONS = """
 window.violations = [];
 addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
@@ -92,7 +92,7 @@ class Visit:
         return self._problems + violations
 
     def accessibility_violations(self) -> list[str]:
-        """The serious and critical violations that axe finds."""
+        """The violations that axe finds, but minor ones."""
         # With the debugger's protocol: the page's policy forbids inline scripts, and stays in force.
         session = self.page.context.new_cdp_session(self.page)
         session.send("Runtime.evaluate", {"expression": AXE})

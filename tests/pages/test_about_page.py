@@ -135,7 +135,26 @@ def test_relative_links_are_removed_without_a_source() -> None:
 
 
 def test_headings_are_below_those_of_the_page() -> None:
-    assert shown("# A\n\n## B\n\n###### C") == "<h3>A</h3>\n<h4>B</h4>\n<h6>C</h6>"
+    assert shown("# A\n\n## B\n\n### C\n\n#### D\n\n##### E\n\n# F") == (
+        "<h3>A</h3>\n<h4>B</h4>\n<h5>C</h5>\n<h6>D</h6>\n<h6>E</h6>\n<h3>F</h3>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("# A\n\n#### B\n\n#### C\n\n## D", "3444"),
+        ("### A\n\n## B\n\n# C", "333"),
+        ("# ![](https://x.example/logo.png)\n\n## A\n\n### B", "34"),
+        ('<h1 align="center"><img src="logo.png"></h1>\n\n### A\n\n#### B', "34"),
+        ("<h1>A<div><h3>B</h3></div></h1>\n\n## C", "344"),
+    ],
+)
+def test_no_level_of_headings_is_skipped(text: str, levels: str) -> None:
+    html = shown(text)
+
+    assert re.findall(r"<h(\d)>", html) == list(levels)
+    assert sorted(re.findall(r"</h(\d)>", html)) == sorted(levels)
 
 
 def test_images_become_their_descriptions() -> None:

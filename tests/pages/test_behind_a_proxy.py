@@ -120,6 +120,19 @@ def test_the_contract_the_canonical_url_and_the_snippets_name_the_public_url(
     assert f"({proxied}/api/packages/numpy/badge)" in html
 
 
+def test_crawlers_are_led_to_the_public_url(client: httpx.Client, proxied: str) -> None:
+    robots = client.get("/robots.txt").text
+    (sitemap,) = re.findall(r"^Sitemap: (.*)$", robots, re.MULTILINE)
+    urls = re.findall("<loc>(.*)</loc>", httpx.get(sitemap).text)
+
+    assert f"\nDisallow: {ROOT}/api/\n" in robots
+    assert sitemap == f"{proxied}/sitemap.xml"
+    assert urls[:2] == [f"{proxied}/", f"{proxied}/packages/numpy"]
+    assert {httpx.get(url).status_code for url in urls} == {200}
+    (picture,) = re.findall(r'property="og:image" content="([^"]*)"', client.get("/packages/numpy").text)
+    assert httpx.get(picture.replace("&amp;", "&"), timeout=60).headers["content-type"] == "image/png"
+
+
 def test_search_package_metadata_embed_and_docs_in_a_browser(proxied: str, chrome: Browser) -> None:
     with visiting(chrome, proxied) as visit:
         page = visit.open("/")

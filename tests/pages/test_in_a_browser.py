@@ -1,10 +1,13 @@
 """Pages in headless Chromium: searching, keyboard use, accessibility, phones, embedding, and no JavaScript."""
 
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.discovery.stub import Stub
@@ -12,10 +15,12 @@ from tests.pages.browser import folder_served, serving, visiting
 from tests.support.dataset import Dataset
 from tests.support.ecosystem import SETTINGS, urls_of
 from tests.support.events import event
+from tests.support.icons import FAVICON, FAVICON_SIZES, GROUND, TOUCH_ICON, TOUCH_SIZE, drawn
 
 PAGES = [
     "/",
     "/?q=num",
+    "/?q=zzz",
     "/packages/numpy",
     "/packages/numpy?compare=pandas&chart=bar&granularity=week",
     "/packages/numpy/about",
@@ -121,11 +126,21 @@ def test_a_page_is_accessible_and_logs_no_problem(site: str, browser: Browser, p
         assert visit.problems() == []
 
 
-def test_an_error_page_is_accessible_and_logs_no_problem(site: str, browser: Browser) -> None:
+@pytest.mark.parametrize("path", ["/packages/unheard-of", "/embed/unheard-of/overall"])
+def test_an_error_page_is_accessible_and_logs_no_problem(site: str, browser: Browser, path: str) -> None:
     with visiting(browser, site) as visit:
-        visit.open("/packages/unheard-of")
+        visit.open(path)
         assert visit.accessibility_violations() == []
         assert visit.problems() == [NOT_FOUND]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/packages/numpy", "/packages/numpy/about"])
+def test_a_page_is_accessible_without_javascript(site: str, browser: Browser, path: str) -> None:
+    """Of the elements as the server sends them, with the headings and landmarks that scripts would replace."""
+    with visiting(browser, site) as visit:
+        visit.page.route("**/*.js", lambda route: route.fulfill(body="", content_type="text/javascript"))
+        visit.open(path)
+        assert visit.accessibility_violations() == []
 
 
 def test_a_chart_for_every_dimension(site: str, browser: Browser) -> None:
@@ -296,6 +311,46 @@ def test_a_chart_breaks_at_a_missing_day_and_names_it(
         assert "Not loaded: 2026-03-08." in (chart.locator("canvas").get_attribute("aria-label") or "")
 
 
+def segments(pdf: bytes) -> int:
+    """The number of lines, each from a point to the next, that are drawn in a PDF."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    drawn = [zlib.decompress(stream) for stream in streams if stream.startswith(b"x")]
+    return sum(len(re.findall(rb"^[-\d.]+ [-\d.]+ l$", stream, re.MULTILINE)) for stream in drawn)
+
+
+def test_a_page_prints_its_charts_scrolled_to_or_not(site: str, browser: Browser) -> None:
+    """In the colors of paper, also where the screen is dark."""
+    with visiting(browser, site, color_scheme="dark") as visit:
+        page = visit.open("/packages/numpy?compare=pandas")
+        expect(page.locator("canvas")).to_have_count(0)
+        page.evaluate("""addEventListener("beforeprint", () => {
+            window.printed = [...document.querySelectorAll("canvas")].map(canvas => ({
+                width: canvas.clientWidth, ink: Chart.getChart(canvas).options.scales.x.ticks.color }));
+        })""")
+        pdf = page.pdf()
+
+        # At least one series a chart, of the 70 loaded days.
+        assert segments(pdf) > 17 * 69
+        assert page.evaluate("window.printed") == [{"width": 672, "ink": "rgb(88, 97, 112)"}] * 17
+        ink = "Chart.getChart(canvas)?.options.scales.x.ticks.color"
+        page.wait_for_function(
+            f"""[...document.querySelectorAll("canvas")].filter(canvas => {ink} == "rgb(154, 167, 181)").length == 17"""
+        )
+        assert len(set(page.locator("canvas").evaluate_all("all => all.map(canvas => canvas.clientWidth)"))) == 2
+        assert visit.problems() == []
+
+
+def test_what_has_been_shown_is_printed_while_the_server_is_away(site: str, browser: Browser) -> None:
+    with visiting(browser, site) as visit:
+        page = visit.open("/embed/numpy/python_minor")
+        expect(page.locator("canvas")).to_be_visible()
+        visit.page.route("**/chart/**", lambda route: route.abort())
+        printed = segments(page.pdf())
+        expect(page.locator("canvas")).to_be_visible()
+        page.locator("canvas").evaluate("canvas => canvas.remove()")
+        assert printed > segments(page.pdf()) + 69
+
+
 def test_forced_colors_keep_series_apart(site: str, browser: Browser) -> None:
     with visiting(browser, site, forced_colors="active") as visit:
         page = visit.open("/packages/numpy")
@@ -307,3 +362,13 @@ def test_forced_colors_keep_series_apart(site: str, browser: Browser) -> None:
         )
         assert len(set(swatches)) == 2
         assert page.locator("#overall .canvas").evaluate("box => getComputedStyle(box).forcedColorAdjust") == "none"
+
+
+def test_the_icons_are_drawn_from_the_svg(browser: Browser) -> None:
+    """`python -m tests.support.icons` draws them anew."""
+    with Image.open(FAVICON) as favicon, Image.open(TOUCH_ICON) as touch_icon:
+        pairs = [(drawn(browser, size), favicon.ico.getimage((size, size))) for size in FAVICON_SIZES]
+        pairs.append((drawn(browser, TOUCH_SIZE, GROUND), touch_icon))
+        for picture, file in pairs:
+            difference = ImageChops.difference(picture, file.convert("RGBA"))
+            assert max(high for _, high in difference.getextrema()) < 16, file.size

@@ -8,8 +8,8 @@ from PIL import Image
 
 
 def picture_size(picture: bytes) -> tuple[int, int]:
-    """Width and height, in pixels, of a PNG or SVG document."""
-    if picture.startswith(b"\x89PNG"):
+    """Width and height, in pixels, of a PNG or SVG document, or of the largest picture in an icon."""
+    if not picture.startswith(b"<"):
         return Image.open(io.BytesIO(picture)).size
     root = ElementTree.fromstring(picture)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"

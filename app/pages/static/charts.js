@@ -15,17 +15,38 @@ export class Figure {
   /** Draw the charts at `urls`. Several become one chart with a series for each package; only the latest call counts. */
   async draw(urls) {
     const draw = ++this.drawCount;
+    this.payload = undefined;
     this.plot.classList.add("waiting");
     try {
       const payloads = await Promise.all(urls.map(fetchChart));
       if (draw !== this.drawCount) return;
-      this.show(payloads.length > 1 ? merged(payloads) : payloads[0]);
+      this.payload = payloads.length > 1 ? merged(payloads) : payloads[0];
+      this.show(this.payload);
     } catch (error) {
       if (draw !== this.drawCount) return;
       this.showPictures(urls, error);
     } finally {
       if (draw === this.drawCount) this.plot.classList.remove("waiting");
     }
+  }
+
+  /** The same at once: a printer waits for nothing. */
+  drawAtOnce(urls) {
+    this.drawCount++;
+    this.plot.classList.remove("waiting");
+    try {
+      const payloads = urls.map(fetchChartAtOnce);
+      this.show(payloads.length > 1 ? merged(payloads) : payloads[0]);
+    } catch {
+      // What has been shown is printed, in the new size.
+      this.chart?.resize();
+    }
+  }
+
+  /** Draw again what is drawn, if it is still what is asked for. */
+  restore(urls) {
+    if (this.payload) this.show(this.payload);
+    else this.draw(urls);
   }
 
   show(payload) {
@@ -107,6 +128,27 @@ async function fetchChart(url) {
     throw new ChartError(problem.detail ?? "The server returned an error.");
   }
   return response.json();
+}
+
+function fetchChartAtOnce(url) {
+  const request = new XMLHttpRequest();
+  request.open("GET", withQuery(url, { format: "json", theme: theme() }), false);
+  request.send();
+  if (request.status !== 200) throw new ChartError();
+  return JSON.parse(request.responseText);
+}
+
+/** Draw figures, a map from elements, for the width and the color of paper while they are printed. */
+export function drawForPrint(figures, urlsOf) {
+  const root = document.documentElement;
+  addEventListener("beforeprint", () => {
+    root.toggleAttribute("data-printing", true);
+    figures.forEach((figure, element) => figure.drawAtOnce(urlsOf(element)));
+  });
+  addEventListener("afterprint", () => {
+    root.toggleAttribute("data-printing", false);
+    figures.forEach((figure, element) => figure.restore(urlsOf(element)));
+  });
 }
 
 /** One chart of several packages, each with a single series. */

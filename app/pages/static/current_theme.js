@@ -1,8 +1,10 @@
-// The current theme: read it, toggle it, listen for changes.
+// The current theme: read it, toggle it, listen for changes. Paper is light.
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 export function theme() {
-  return document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light");
+  const { printing, theme } = document.documentElement.dataset;
+  if (printing !== undefined) return "light";
+  return theme ?? (system.matches ? "dark" : "light");
 }
 
 export function toggleTheme() {

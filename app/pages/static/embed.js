@@ -1,10 +1,11 @@
 // A chart embedded in another site.
-import { Figure } from "./charts.js";
+import { Figure, drawForPrint } from "./charts.js";
 import { onThemeChange } from "./current_theme.js";
 
-for (const element of document.querySelectorAll("[data-chart]")) {
-  const figure = new Figure(element);
-  const draw = () => figure.draw([element.dataset.chart]);
-  draw();
-  onThemeChange(draw);
-}
+const element = document.querySelector("[data-chart]");
+const figure = new Figure(element);
+const urls = [element.dataset.chart];
+const draw = () => figure.draw(urls);
+draw();
+onThemeChange(draw);
+drawForPrint(new Map([[element, figure]]), () => urls);

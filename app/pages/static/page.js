@@ -1,5 +1,5 @@
 // Scripts of all pages: suggestions, theme, copy buttons, charts and the metadata section.
-import { Figure, withQuery } from "./charts.js";
+import { Figure, drawForPrint, withQuery } from "./charts.js";
 import { root } from "./root.js";
 import { suggest } from "./suggest.js";
 import { onThemeChange, toggleTheme } from "./current_theme.js";
@@ -19,7 +19,8 @@ if (controls) drawFigures(controls);
 function drawFigures(controls) {
   const figures = new Map([...document.querySelectorAll("[data-chart]")].map((element) => [element, new Figure(element)]));
   const drawn = new Set();
-  const draw = (element) => figures.get(element).draw(chartUrls(element, formValues(controls)));
+  const urlsOf = (element) => chartUrls(element, formValues(controls));
+  const draw = (element) => figures.get(element).draw(urlsOf(element));
   const observer = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries) {
@@ -41,6 +42,8 @@ function drawFigures(controls) {
     drawn.forEach(draw);
   });
   onThemeChange(() => drawn.forEach(draw));
+  drawForPrint(figures, urlsOf);
+  addEventListener("afterprint", () => figures.forEach((_, element) => drawn.add(element)));
 }
 
 /** The form's values: as query parameters of the page, and as those of a chart. */
