@@ -67,10 +67,10 @@ faults: $(READY)  ## kill servers and loads at random moments, and break ClickHo
 soak: $(READY)  ## load a server for SECONDS (600), and compare its resources before and after
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
-fuzz: $(READY)  ## send EXAMPLES (10000) generated requests; the first line of output has the SEED to repeat them
+fuzz: $(READY)  ## send EXAMPLES (10000) generated requests, then trailers and categories; the first line of output has the SEED to repeat them
 	@echo "make fuzz SEED=$(SEED)"
 	FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$$(( $(EXAMPLES) / $$(grep -c operationId openapi.yaml) + 1 )) \
-	$(BIN)/python -m pytest contract_tests/test_schemathesis.py
+	$(BIN)/python -m pytest contract_tests/test_schemathesis.py contract_tests/test_hostile_input.py
 
 audit: $(READY)  ## check the pinned dependencies for known vulnerabilities, if their list can be reached
 	@$(BIN)/python .ci/audit.py
