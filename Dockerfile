@@ -2,10 +2,14 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/pypistats
-# requirements.txt constrains versions; packages in it that the server does not need are not installed.
-COPY requirements.txt pyproject.toml README.md LICENSE openapi.yaml ./
+# What is installed is what deploy/requirements.txt has the hashes of. Some of it only builds the package, and goes again.
+COPY deploy/requirements.txt deploy/
+RUN /opt/pypistats/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps \
+    --requirement deploy/requirements.txt
+COPY pyproject.toml README.md LICENSE openapi.yaml ./
 COPY app app
-RUN /opt/pypistats/bin/pip install --no-cache-dir --disable-pip-version-check --constraint requirements.txt .
+RUN /opt/pypistats/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation . \
+    && /opt/pypistats/bin/pip uninstall --yes hatchling pathspec pluggy tomlkit trove-classifiers
 
 FROM python:3.13-slim
 ENV PATH=/opt/pypistats/bin:$PATH \

@@ -67,10 +67,10 @@ faults: $(READY)  ## kill servers and loads at random moments, and break ClickHo
 soak: $(READY)  ## load a server for SECONDS (600), and compare its resources before and after
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
-fuzz: $(READY)  ## send EXAMPLES (10000) generated requests; the first line of output has the SEED to repeat them
+fuzz: $(READY)  ## send EXAMPLES (10000) generated requests, then trailers and categories; the first line of output has the SEED to repeat them
 	@echo "make fuzz SEED=$(SEED)"
 	FUZZ_SEED=$(SEED) FUZZ_EXAMPLES=$$(( $(EXAMPLES) / $$(grep -c operationId openapi.yaml) + 1 )) \
-	$(BIN)/python -m pytest contract_tests/test_schemathesis.py
+	$(BIN)/python -m pytest contract_tests/test_schemathesis.py contract_tests/test_hostile_input.py
 
 audit: $(READY)  ## check the pinned dependencies for known vulnerabilities, if their list can be reached
 	@$(BIN)/python .ci/audit.py
@@ -78,11 +78,15 @@ audit: $(READY)  ## check the pinned dependencies for known vulnerabilities, if 
 dist: $(READY)  ## build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
-lock: $(READY)  ## write the versions installed in .venv to requirements.txt
+lock: $(READY)  ## write requirements.txt from what is in .venv, and deploy/requirements.txt, with hashes, for the image
 	@{ echo '# Names and versions of all packages that the server runs, is tested and is checked with; `make lock` writes it.'; \
 	$(BIN)/python -m pip freeze --exclude-editable | grep -v '^pip=' \
 	| sed -E 's/^(backports.zstd==.*)/\1; python_version < "3.14"/'; } \
 	> requirements.new && mv requirements.new requirements.txt
+	$(PYTHON) -m venv .lock && .lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	.lock/bin/uv pip compile --quiet --upgrade --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+	--python-version 3.13 --python-platform linux --constraint requirements.txt --group build \
+	--output-file deploy/requirements.txt pyproject.toml
 
 clean:  ## remove .venv, built files and demo data
-	rm -rf $(VENV) .audit .compat .schemathesis dist .data .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .audit .compat .lock .schemathesis dist .data .mypy_cache .pytest_cache .ruff_cache

@@ -26,7 +26,7 @@ from app.cache.answers import AnswerCache
 from app.cache.data_versions import DataVersions
 from app.cache.middleware import CacheMiddleware
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
-from app.charts.render import COMMAND, Renderer, Worker
+from app.charts.render import MODULE, Renderer
 from app.discovery.service import Discovery
 from app.discovery.sources.timed_lookups import DEFAULT_TIMEOUTS, LookupTimeouts
 from app.metrics import Metrics, ServerState
@@ -37,10 +37,12 @@ from app.pages.embed import get_embed_page
 from app.pages.explore import get_explore_page
 from app.pages.home import get_home_page
 from app.pages.package import get_package_page
+from app.pages.readmes import readme_workers
 from app.pages.static_files import get_favicon, get_static_file
 from app.serving.access_log import AccessLog
 from app.serving.logs import chosen_format
 from app.serving.rate_limiter import RateLimiter
+from app.serving.worker_pool import Worker, WorkerPool, worker_command
 from app.settings import Settings
 from app.warehouse.engines.connect import find_places, open_engine
 from app.warehouse.engines.connection import DEFAULT_READER_LIMITS, Connection, Engine, ReaderLimits
@@ -145,7 +147,7 @@ def _sync_service(
 
 def _renderer(settings: Settings) -> Renderer:
     """Draws charts in processes that log as this one does."""
-    command = (*COMMAND, chosen_format(settings), settings.log_level)
+    command = worker_command(MODULE, chosen_format(settings), settings.log_level)
     workers = settings.chart_workers or os.cpu_count() or 1
     return Renderer(max_workers=workers, start_worker=partial(Worker.start, command))
 
@@ -162,6 +164,7 @@ def create_app(
     is_one_of_several: bool = False,
     lookup_timeouts: LookupTimeouts = DEFAULT_TIMEOUTS,
     renderer: Renderer | None = None,
+    readmes: WorkerPool | None = None,
     sync_timing: SyncTiming = DEFAULT_SYNC_TIMING,
 ) -> Litestar:
     """The ASGI app for these settings. It opens its ClickHouse when it starts, and loads what appears in `watch`.
@@ -175,6 +178,7 @@ def create_app(
     access_log = AccessLog(enabled=settings.access_log)
     limiter = RateLimiter.of(settings.rate_limit)
     renderer = renderer or _renderer(settings)
+    readmes = readmes or readme_workers(chosen_format(settings), settings.log_level)
     public_url = settings.public()
 
     @asynccontextmanager
@@ -192,7 +196,9 @@ def create_app(
         await discovery.open()
         metrics = Metrics(ServerState(access_log, limiter, answers, discovery, renderer, now))
         service = _sync_service(settings, engine, source, answers, now, sync_timing) if source else None
-        app.state.services = Services(settings, public_url, now, answers, discovery, renderer, metrics, service)
+        app.state.services = Services(
+            settings, public_url, now, answers, discovery, renderer, readmes, metrics, service
+        )
         # Discovery asks the network in the background: statistics do not wait for it.
         background = [asyncio.create_task(discovery.run()), asyncio.create_task(answers.versions.run())]
         if service:
@@ -219,10 +225,8 @@ def create_app(
             await asyncio.gather(*background, return_exceptions=True)
             if service:
                 await service.close()
-            await answers.close()
-            await renderer.close()
-            await discovery.close()
-            await reader.close()
+            for part in (answers, renderer, readmes, discovery, reader):
+                await part.close()
             if source:
                 source.close()
             engine.close()

@@ -1,6 +1,6 @@
 """`python -m bench.soak`: minutes of mixed load on a server of its own, and what that holds before and after.
 
-Everything happens in a temporary folder and on the loopback interface.
+The attacks of `bench.abuse` are part of it. Everything happens in a temporary folder and on the loopback interface.
 """
 
 import argparse
@@ -23,18 +23,22 @@ from statistics import median
 import msgspec
 import psutil
 
+from bench.abuse import ATTACKS
 from bench.processes import run
 from bench.report import FIGURES, Row, show, write_markdown
 from bench.rollup import DAYS, LAST_DAY, name_of
 from bench.serving import started
 
 CLIENTS = 8
+HOSTILE_CLIENTS = 2
 SETTLE_SECONDS = 30.0
 NOWHERE = "http://127.0.0.1:9"
 """An address that does not answer: discovery sends no request to a real service."""
 CACHE_BYTES = 8 << 20
 """Little, so that what is kept of answers is full early: from then on nothing may grow."""
 MEMORY_SLACK = 32 << 20
+MEMORY_GOAL = 900_000_000
+"""Of the server with its workers: the container has 1 GB."""
 FILE_SLACK = 48
 """ClickHouse keeps files of parts open for a while, and those of its own logs, which it has just begun."""
 
@@ -58,9 +62,10 @@ NOISE = (
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What a process has of the machine; memory in bytes."""
+    """What a process has of the machine; memory in bytes, `memory_of_all` with that of its workers."""
 
     memory: int
+    memory_of_all: int
     files: int
     connections: int
     threads: int
@@ -147,19 +152,36 @@ class _Client(threading.Thread):
             connection.sendall(self._random.choice([*NOISE, given_up]))
 
 
+class _Hostile(threading.Thread):
+    """Makes the attacks of `bench.abuse`, in any order, from an address of its own."""
+
+    def __init__(self, port: int, seed: int, ending: threading.Event) -> None:
+        super().__init__(name=f"hostile client {seed}", daemon=True)
+        self._port, self._ending = port, ending
+        self._random = random.Random(seed)
+
+    def run(self) -> None:
+        while not self._ending.is_set():
+            attack = self._random.choice(list(ATTACKS.values()))
+            with suppress(OSError, http.client.HTTPException):
+                attack(self._port, self._random.randrange(1_000_000))
+
+
 @contextmanager
 def mixed_load(port: int, packages: int) -> Iterator[list[_Client]]:
-    """Clients that ask while the block runs; after it they have ended, and know what they were answered."""
+    """Clients that ask while the block runs, beside hostile ones; after it all have ended, and the former know
+    what they were answered."""
     ending = threading.Event()
     clients = [_Client(port, seed, packages, ending) for seed in range(CLIENTS)]
-    for client in clients:
-        client.start()
+    threads = [*clients, *(_Hostile(port, seed, ending) for seed in range(HOSTILE_CLIENTS))]
+    for thread in threads:
+        thread.start()
     try:
         yield clients
     finally:
         ending.set()
-        for client in clients:
-            client.join()
+        for thread in threads:
+            thread.join()
 
 
 def soak(seconds: float, rows: int) -> Soaked:
@@ -192,7 +214,16 @@ def soak(seconds: float, rows: int) -> Soaked:
 def held(process: psutil.Process) -> Held:
     with process.oneshot():
         connections = len(process.net_connections(kind="inet"))
-        return Held(process.memory_info().rss, process.num_fds(), connections, process.num_threads())
+        memory = process.memory_info().rss
+        return Held(memory, memory + _memory_of_workers(process), process.num_fds(), connections, process.num_threads())
+
+
+def _memory_of_workers(process: psutil.Process) -> int:
+    memory = 0
+    for worker in process.children():
+        with suppress(psutil.NoSuchProcess):
+            memory += worker.memory_info().rss
+    return memory
 
 
 def settled(process: psutil.Process) -> Held:
@@ -215,6 +246,12 @@ def findings(soaked: Soaked, seconds: float) -> Sequence[Row]:
             f"{soaked.growth / mib:+.0f} MiB from the first quarter to the last, of {after.memory / mib:.0f} MiB",
             f"at most {MEMORY_SLACK // mib} MiB",
             soaked.growth <= MEMORY_SLACK,
+        ),
+        Row(
+            "soak: memory of the server and its workers, at most",
+            f"{max(held.memory_of_all for held in soaked.samples) / 1e6:.0f} MB",
+            f"at most {MEMORY_GOAL / 1e6:.0f} MB",
+            max(held.memory_of_all for held in soaked.samples) <= MEMORY_GOAL,
         ),
         Row(
             "soak: open files, before and after",
@@ -241,7 +278,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     soaked = soak(options.seconds, options.rows)
     rows = findings(soaked, options.seconds)
-    show(f"pypistats-server under {CLIENTS} clients, {os.cpu_count()} cores", rows)
+    show(f"pypistats-server under {CLIENTS} clients and {HOSTILE_CLIENTS} hostile ones, {os.cpu_count()} cores", rows)
     if options.markdown:
         write_markdown(FIGURES, rows, "soak")
     for error, count in Counter(soaked.broken).most_common(5):

@@ -46,6 +46,7 @@ MAY_IMPORT = {
         "app.discovery",
         "app.names",
         "app.public_url",
+        "app.serving",
         "app.stats",
         "app.warehouse",
         "app.windows",

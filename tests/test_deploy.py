@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +17,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from litestar.testing import TestClient
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from app.main import create_app
 from app.settings import Settings
@@ -102,7 +106,36 @@ def test_what_is_mounted_is_there() -> None:
     text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     mounted = set(re.findall(r"- \./(\S+?):", text))
 
-    assert mounted == {str(path.relative_to(ROOT)) for path in (ROOT / "deploy").rglob("*") if path.is_file()}
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "deploy").rglob("*") if path.is_file()}
+    assert mounted == there - {"deploy/requirements.txt"}
+
+
+def pinned(file: str) -> dict[str, str]:
+    """The versions in a file of requirements, by normalised name."""
+    lines = re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in lines}
+
+
+def test_the_image_has_the_tested_versions_and_checks_their_hashes() -> None:
+    image, tested = pinned("deploy/requirements.txt"), pinned("requirements.txt")
+    text = (ROOT / "deploy/requirements.txt").read_text(encoding="utf-8")
+    packages = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["build"]]
+
+    assert image.items() <= tested.items()
+    assert {canonicalize_name(Requirement(each).name) for each in wanted} <= set(image)
+    assert len(packages) == len(image)
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}\b", package) for package in packages)
+    assert "--require-hashes" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def test_what_only_builds_the_package_is_not_in_the_image() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    removed = set(re.search(r"pip uninstall --yes (.+)$", dockerfile, re.MULTILINE)[1].split())  # type: ignore[index]
+    needed = {Requirement(each).name for each in metadata.requires("hatchling") or ()}
+
+    assert removed == {"hatchling", *needed} - {"packaging", "tomli"}
 
 
 def test_the_image_has_what_it_copies_and_nothing_else_reaches_it() -> None:

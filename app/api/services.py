@@ -19,6 +19,7 @@ from app.charts.render import Renderer
 from app.discovery.service import Discovery
 from app.metrics import Metrics
 from app.public_url import PublicUrl
+from app.serving.worker_pool import WorkerPool
 from app.settings import Settings
 from app.warehouse.sources.service import SyncService
 
@@ -35,6 +36,7 @@ class Services(NamedTuple):
     answers: AnswerCache
     discovery: Discovery
     renderer: Renderer
+    readmes: WorkerPool
     metrics: Metrics
     sync: SyncService | None
 

@@ -13,6 +13,7 @@ from app.cache.policy import CachePolicy
 from app.cache.response import CachedResponse, ResponseContent, Variant
 from app.cache.store import CacheStore
 from app.cache.timing import DEFAULT_TIMING, CacheTiming
+from app.serving.flights import Flights
 from app.settings import Settings
 from app.warehouse.engines.errors import WarehouseBusyError, WarehouseUnavailableError
 from app.warehouse.reading.followed import Need, NotFetchedError
@@ -50,7 +51,7 @@ class AnswerCache:
         self.fetch: Callable[[Need], Awaitable[None]] | None = None
         """Fetches what the store lacks from its source, if it has one."""
         self._timing = timing
-        self._flights: dict[Hashable, asyncio.Task[CacheEntry]] = {}
+        self._flights: Flights[Hashable, CacheEntry] = Flights()
         self._refresh: asyncio.Task[None] | None = None
 
     def find(self, request_key: RequestKey) -> CacheEntry | None:
@@ -81,20 +82,25 @@ class AnswerCache:
 
     async def _computed(self, computation: Computation) -> CacheEntry:
         version = await self.versions.newest()
-        flight = self._flights.get(computation.key)
-        if flight is None:
-            flight = self._flights[computation.key] = asyncio.create_task(self._compute(computation, version))
-            flight.add_done_callback(lambda done: self._land(computation.key, done))
-        return await asyncio.shield(flight)
+        return await self._flights.join(computation.key, lambda: self._compute(computation, version))
 
     async def _compute(self, computation: Computation, version: DataVersion) -> CacheEntry:
+        try:
+            content, version = await self._content(computation, version)
+            if len(content.body) < HASHED_IN_THREAD:
+                response = CachedResponse(content, by_accept=computation.by_accept)
+            else:
+                response = await asyncio.to_thread(CachedResponse, content, by_accept=computation.by_accept)
+        except asyncio.CancelledError:
+            # By _give_up, while requests wait for it, or because none does.
+            raise WarehouseUnavailableError("ClickHouse has stopped answering") from None
+        return self._put(CacheEntry(computation.key, response, self._timing.clock(), version, computation))
+
+    async def _content(self, computation: Computation, version: DataVersion) -> tuple[ResponseContent, DataVersion]:
+        """The content, and the version of the downloads in it, after fetching what the store lacks."""
         for _ in range(NEEDS):
             try:
                 content = await computation.compute(version.snapshot, computation.question, *computation.context)
-                break
-            except asyncio.CancelledError:
-                # Cancelled by _give_up; those who wait for it are not cancelled themselves.
-                raise WarehouseUnavailableError("ClickHouse has stopped answering") from None
             except NotFetchedError as error:
                 if self.fetch is None:
                     raise
@@ -104,21 +110,10 @@ class AnswerCache:
                 lasting = computation.error_content(error)
                 if lasting is None:
                     raise
-                content = lasting
-                break
-        else:
-            raise WarehouseUnavailableError("the store does not have what was fetched for it")
-        if len(content.body) < HASHED_IN_THREAD:
-            response = CachedResponse(content, by_accept=computation.by_accept)
-        else:
-            response = await asyncio.to_thread(CachedResponse, content, by_accept=computation.by_accept)
-        return self._put(CacheEntry(computation.key, response, self._timing.clock(), version, computation))
-
-    def _land(self, key: Hashable, flight: asyncio.Task[CacheEntry]) -> None:
-        del self._flights[key]
-        if not flight.cancelled():
-            # Retrieved, since there may be no request left that waits for it.
-            flight.exception()
+                return lasting, version
+            else:
+                return content, version
+        raise WarehouseUnavailableError("the store does not have what was fetched for it")
 
     def put(self, key: Hashable, content: ResponseContent, version: DataVersion | None = None) -> CacheEntry:
         """The entry of content that is at hand."""
@@ -168,11 +163,12 @@ class AnswerCache:
 
     def _give_up(self) -> None:
         """Cancel all computations: ClickHouse is away, and they would hold its connections when it is back."""
-        for flight in self._flights.values():
-            flight.cancel()
+        self._flights.cancel()
+        self.warehouse.stop_queries()
 
     async def close(self) -> None:
-        tasks = [*self._flights.values(), *([self._refresh] if self._refresh else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._refresh:
+            self._refresh.cancel()
+            await asyncio.gather(self._refresh, return_exceptions=True)
+        await self._flights.close()
+        self.warehouse.stop_queries()

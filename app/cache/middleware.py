@@ -13,7 +13,7 @@ from app.cache.response import ERROR, matches
 from app.public_url import ANY_HOST, PublicUrl
 from app.serving.access_log import AccessLog, client_address
 from app.serving.client import current_client, network
-from app.serving.headers import COMMON, DEMO, PREFLIGHT, SEND_WHOLE, Head, Headers, head
+from app.serving.headers import COMMON, DEMO, PREFLIGHT, SEND_WHOLE, WHILE_CONNECTED, Head, Headers, head
 from app.serving.logs import request_id as current_request_id
 from app.serving.rate_limiter import RateLimitDecision, RateLimiter
 from app.serving.request_id import accepted, new_id
@@ -86,7 +86,9 @@ class CacheMiddleware:
         current_request_id.set(request_id.decode())
         current_client.set(network(client_address(scope)))
         try:
-            await self._app(scope, receive, recorder)
+            while_connected = scope["extensions"].get(WHILE_CONNECTED) if "extensions" in scope else None
+            answering = self._app(scope, receive, recorder)
+            await (while_connected(answering) if while_connected is not None else answering)
         finally:
             # Status 0: the client has gone, and nothing was sent.
             if recorder.status:

@@ -17,7 +17,7 @@ from app.discovery.index.config import make_build_config
 from app.discovery.index.file import IndexFile
 from app.discovery.index.search import Index
 from app.discovery.sources.demo import DemoGitHub, DemoPyPI
-from app.discovery.sources.errors import DiscoveryError, RateLimitedError, SourceUnavailableError
+from app.discovery.sources.errors import DiscoveryError, RateLimitedError
 from app.discovery.sources.github import Document, GitHub
 from app.discovery.sources.http import Sleep, open_session
 from app.discovery.sources.interfaces import Projects, Repositories
@@ -229,24 +229,23 @@ class Discovery:
 
     async def readme(self, package: str) -> Document | None:
         """The README of a package's repository; None if there is none. Raises DiscoveryError."""
-        return await self._document(self._lookups.readme, package)
+        return await self._document("readme", self._lookups.readme, package)
 
     async def changelog(self, package: str) -> Document | None:
         """The changelog of a package's repository; None if there is none. Raises DiscoveryError."""
-        return await self._document(self._lookups.changelog, package)
+        return await self._document("changelog", self._lookups.changelog, package)
 
     async def _document(
-        self, look_up: Callable[[RepositoryName], Awaitable[Document | None]], package: str
+        self, kind: str, look_up: Callable[[RepositoryName], Awaitable[Document | None]], package: str
     ) -> Document | None:
         if self.is_off:
             raise GitHubOffError("GitHub is not asked without GITHUB_TOKEN")
-        seconds = self._timeouts.package
-        try:
-            async with asyncio.timeout(seconds):
-                repository = await self._repository_of(package)
-                return await look_up(repository) if repository else None
-        except TimeoutError:
-            raise SourceUnavailableError(f"no answer within {seconds:g} seconds") from None
+
+        async def found() -> Document | None:
+            repository = await self._repository_of(package)
+            return await look_up(repository) if repository else None
+
+        return await self.lookups.document((kind, package), found)
 
     async def _repository_of(self, package: str) -> RepositoryName | None:
         entry = self.index.get(package) if self.index else None

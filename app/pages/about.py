@@ -1,6 +1,7 @@
 """What PyPI and GitHub know of a package, with its README: a page that the package's page loads into itself."""
 
 import asyncio
+import logging
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,18 +13,21 @@ from markupsafe import Markup
 from app.api.packages import known_package, loaded_downloads, package_lifetime, package_question
 from app.api.parameters import NoQuery, package_name, parse_query
 from app.api.services import Services
-from app.cache.lifetime import Lifetime
+from app.cache.lifetime import TRANSIENT, Lifetime
 from app.cache.response import ResponseContent
 from app.discovery.package import PackageQuestion
 from app.discovery.service import Discovery
 from app.discovery.sources.errors import DiscoveryError
 from app.discovery.sources.github import Document
 from app.discovery.sources.lookups import GitHubOffError
-from app.pages.readme import is_markdown, readme_html
+from app.pages.readmes import is_rendered, rendered
 from app.pages.rendering import render_page
 from app.pages.routes import lasting_error_pages, page
 from app.public_url import PublicUrl
+from app.serving.worker_pool import WorkerError, WorkerPool, WorkerTimeoutError
 from app.warehouse.reading.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
 
 RELEASES = 8
 """The newest ones are listed."""
@@ -57,9 +61,8 @@ async def get_about_page(
     is_complete = readme.is_final and discovery.lookups.is_complete(metadata)
     lifetime = package_lifetime(services, is_complete=is_complete)
     error_content = lasting_error_pages(services.public_url)
-    return await services.respond(
-        request, about_html, question, services.public_url, lifetime, key=name, error_content=error_content
-    )
+    context = (services.public_url, services.readmes, lifetime)
+    return await services.respond(request, about_html, question, *context, key=name, error_content=error_content)
 
 
 async def _readme(discovery: Discovery, name: str) -> Readme:
@@ -72,14 +75,19 @@ async def _readme(discovery: Discovery, name: str) -> Readme:
 
 
 async def about_html(
-    snapshot: Snapshot, question: AboutQuestion, public_url: PublicUrl, lifetime: Lifetime
+    snapshot: Snapshot, question: AboutQuestion, public_url: PublicUrl, readmes: WorkerPool, lifetime: Lifetime
 ) -> ResponseContent:
     package = known_package(question.package, await loaded_downloads(snapshot, question.package))
     readme = question.readme
     text = None
-    if readme is not None and is_markdown(readme):
-        # In a thread: a long one takes a while, and statistics do not wait for it.
-        text = Markup(await asyncio.to_thread(readme_html, readme))  # noqa: S704  (sanitised there)
+    if readme is not None and is_rendered(readme):
+        try:
+            text = Markup(await rendered(readmes, readme)) or None  # noqa: S704  (sanitised there)
+        except WorkerTimeoutError:
+            pass  # As one that is too long, it is only linked.
+        except WorkerError as error:
+            logger.warning("a README is only linked: %s", error)
+            lifetime = TRANSIENT
     return render_page(
         "about.html",
         public_url,

@@ -1,6 +1,7 @@
 """Renders READMEs, which are untrusted, as sanitised HTML.
 
-Only a few tags and attributes pass. The page's Content-Security-Policy is a second line of defence.
+Only a few tags and attributes pass. The page's Content-Security-Policy is a second line of defence. It
+runs in a process that can be ended (readme_worker.py): that a README takes linear time depends on libraries.
 """
 
 import re
@@ -13,13 +14,6 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-
-from app.discovery.sources.github import Document
-
-MARKDOWN_SUFFIXES = (".md", ".markdown")
-
-MAX_LENGTH = 200_000
-"""Characters. Longer documents take too long to render."""
 
 MAX_NESTING = 100
 """Elements in one another. The tags of deeper ones are left out."""
@@ -42,16 +36,14 @@ _REMOVED_IF_EMPTY = {*("a", "p", "li", "div", "span", "strong", "em"), *(f"h{lev
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 
 
-def is_markdown(document: Document) -> bool:
-    """Whether a document is rendered. Other documents are only linked."""
-    return document.path.lower().endswith(MARKDOWN_SUFFIXES) and len(document.content) <= MAX_LENGTH
+def readme_html(content: str, source: str) -> str:
+    """Markdown as sanitised HTML; `source` is the URL of its page.
 
-
-def readme_html(document: Document) -> str:
-    """The document as sanitised HTML. Images become their descriptions, since pages load nothing from other hosts."""
-    base = document.source if urlsplit(document.source).scheme in {"http", "https"} else ""
+    Images become their descriptions, since pages load nothing from other hosts.
+    """
+    base = source if urlsplit(source).scheme in {"http", "https"} else ""
     clean = nh3.clean(
-        _markdown.render(document.content),
+        _markdown.render(content),
         tags=TAGS,
         clean_content_tags=DROPPED_WITH_CONTENT,
         attributes={"a": {"href", "title"}, "ol": {"start"}},

@@ -8,6 +8,9 @@ SEND_WHOLE = "pypistats-server.send-whole"
 """An ASGI extension that app/serving/protocol.py provides: `await extension(status, wire, body)` writes a response
 in one piece, and no layer between reads its headers again."""
 
+WHILE_CONNECTED = "pypistats-server.while-connected"
+"""Likewise: `await extension(answering)` awaits what answers the request, and cancels it when the client has gone."""
+
 
 class Head(NamedTuple):
     """Headers of a response, as an ASGI list and as bytes on the wire."""

@@ -23,6 +23,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     linger_seconds: float = 5.0
     """Time for which input is read and discarded after the last response (RFC 9112, section 9.6): closing with unread
     input makes the kernel reset the connection, and the client may lose that response."""
+    probe_seconds: float = 0.25
+    """Time between interim responses to a client that has closed its side of the connection and waits, or has gone:
+    what is sent to one that has gone is refused."""
     stop_seconds: float = 0.5
     """Time for which a stopping server reads from open connections: a request may be on its way."""
     max_url_bytes: int = 64_000

@@ -8,6 +8,7 @@ last response, which resets it where input is unread. tests/test_uvicorn_names.p
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.serving.client import network
-from app.serving.headers import SEND_WHOLE, Headers, head
+from app.serving.headers import SEND_WHOLE, WHILE_CONNECTED, Headers, head
 from app.serving.limits import Limits
 from app.serving.problems import closing_problem, send_closing_problem
 
@@ -49,7 +50,8 @@ class Protocol(HttpToolsProtocol):
         self._linger_timer: asyncio.TimerHandle | None = None
         self._response_transport = SimpleNamespace()
         self._active_cycle: RequestResponseCycle = None  # type: ignore[assignment]
-        self._extensions = {SEND_WHOLE: self._send_whole}
+        self._answering: asyncio.Task[None] | None = None
+        self._extensions = {SEND_WHOLE: self._send_whole, WHILE_CONNECTED: self._while_connected}
         self._in_head = self._in_body = False
         self._head_bytes = self._body_bytes = self._framing_bytes = self._fed_bytes = 0
         self._trailers = self._trailer_bytes = 0
@@ -92,6 +94,8 @@ class Protocol(HttpToolsProtocol):
             # uvicorn notifies only the newest of several requests.
             self._active_cycle.disconnected = True
             self._active_cycle.message_event.set()
+        if self._answering is not None:
+            self._answering.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused or self._is_half_closed:
@@ -126,6 +130,7 @@ class Protocol(HttpToolsProtocol):
             return False
         if not self._is_refused:
             self.cycle.keep_alive = False
+        self.loop.call_later(self._limits.probe_seconds, self._probe)
         return True
 
     def pause_writing(self) -> None:
@@ -215,6 +220,25 @@ class Protocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active_cycle = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _probe(self) -> None:
+        """Find out whether a client that has sent an end of file waits for its answer: to one that has gone, the second
+        write fails, and connection_lost is called. HTTP/1.0 has no interim responses."""
+        cycle = self._active_cycle
+        if self._answering is not None and not cycle.response_started and self.scope["http_version"] == "1.1":
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.loop.call_later(self._limits.probe_seconds, self._probe)
+
+    async def _while_connected(self, answering: Awaitable[None]) -> None:
+        cycle, self._answering = self._active_cycle, asyncio.current_task()
+        try:
+            await answering
+        except asyncio.CancelledError:
+            # The server may have cancelled it too, which stops.
+            if not cycle.disconnected:
+                raise
+        finally:
+            self._answering = None
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

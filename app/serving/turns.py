@@ -2,16 +2,23 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from app.serving.client import current_client
 
 SHARE = 4
 
+Result = TypeVar("Result")
+
 
 class NoTurnError(Exception):
     """All places in the queue are taken, or it took too long."""
+
+
+class StoppedError(Exception):
+    """The work was stopped."""
 
 
 class FairQueue:
@@ -28,6 +35,7 @@ class FairQueue:
         self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         """The turns of each client, oldest first; the clients in the order in which they are admitted."""
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     @property
     def waiting(self) -> int:
@@ -39,19 +47,41 @@ class FairQueue:
         """The number that runs or waits."""
         return self._running.total() + self.waiting
 
-    @asynccontextmanager
-    async def turn(self, wait_seconds: float | None = None) -> AsyncIterator[None]:
-        """Run the block when it is this client's turn.
+    async def run(self, work: Callable[[], Awaitable[Result]], wait_seconds: float | None = None) -> Result:
+        """What `work` returns, called when it is this client's turn.
 
         Raises NoTurnError if that takes longer than `wait_seconds`, or if all places are taken. Then the newest turn of
-        the client that has the most makes room for one that has fewer.
+        the client that has the most makes room for one that has fewer. Raises StoppedError if `stop` is called.
+
+        A caller that is cancelled leaves the queue. Work that has begun goes on without it and keeps its turn: a query
+        that runs cannot be ended everywhere, and a new process takes longer than most charts.
         """
         client = current_client.get()
         await self._wait(client, wait_seconds)
-        try:
-            yield
-        finally:
-            self._release(client)
+        task = asyncio.ensure_future(work())
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._end, client))
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise StoppedError
+        return task.result()
+
+    def stop(self) -> None:
+        """Cancel what runs."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for its end."""
+        self.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _end(self, client: str, task: asyncio.Future[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # Retrieved, since its caller may have been cancelled.
+            task.exception()
+        self._release(client)
 
     def _may_run(self, client: str) -> bool:
         return self._running.total() < self._max_running and self._running[client] < self._max_of_client

@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from app.charts.data import Chart, ChartStyle
-from app.charts.render import Renderer, Worker
+from app.charts.render import MODULE, Renderer, RenderError
+from app.serving.worker_pool import Worker, worker_command
 from tests.support.answers import assert_problem, body, headers_of
 from tests.support.client import client_of
 from tests.support.dataset import Dataset
@@ -22,6 +23,8 @@ from tests.support.pictures import picture_size
 from tests.support.server import NOWHERE, environment, run, started
 
 Workers = Callable[[], list[psutil.Process]]
+
+COMMAND = worker_command(MODULE)
 
 CHART = "/api/packages/numpy/chart/overall"
 UNAVAILABLE = "charts cannot be drawn at the moment"
@@ -63,7 +66,7 @@ class Draws:
         self.next_start = asyncio.Event()
 
     async def start(self) -> Worker:
-        worker = await CountedWorker.start()
+        worker = await CountedWorker.start(COMMAND)
         worker.draws = self
         return worker
 
@@ -71,13 +74,13 @@ class Draws:
 class CountedWorker(Worker):
     draws: Draws
 
-    async def draw(self, request: bytes) -> bytes:
+    async def answer(self, request: bytes) -> bytes:
         self.draws.started += 1
         self.draws.now += 1
         self.draws.at_once = max(self.draws.at_once, self.draws.now)
         self.draws.next_start.set()
         try:
-            return await super().draw(request)
+            return await super().answer(request)
         finally:
             self.draws.now -= 1
 
@@ -241,10 +244,10 @@ async def test_a_worker_that_hangs_is_killed(loaded: Dataset, workers: Workers) 
 
 
 async def test_a_worker_that_does_not_start_or_exits_is_a_503(loaded: Dataset, tmp_path: Path) -> None:
-    commands = [[str(tmp_path / "no-such-python")], ["/bin/false"]]
+    commands: list[Sequence[str]] = [[str(tmp_path / "no-such-python")], ["/bin/false"]]
 
     async def start() -> Worker:
-        return await (Worker.start(commands.pop(0)) if commands else Worker.start())
+        return await Worker.start(commands.pop(0) if commands else COMMAND)
 
     async with client_of(loaded.app(renderer=Renderer(start_worker=start))) as client:
         absent = await client.get(CHART)
@@ -274,7 +277,25 @@ async def test_the_picture_of_a_cancelled_request_goes_to_no_other(loaded: Datas
     assert picture_size(answer.content) == (500, 600)
 
 
-async def test_cancelling_kills_the_worker(workers: Workers) -> None:
+async def test_a_chart_is_drawn_to_its_end_though_its_client_has_gone(loaded: Dataset, workers: Workers) -> None:
+    """To start a process takes longer than most charts: clients that go away would have one started again and again."""
+    renderer = Renderer(max_workers=1)
+    async with client_of(loaded.app(renderer=renderer)) as client:
+        await client.get(CHART)
+        before = workers()
+        for width in range(400, 410):
+            leaving = asyncio.create_task(client.get(f"{CHART}?width={width}"))
+            while not renderer.pending:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+        answer = await client.get(f"{CHART}?width=500")
+
+        assert picture_size(answer.content) == (500, 600)
+        assert workers() == before
+
+
+async def test_closing_kills_a_worker_that_draws(workers: Workers) -> None:
     draws = Draws()
     renderer = Renderer(start_worker=draws.start)
     await renderer.render(EMPTY_CHART, STYLE)
@@ -283,13 +304,12 @@ async def test_cancelling_kills_the_worker(workers: Workers) -> None:
     draws.next_start.clear()
     drawing = asyncio.create_task(renderer.render(EMPTY_CHART, STYLE))
     await draws.next_start.wait()
-    drawing.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    await renderer.close()
+    with pytest.raises(RenderError):
         await drawing
 
     assert has_ended(worker)
     assert renderer.pending == 0
-    await renderer.close()
 
 
 def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:

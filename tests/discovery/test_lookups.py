@@ -11,7 +11,7 @@ from app.discovery.sources.github import GitHub
 from app.discovery.sources.lookups import GitHubOffError, Lookups, PackageMetadata
 from app.discovery.sources.pypi import PyPI
 from app.discovery.sources.repository_names import RepositoryName
-from app.discovery.sources.timed_lookups import LookupTimeouts, TimedLookups
+from app.discovery.sources.timed_lookups import MAX_FLIGHTS_OF_CLIENT, LookupTimeouts, TimedLookups
 from app.serving.client import current_client
 from tests.discovery.conftest import TEST_SECONDS, Clock
 from tests.discovery.stub import Stub
@@ -141,3 +141,40 @@ async def test_made_up_names_leave_room_for_the_look_ups_of_others(stub: Stub, t
     assert real.project is not None
     assert [answer.unavailable for answer in answers] == [()] * 25 + [("pypi",)] * 175
     assert len(stub.requests) == 26
+
+
+async def test_look_ups_that_nobody_waits_for_make_room(stub: Stub, timed: Timed) -> None:
+    """And PyPI does not count as failing because of them."""
+    stub.add_project("real")
+    stub.slow_next("pypi", 600, times=2 * MAX_FLIGHTS_OF_CLIENT)
+    timed_lookups = timed()
+
+    async with asyncio.timeout(TEST_SECONDS):
+        for _ in range(2):
+            flood = [
+                asyncio.create_task(timed_lookups.metadata(f"made-up-{number}"))
+                for number in range(MAX_FLIGHTS_OF_CLIENT)
+            ]
+            asked = len(stub.requests)
+            while len(stub.requests) == asked:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            for task in flood:
+                task.cancel()
+            await asyncio.gather(*flood, return_exceptions=True)
+        stub.clear_faults("pypi")
+        real = await timed_lookups.metadata_for_statistics("real")
+
+    assert real.project is not None
+
+
+async def test_documents_share_the_bound(stub: Stub, lookups: Lookups, timed: Timed) -> None:
+    timed_lookups = timed()
+
+    async def document(name: str) -> object:
+        return await timed_lookups.document(("readme", name), lambda: lookups.project(name))
+
+    async with asyncio.timeout(TEST_SECONDS):
+        found = await asyncio.gather(*[document(f"made-up-{number}") for number in range(100)], return_exceptions=True)
+
+    assert [str(each) for each in found if each] == ["too many look-ups are in flight"] * (100 - MAX_FLIGHTS_OF_CLIENT)
+    assert len(stub.requests) == MAX_FLIGHTS_OF_CLIENT

@@ -7,7 +7,8 @@ import pytest
 from litestar.testing import TestClient
 
 from app.discovery.sources.github import Document
-from app.pages.readme import MAX_LENGTH, is_markdown, readme_html
+from app.pages.readme import readme_html
+from app.pages.readmes import MAX_LENGTH, is_rendered
 from tests.support.dataset import Dataset
 from tests.support.ecosystem import indexed, running_ecosystem, urls_of
 
@@ -16,7 +17,7 @@ SOURCE = "https://github.com/someone/one/blob/main/README.md"
 
 
 def shown(markdown: str, source: str = SOURCE) -> str:
-    return readme_html(Document("README.md", markdown, source)).strip()
+    return readme_html(markdown, source).strip()
 
 
 def test_metadata_and_readme(client: Client) -> None:
@@ -175,4 +176,4 @@ def test_a_link_around_an_image_without_description_is_removed() -> None:
     ],
 )
 def test_only_markdown_of_limited_length_is_rendered(path: str, length: int, expected: bool) -> None:
-    assert is_markdown(Document(path, "x" * length, "")) is expected
+    assert is_rendered(Document(path, "x" * length, "")) is expected

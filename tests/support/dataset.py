@@ -27,6 +27,7 @@ APP_ARGUMENTS = {
     "lookup_timeouts",
     "query_limits",
     "reader_limits",
+    "readmes",
     "renderer",
     "sync_timing",
     "timing",

@@ -115,6 +115,10 @@ def read_answers(connection: socket.socket) -> list[Answer]:
         status, *lines = head.decode("latin-1").split("\r\n")
         version, code, _ = status.split(" ", 2)
         assert (version, bool(end)) == ("HTTP/1.1", True), received
+        if code == "100":
+            # Sent to a client that has closed its side, while it waits.
+            received = rest
+            continue
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         length = int(headers["content-length"])
         assert len(rest) >= length, received

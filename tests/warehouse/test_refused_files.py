@@ -8,6 +8,7 @@ import pytest
 
 from app.warehouse.engines.errors import InputError
 from app.warehouse.loading.files import REASON_LENGTH
+from app.warehouse.loading.lines import MAX_LINE_BYTES
 from tests.support import avro, files
 from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
@@ -65,6 +66,34 @@ def test_a_missing_column_in_one_file_of_several(refusing: Dataset, tmp_path: Pa
     bad.write_bytes(files.parquet(list(map(dropping("details.python"), EVENTS))))
 
     assert_refused(refusing, bad, "column details.python is missing", others=(good,))
+
+
+LONG_LINES = {
+    "jsonl": (b'{"timestamp":"2026-03-10 12:00:00 UTC","project":"numpy","url":"', b'"}\n'),
+    "csv": (",".join(files.dotted(EVENTS[0])).encode() + b",url\n" + b"," * len(files.dotted(EVENTS[0])), b"\n"),
+}
+
+
+@pytest.mark.parametrize("compression", files.COMPRESSIONS)
+@pytest.mark.parametrize("ending", LONG_LINES)
+@pytest.mark.parametrize("last", [b"", b"\n"])
+def test_a_line_of_a_bomb(refusing: Dataset, tmp_path: Path, ending: str, compression: str, last: bytes) -> None:
+    """The engine holds a line as a whole, several times: one of 3 GB, which is 3 MB of gzip, took 3.6 GB."""
+    start, end = LONG_LINES[ending]
+    path = tmp_path / f"events.{ending}{compression}"
+    text = start + b"x" * (MAX_LINE_BYTES + 1) + end.strip() + last
+    path.write_bytes(files.COMPRESSIONS[compression](text))
+
+    assert_refused(refusing, path, f"a line is longer than {MAX_LINE_BYTES:,} bytes")
+
+
+def test_a_long_line(dataset: Dataset, tmp_path: Path) -> None:
+    start, end = LONG_LINES["jsonl"]
+    path = tmp_path / "events.jsonl.gz"
+    line = start + b"x" * (MAX_LINE_BYTES - len(start + end) + 1) + end
+    path.write_bytes(files.COMPRESSIONS[".gz"](line * 2))
+
+    assert [day.events for day in dataset.load_files(path)] == [2]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "parquet"])

@@ -1,12 +1,12 @@
 """A cache of look-ups at other services."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeVar
 
 from app.discovery.sources.errors import DiscoveryError
+from app.serving.flights import Flights
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -44,7 +44,7 @@ class LookupCache(Generic[Key, Value]):
         self._now = now
         self._bytes = 0
         self._values: OrderedDict[Key, _Cached[Value]] = OrderedDict()
-        self._flights: dict[Key, asyncio.Task[Value | None]] = {}
+        self._flights: Flights[Key, Value | None] = Flights()
 
     def is_fresh(self, key: Key) -> bool:
         """Whether the key has a value that has not expired."""
@@ -77,12 +77,8 @@ class LookupCache(Generic[Key, Value]):
         """
         if self.is_fresh(key):
             return self.peek(key)
-        if key not in self._flights:
-            self._flights[key] = asyncio.create_task(self._look_up(key, look_up))
-            self._flights[key].add_done_callback(lambda done: self._end_flight(key, done))
         try:
-            # Shielded: the look-up goes on for others, and for the cache, if this caller is cancelled.
-            return await asyncio.shield(self._flights[key])
+            return await self._flights.join(key, lambda: self._look_up(key, look_up))
         except DiscoveryError:
             if key in self._values:
                 return self.peek(key)
@@ -93,13 +89,5 @@ class LookupCache(Generic[Key, Value]):
         self.put(key, value)
         return value
 
-    def _end_flight(self, key: Key, done: asyncio.Task[Value | None]) -> None:
-        del self._flights[key]
-        if not done.cancelled():
-            done.exception()  # retrieved, because asyncio logs an exception that no caller retrieves
-
     async def close(self) -> None:
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await self._flights.close()

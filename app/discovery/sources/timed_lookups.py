@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from app.discovery.sources.errors import SourceUnavailableError
 from app.discovery.sources.lookups import Lookups, PackageMetadata, Source
 from app.serving.client import current_client
 
 MAX_FLIGHTS = 100
-"""Look-ups in flight at most; answers about further packages do without."""
+"""Look-ups in flight at most, of metadata and of documents; further answers do without."""
 MAX_FLIGHTS_OF_CLIENT = 25
 """Of one client: requests for many made-up names leave room for others'."""
+
+Value = TypeVar("Value")
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +36,11 @@ class LookupTimeouts(msgspec.Struct, frozen=True):
 DEFAULT_TIMEOUTS = LookupTimeouts()
 
 
-class _Flight(NamedTuple):
-    task: asyncio.Task[PackageMetadata]
+class _Flight(msgspec.Struct):
+    task: asyncio.Task[Any]
     started_at: datetime
     client: str
+    waiting: int = 0
 
 
 class TimedLookups:
@@ -47,7 +51,8 @@ class TimedLookups:
         self._now = now
         self._timeouts = timeouts
         self._pause = timedelta(seconds=timeouts.pause)
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[Hashable, _Flight] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._no_wait_until: datetime | None = None
         self._no_request_until: dict[Source, datetime] = {}
 
@@ -57,21 +62,35 @@ class TimedLookups:
         cached = self._lookups.cached_metadata(name)
         if not cached.unavailable or self._is_full_for(name):
             return cached
-        task = self._flight(name).task
-        await asyncio.wait([task], timeout=self._timeouts.package)
-        return _result(task) or self._lookups.cached_metadata(name)
+        flight = self._metadata_flight(name)
+        await self._wait(name, flight, self._timeouts.package)
+        return _result(flight.task) or self._lookups.cached_metadata(name)
+
+    async def document(self, key: Hashable, look_up: Callable[[], Coroutine[Any, Any, Value]]) -> Value:
+        """What another look-up of a package returns, which `key` names.
+
+        Raises its DiscoveryError, and SourceUnavailableError if it takes too long or too many are in flight.
+        """
+        if self._is_full_for(key):
+            raise SourceUnavailableError("too many look-ups are in flight")
+        flight = self._flights.get(key) or self._start(key, look_up())
+        seconds = self._timeouts.package
+        await self._wait(key, flight, seconds)
+        if not flight.task.done():
+            raise SourceUnavailableError(f"no answer within {seconds:g} seconds")
+        return cast(Value, flight.task.result())
 
     async def metadata_for_statistics(self, name: str) -> PackageMetadata:
         """The metadata of a package after a short wait; without a wait if it is cached, or after a timeout."""
         cached = self._lookups.cached_metadata(name)
         if not self._is_worth_asking(cached) or self._is_full_for(name):
             return cached
-        flight = self._flight(name)
+        flight = self._metadata_flight(name)
         now = self._now()
         if self._no_wait_until is None or now >= self._no_wait_until:
             left = self._timeouts.statistics - (now - flight.started_at).total_seconds()
             # At most the timeout, even if the clock has been set back.
-            await asyncio.wait([flight.task], timeout=min(max(0.0, left), self._timeouts.statistics))
+            await self._wait(name, flight, min(max(0.0, left), self._timeouts.statistics))
             if not flight.task.done():
                 self._no_wait_until = self._now() + self._pause
         return self._lookups.cached_metadata(name)
@@ -88,26 +107,58 @@ class TimedLookups:
         now = self._now()
         return any(now >= self._no_request_until.get(source, now) for source in self._missing_sources(metadata))
 
-    def _is_full_for(self, name: str) -> bool:
+    def _is_full_for(self, key: Hashable) -> bool:
         """Whether a look-up cannot be started for this client."""
         client, flights = current_client.get(), self._flights
-        return name not in flights and (
+        return key not in flights and (
             len(flights) >= MAX_FLIGHTS
             or sum(flight.client == client for flight in flights.values()) >= MAX_FLIGHTS_OF_CLIENT
         )
 
-    def _flight(self, name: str) -> _Flight:
+    def _metadata_flight(self, name: str) -> _Flight:
         """The look-up of a package that is in flight; started now if there is none."""
-        if name not in self._flights:
-            task = asyncio.create_task(self._lookups.metadata(name))
-            self._flights[name] = _Flight(task, self._now(), current_client.get())
-            task.add_done_callback(lambda done: self._end_flight(name, done))
-        return self._flights[name]
+        flight = self._flights.get(name)
+        if flight is None:
+            flight = self._start(name, self._lookups.metadata(name))
+            flight.task.add_done_callback(lambda done: self._note_failures(name, done))
+        return flight
 
-    def _end_flight(self, name: str, done: asyncio.Task[PackageMetadata]) -> None:
-        del self._flights[name]
+    def _start(self, key: Hashable, look_up: Coroutine[Any, Any, Any]) -> _Flight:
+        flight = self._flights[key] = _Flight(asyncio.create_task(look_up), self._now(), current_client.get())
+        self._tasks.add(flight.task)
+        flight.task.add_done_callback(lambda _: self._land(key, flight))
+        return flight
+
+    async def _wait(self, key: Hashable, flight: _Flight, seconds: float) -> None:
+        """Wait for a look-up for a while; after that it goes on, for who asks next. If all who wait for it are
+        cancelled, so is the look-up."""
+        flight.waiting += 1
+        try:
+            await asyncio.wait([flight.task], timeout=seconds)
+        except asyncio.CancelledError:
+            if flight.waiting == 1:
+                self._forget(key, flight)
+                flight.task.cancel()
+            raise
+        finally:
+            flight.waiting -= 1
+
+    def _land(self, key: Hashable, flight: _Flight) -> None:
+        self._tasks.discard(flight.task)
+        self._forget(key, flight)
+        if not flight.task.cancelled():
+            # Retrieved, since there may be no caller left that waits for it.
+            flight.task.exception()
+
+    def _forget(self, key: Hashable, flight: _Flight) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+    def _note_failures(self, name: str, done: asyncio.Task[PackageMetadata]) -> None:
+        if done.cancelled():
+            return
         failed: Sequence[Source] = ("pypi",)
-        if not done.cancelled() and (error := done.exception()):
+        if error := done.exception():
             logger.error("%s could not be looked up", name, exc_info=error)
         if metadata := _result(done):
             # Only the first: without PyPI's answer GitHub is not asked.
@@ -116,10 +167,9 @@ class TimedLookups:
             self._no_request_until[source] = self._now() + self._pause
 
     async def close(self) -> None:
-        tasks = [flight.task for flight in self._flights.values()]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def _result(task: asyncio.Task[PackageMetadata]) -> PackageMetadata | None:

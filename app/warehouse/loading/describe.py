@@ -10,6 +10,7 @@ from app.warehouse.engines.parameters import FIELD_BYTES, split_lists
 from app.warehouse.loading.files import EMPTY_FILE, INPUT_SETTINGS, File, Shape, reason
 from app.warehouse.loading.finding import Note, listed
 from app.warehouse.loading.heads import EMPTY, UNKNOWN, Head, head_of
+from app.warehouse.loading.lines import require_short_lines
 from app.warehouse.loading.shapes import ANY_TEXT, DOTTED, JSON_KEYS, OPTIONAL, RECORDS, json_shape, shape_of
 
 # For a URL that does not answer: the engine would try for half a minute otherwise.
@@ -26,6 +27,8 @@ def described(client: Client, files: Sequence[File], note: Note) -> tuple[list[t
     counts: list[int] = []
     empty: list[str] = []
     for file in files:
+        if file.is_local:
+            require_short_lines(file)
         head = head_of(file) if file.is_local else _remote_head(client, file)
         if not head.rows:
             empty.append(file.name)

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from app.serving.turns import FairQueue, NoTurnError
+from app.serving.turns import FairQueue, NoTurnError, StoppedError
 from app.warehouse.engines.connection import NO_SETTINGS, Columns, QueryRunner, QuerySettings
-from app.warehouse.engines.errors import WarehouseBusyError
+from app.warehouse.engines.errors import WarehouseBusyError, WarehouseUnavailableError
 
 
 class QueryLimits(msgspec.Struct, frozen=True):
@@ -31,7 +31,14 @@ class QueryLimiter:
     ) -> Columns:
         """The result. Raises WarehouseError, and WarehouseBusyError if the query had to wait too long."""
         try:
-            async with self._queue.turn(self._wait_seconds):
-                return await self._queries.query(name, sql, parameters, settings)
+            return await self._queue.run(
+                lambda: self._queries.query(name, sql, parameters, settings), self._wait_seconds
+            )
         except NoTurnError:
             raise WarehouseBusyError("too many queries wait for ClickHouse") from None
+        except StoppedError:
+            raise WarehouseUnavailableError("ClickHouse has stopped answering") from None
+
+    def stop(self) -> None:
+        """Cancel the queries that run: each raises WarehouseUnavailableError."""
+        self._queue.stop()

@@ -5,14 +5,14 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import date, datetime
 from functools import cache, partial
 from typing import Any
 
-from app.serving.turns import FairQueue
+from app.serving.turns import FairQueue, NoTurnError
 from app.warehouse.dimensions import CI, COUNTED_WHERE_KNOWN
 from app.warehouse.engines.connection import BY_KEY, NO_SETTINGS, Columns, QueryRunner, QuerySettings
+from app.warehouse.engines.errors import WarehouseBusyError
 from app.warehouse.reading.batching import QueryBatcher
 from app.warehouse.reading.followed import CUT_AT, Followed, RankingNeed
 from app.warehouse.reading.results import (
@@ -110,8 +110,14 @@ class Tables:
                 **_visible(published),
             }
             is_large = not self._large_packages.isdisjoint(package for package, _ in keys)
-            async with self._large_turns.turn() if is_large else nullcontext():
-                packages, dimensions, *columns = await self._columns("series", parameters, BY_KEY) or [(), ()]
+            query = partial(self._columns, "series", parameters, BY_KEY)
+            try:
+                packages, dimensions, *columns = await (self._large_turns.run(query) if is_large else query()) or [
+                    (),
+                    (),
+                ]
+            except NoTurnError:
+                raise WarehouseBusyError("too many large series are asked for") from None
             if len(packages) > LARGE_ROWS:
                 self._large_packages.update(package for package, _ in keys)
             return {

@@ -53,7 +53,8 @@ class Warehouse:
         self._source = source
         self._dataset = dataset
         self._queries = MeasuredQueries(connection, self.counters)
-        self._tables = Tables(QueryLimiter(self._queries, self._limits))
+        self._limiter = QueryLimiter(self._queries, self._limits)
+        self._tables = Tables(self._limiter)
         # A poll does not wait for the queries of readers.
         self._polled_tables = Tables(self._queries)
         self._last = self._followed = None
@@ -85,6 +86,10 @@ class Warehouse:
         if await _existing_tables(self._queries, [SCHEMA_TABLE]):
             ((applied,),) = await self._queries.query("schema", query_sql("schema"), {})
         return compared(applied)
+
+    def stop_queries(self) -> None:
+        """Cancel the queries of readers; polls go on."""
+        self._limiter.stop()
 
     def forget_snapshot(self) -> None:
         """Let the next call read what is published again."""
