@@ -401,13 +401,40 @@ def test_a_new_day_is_worked_out_before_anybody_asks(dataset: Dataset) -> None:
         with counted(client.app) as queries:
             dataset.load([event("2026-03-11 12:00:00 UTC", name) for name in ("numpy", "scipy")])
             wait_until(lambda: cache.versions.current is not first)
-            entries = cache.answers.most_recently_used
+            entries = cache.answers.recently_used
             wait_until(lambda: all(entry.version is cache.versions.current for entry in entries()))
             after = [client.get(path).content for path in paths]
 
     # The series of a package by one query, and the recent downloads of both.
     assert sorted(queries) == ["recent", "series", "series"]
     assert all(old != new for old, new in zip(before, after, strict=True))
+
+
+@pytest.mark.only_backend(Backend.EMBEDDED)
+def test_what_is_no_longer_asked_for_is_not_computed_again(dataset: Dataset) -> None:
+    """Of a source, such a package would be followed for ever."""
+    dataset.load(EVENTS)
+    still, once = "/api/packages/numpy/overall", "/api/packages/scipy/overall"
+    now = 0.0
+    timing = CacheTiming(clock=lambda: now, poll_interval=0.05)
+    with dataset.client(timing=timing, now=DUE + timedelta(days=1)) as client:
+        cache = client.app.state.services.answers
+        client.get(once)
+        for day in (11, 12):
+            client.get(still)
+            before = cache.versions.current
+            dataset.load([event(f"2026-03-{day} 12:00:00 UTC", name) for name in ("numpy", "scipy")])
+            wait_until(lambda before=before: cache.versions.current is not before)
+            wait_until(lambda: all(entry.version is cache.versions.current for entry in cache.answers.recently_used()))
+        # The previous responses are not sent any more.
+        now = timing.refresh + 1
+        queries = []
+        for path in (still, once):
+            with counted(client.app) as of_one:
+                newest = client.get(path).json()["data"][-1]["date"]
+            queries.append((newest, list(of_one)))
+
+    assert queries == [("2026-03-12", []), ("2026-03-12", ["series"])]
 
 
 @pytest.mark.every_backend

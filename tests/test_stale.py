@@ -252,9 +252,7 @@ async def test_responses_are_computed_again_in_small_steps(
         first = answers_cache.versions.current
         loaded.load([event("2026-03-11 12:00:00 UTC", "numpy")])
         await until(lambda: answers_cache.versions.current is not first)
-        await until(
-            lambda: sum(entry.version is not first for entry in answers_cache.answers.most_recently_used()) == 2
-        )
+        await until(lambda: sum(entry.version is not first for entry in answers_cache.answers.recently_used()) == 2)
         polls = clickhouse.polls
         await until(lambda: clickhouse.polls > polls + 2)
         answers = {path: (await client.get(path)).content for path in paths}

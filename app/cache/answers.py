@@ -136,16 +136,21 @@ class AnswerCache:
     def _store(self, response: CachedResponse) -> CacheStore:
         return self.errors if response.is_error else self.answers
 
-    def _refresh_soon(self) -> None:
+    def _refresh_soon(self, before: DataVersion, after: DataVersion) -> None:
+        if before.snapshot.published.days[-1:] != after.snapshot.published.days[-1:]:
+            self.answers.period += 1
         if self._refresh is not None:
             self._refresh.cancel()
         self._refresh = asyncio.create_task(self._refresh_all())
 
     async def _refresh_all(self) -> None:
-        """Compute entries again after a new day, most recently used first, while the previous day is still sent."""
+        """Compute entries again after a new day, most recently used first, while the previous day is still sent.
+
+        Those that were not used since the day before are not: a package that is not asked for any more is not read.
+        """
         version, timing = self.versions.current, self._timing
         until = timing.clock() + timing.refresh
-        outdated = iter([entry for entry in self.answers.most_recently_used() if entry.is_refreshed])
+        outdated = iter([entry for entry in self.answers.recently_used() if entry.is_refreshed])
 
         async def refresh() -> None:
             for entry in outdated:

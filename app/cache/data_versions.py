@@ -36,13 +36,13 @@ class DataVersion:
 
 
 class DataVersions:
-    """The newest version. `on_change` is called when it is replaced, `on_away` when ClickHouse stops answering."""
+    """The newest version. `on_change(before, after)` is called when it is replaced, `on_away()` without ClickHouse."""
 
     def __init__(
         self,
         warehouse: Warehouse,
         timing: CacheTiming,
-        on_change: Callable[[], None],
+        on_change: Callable[[DataVersion, DataVersion], None],
         on_away: Callable[[], None],
     ) -> None:
         self.current: DataVersion | None = None
@@ -140,7 +140,7 @@ class DataVersions:
         self.current = after = DataVersion(snapshot, now)
         if before is not None:
             before.superseded_at = now
-            self._on_change()
+            self._on_change(before, after)
         return after
 
     def _failed(self, error: WarehouseError) -> None:

@@ -32,9 +32,12 @@ class Computation(NamedTuple):
 
 
 class CacheEntry:
-    """A response under its key. `version` is that of the downloads in it; `expires` is a time of the clock of `now`."""
+    """A response under its key. `version` is that of the downloads in it; `expires` is a time of the clock of `now`.
 
-    __slots__ = ("bytes", "computation", "expires", "key", "operation", "request_keys", "response", "version")
+    `period` is the store's at the last use.
+    """
+
+    __slots__ = ("bytes", "computation", "expires", "key", "operation", "period", "request_keys", "response", "version")
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class CacheEntry:
         self.expires = now + response.content.lifetime.seconds
         self.request_keys: list[RequestKey] = []
         self.bytes = 0
+        self.period = 0
         self.operation = NO_OPERATION
 
     def renew(self, other: "CacheEntry") -> None:

@@ -1,7 +1,7 @@
 """Cache entries, bounded by bytes and by number: the least recently used one is evicted first."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
@@ -32,6 +32,8 @@ class CacheStore:
         self.max_entries = max_entries
         self.bytes = 0
         self.evictions = 0
+        self.period = 0
+        """Counts the new days since the start."""
         self._by_request: dict[RequestKey, CacheEntry] = {}
         self._by_key: dict[Hashable, CacheEntry] = {}
         self._by_use: OrderedDict[CacheEntry, None] = OrderedDict()
@@ -39,28 +41,34 @@ class CacheStore:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def most_recently_used(self) -> Iterator[CacheEntry]:
-        """All entries, the most recently used one first."""
-        return reversed(self._by_use)
+    def recently_used(self) -> list[CacheEntry]:
+        """The entries that were used in this period or in the one before, the most recently used one first."""
+        return [entry for entry in reversed(self._by_use) if entry.period >= self.period - 1]
 
     def get(self, key: Hashable) -> CacheEntry | None:
         """The entry of a key, which counts as used."""
         entry = self._by_key.get(key)
         if entry is not None:
-            self._by_use.move_to_end(entry)
+            self._use(entry)
         return entry
 
     def find(self, request_key: RequestKey) -> CacheEntry | None:
         """The entry of a request, which counts as used."""
         entry = self._by_request.get(request_key)
         if entry is not None:
-            self._by_use.move_to_end(entry)
+            self._use(entry)
         return entry
+
+    def _use(self, entry: CacheEntry) -> None:
+        entry.period = self.period
+        self._by_use[entry] = None
+        self._by_use.move_to_end(entry)
 
     def put(self, entry: CacheEntry) -> CacheEntry:
         """Store an entry. One with the same key is renewed; it keeps its request keys and its place in the order."""
         stored = self._by_key.setdefault(entry.key, entry)
-        self._by_use.setdefault(stored)
+        if stored is entry:
+            self._use(entry)
         if stored is not entry:
             stored.renew(entry)
         self.weigh(stored)
