@@ -13,6 +13,8 @@ from tests.support.scale import sized
 from tests.support.server import environment, run, served
 
 ROOT = Path(__file__).parents[1]
+SOONER: list[str] = sized(["--phases=examples,coverage"], [])
+"""Options that `make test` adds, for the time that it takes: test_schemathesis.py makes up requests of its own."""
 
 pytestmark = pytest.mark.large
 
@@ -37,7 +39,7 @@ def plain_url(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def test_as_it_is(plain_url: str) -> None:
-    command = [str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.yaml", "--url", plain_url]
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.yaml", "--url", plain_url, *SOONER]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout

@@ -362,3 +362,42 @@ def test_the_health_check_asks_the_server_and_no_proxy(status: int, exit_status:
 
 def test_the_health_check_fails_where_nobody_answers() -> None:
     assert subprocess.run(health_check(9), capture_output=True, check=False).returncode == 1
+
+
+def unit() -> str:
+    """The unit that docs/deploy.md shows."""
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    return text.partition("```ini\n")[2].partition("```")[0]
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("systemd-analyze is not installed")
+    program = "/opt/pypistats/bin/pypistats-server"
+    assert f"ExecStart={program} serve\n" in unit()
+    (tmp_path / "pypistats.service").write_text(unit().replace(program, shutil.which("true") or ""), encoding="utf-8")
+    command = [analyze, "verify", "--man=no", str(tmp_path / "pypistats.service")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_settings_of_the_unit(tmp_path: Path) -> None:
+    """With the folders that systemd makes."""
+    token = tmp_path / "credentials" / "github-token"
+    token.parent.mkdir()
+    token.write_text("ghp_of-the-tests\n")
+    folders = {"%S": "/var/lib", "%C": "/var/cache", "%d": str(token.parent)}
+    text = re.sub("%[SCd]", lambda found: folders[found[0]], unit())
+    environment = dict(
+        item.split("=", 1) for line in re.findall(r"^Environment=(.*)$", text, re.MULTILINE) for item in line.split()
+    )
+    assert environment.pop("MPLCONFIGDIR").startswith("/var/cache/pypistats")
+    assert {name.removesuffix("_FILE").lower() for name in environment} <= set(Settings.__struct_fields__)
+    settings = Settings.from_environment(environment)
+
+    assert settings.clickhouse_url == "chdb:///var/lib/pypistats"
+    assert settings.local_index_cache_dir == "/var/cache/pypistats"
+    assert settings.public_url == "https://example.com/pypistats"
+    assert settings.github_token.reveal() == "ghp_of-the-tests"

@@ -10,17 +10,29 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests.support.clickpy import PublicServer
+from tests.support.dataset import Dataset
 from tests.support.events import event, write_jsonl
+from tests.support.facade import Facade
+from tests.support.fixtures import Backend
 from tests.support.load import wait_until
-from tests.support.server import COMMAND, environment, run
+from tests.support.server import COMMAND, environment, free_port, run, variables
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+NEWEST = datetime.now(UTC).date() - timedelta(days=3)
+"""Of ClickPy's tables: a day that is complete, whenever the tests run."""
+OF_COUNTS, OF_DAYS = "groupArray(kept_category)", "groupArray((date, downloads))"
+OF_SERIES = "{granularity:String}"
+"""What stands in the statements that fetch a package, look for days, and read a series."""
 HANDLED = 1 << (signal.SIGTERM - 1)
 
 
@@ -65,7 +77,15 @@ class ProcessOne:
 
     def stop(self) -> int:
         """Send SIGTERM; return the exit status."""
+        self.send_signal()
+        return self.wait()
+
+    def send_signal(self) -> None:
+        """Send SIGTERM."""
         os.kill(int(self._inner()), signal.SIGTERM)
+
+    def wait(self) -> int:
+        """The exit status, once it has ended."""
         status = self._outer.wait(60)
         self._reader.join(10)
         return status
@@ -103,7 +123,8 @@ def silent_server() -> Iterator[tuple[str, threading.Event]]:
         connection.close()
 
 
-COMMANDS = [("serve", "--port", "0"), ("serve", "--demo", "--port", "0"), ("ingest", "events.jsonl"), ("sync", "numpy")]
+SERVE = ("serve", "--port", "0")
+COMMANDS = [SERVE, (*SERVE, "--workers", "2"), (*SERVE, "--demo"), ("ingest", "events.jsonl"), ("sync", "numpy")]
 
 
 @pytest.mark.parametrize("arguments", [*COMMANDS, ("migrate",), ("check",)], ids=" ".join)
@@ -116,7 +137,7 @@ def test_from_the_first_line_on(tmp_path: Path, arguments: tuple[str, ...]) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [("serve", "--port", "0"), ("ingest", "events.jsonl"), ("sync", "numpy")])
+@pytest.mark.parametrize("arguments", [COMMANDS[0], COMMANDS[1], *COMMANDS[3:]], ids=" ".join)
 def test_while_clickhouse_says_nothing(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     write_jsonl(tmp_path / "events.jsonl", [event("2026-03-10 12:00:00 UTC")])
     with silent_server() as (url, asked), process_one(*arguments, cwd=tmp_path, CLICKHOUSE_URL=url) as process:
@@ -127,7 +148,7 @@ def test_while_clickhouse_says_nothing(tmp_path: Path, arguments: tuple[str, ...
 
 
 def test_while_the_demo_loads(tmp_path: Path) -> None:
-    with process_one("serve", "--demo", "--port", "0", cwd=tmp_path) as process:
+    with process_one(*SERVE, "--demo", cwd=tmp_path) as process:
         process.wait_for("making synthetic downloads")
         assert process.stop() == 1
 
@@ -148,8 +169,96 @@ def test_while_a_file_is_loaded(tmp_path: Path) -> None:
 
 
 def test_a_server_that_serves_ends_with_status_0(tmp_path: Path) -> None:
-    with process_one("serve", "--port", "0", cwd=tmp_path, CLICKHOUSE_URL="chdb://data") as process:
+    with process_one(*SERVE, cwd=tmp_path, CLICKHOUSE_URL="chdb://data") as process:
         process.wait_for("running on http://")
         assert process.stop() == 0
 
     assert not [line for line in process.written if "Traceback" in line or "ERROR" in line]
+
+
+@pytest.fixture
+def public(make_public: Callable[[], PublicServer]) -> PublicServer:
+    """ClickPy's tables, with ten days of a package."""
+    public = make_public()
+    public.fill(event(f"{NEWEST - timedelta(days=back)} 12:00:00 UTC") for back in range(10))
+    return public
+
+
+def variables_of(public: PublicServer) -> dict[str, str]:
+    return {
+        "CLICKHOUSE_URL": public.facade.url,
+        "CLICKHOUSE_USER": "demo",
+        "CLICKHOUSE_DATABASE": public.engine.database,
+    }
+
+
+def test_while_a_package_is_fetched(tmp_path: Path, public: PublicServer) -> None:
+    variables = variables_of(public)
+    with (
+        public.facade.broken("hold", of=OF_COUNTS),
+        process_one("sync", "numpy", cwd=tmp_path, **variables) as process,
+    ):
+        wait_until(lambda: public.facade.counts()["slowed"] == 1, what="the query")
+        assert process.stop() == 1
+
+    assert process.written[-1] == "error: interrupted; what was completed stays, and the next call goes on\n"
+    plan = run("sync", "numpy", "--dry-run", cwd=tmp_path, **variables)
+    assert re.search("packages followed already *│ *0 ", plan.stdout), plan.stderr
+    again = run("sync", "numpy", cwd=tmp_path, **variables)
+    assert re.search("packages followed now *│ *1 ", again.stdout), again.stderr
+
+
+def test_a_server_that_fetches_a_package(tmp_path: Path, public: PublicServer) -> None:
+    """Who waits for it is told so: neither ends before the other side gives up, which takes minutes."""
+    port = free_port()
+    with (
+        public.facade.broken("hold", of=OF_COUNTS),
+        process_one("serve", "--port", str(port), cwd=tmp_path, **variables_of(public)) as process,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        process.wait_for("running on http://")
+        answer = threads.submit(httpx.get, f"http://127.0.0.1:{port}/api/packages/numpy/recent", timeout=120)
+        wait_until(lambda: public.facade.counts()["slowed"] == 1, what="the query")
+        assert process.stop() == 0
+        assert answer.result().status_code == 503
+
+
+def test_a_server_that_looks_for_new_days(tmp_path: Path, public: PublicServer) -> None:
+    with (
+        public.facade.broken("hold", of=OF_DAYS),
+        process_one(*SERVE, cwd=tmp_path, **variables_of(public)) as process,
+    ):
+        wait_until(lambda: public.facade.counts()["slowed"] == 1, what="the query")
+        assert process.stop() == 0
+
+    assert not [line for line in process.written if "Traceback" in line or "ERROR" in line], "".join(process.written)
+
+
+@pytest.mark.only_backend(Backend.HTTP)
+@pytest.mark.parametrize("begun", ["running on http://", "Started server process", "Application startup complete"])
+def test_several_workers_at_any_moment(dataset: Dataset, tmp_path: Path, begun: str) -> None:
+    """While they start, and when they serve."""
+    dataset.load([event()])
+    with process_one(*SERVE, "--workers", "2", cwd=tmp_path, **variables(dataset)) as process:
+        process.wait_for(begun)
+        assert process.stop() == 0
+
+    assert not [line for line in process.written if "Traceback" in line or "ERROR" in line]
+
+
+@pytest.mark.only_backend(Backend.HTTP)
+def test_several_workers_answer_what_has_arrived(dataset: Dataset, facade: Facade, tmp_path: Path) -> None:
+    dataset.load([event()])
+    port = free_port()
+    with (
+        process_one("serve", "--port", str(port), "--workers", "2", cwd=tmp_path, **variables(dataset)) as process,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        wait_until(lambda: sum("startup complete" in line for line in process.written) == 2, what="two workers")
+        with facade.broken("hold", of=OF_SERIES):
+            answer = threads.submit(httpx.get, f"http://127.0.0.1:{port}/api/packages/numpy/overall", timeout=120)
+            wait_until(lambda: facade.counts()["slowed"] == 1, what="the query")
+            process.send_signal()
+            process.wait_for("Waiting for connections to close")
+        assert answer.result().status_code == 200
+        assert process.wait() == 0

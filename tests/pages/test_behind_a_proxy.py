@@ -1,4 +1,4 @@
-"""Behind Debian's nginx at `location /pypistats/`: all that a reader is led to is below that path."""
+"""Behind Debian's nginx and Caddy, below /pypistats/: all that a reader is led to is below that path."""
 
 import os
 import re
@@ -20,6 +20,7 @@ from tests.support.ecosystem import SETTINGS, urls_of
 from tests.support.server import free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+CADDY = shutil.which("caddy")
 ROOT = "/pypistats"
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy.md"
 STARTS = ["/", "/?q=num", "/packages/numpy", "/packages/numpy?compare=pandas", "/packages/numpy/about", "/explore"]
@@ -37,35 +38,55 @@ def chrome(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-def documented_location(heading: str, port: int) -> str:
-    """The block of docs/deploy.md for nginx, with another port of the server."""
-    section = DEPLOY.read_text(encoding="utf-8").partition(heading)[2]
-    block = section.partition("```nginx\n")[2].partition("```")[0]
+def documented(language: str, port: int) -> str:
+    """The block of docs/deploy.md in a language, with another port of the server."""
+    section = DEPLOY.read_text(encoding="utf-8").partition("## Behind a proxy")[2]
+    block = section.partition(f"```{language}\n")[2].partition("```")[0]
     assert "127.0.0.1:8000" in block
     return block.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
 
 
-@pytest.fixture(scope="module", params=["removed", "passed on"])
+def nginx_command(folder: Path, port: int, location: str) -> list[str]:
+    """What runs nginx in the foreground, with a location."""
+    if NGINX is None:
+        pytest.skip("nginx is not installed: apt-get install nginx-light")
+    paths = "\n".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/pid; error_log {folder}/error.log; daemon off; events {{}}\n"
+        f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:{port};\n{location}\n}} }}\n"
+    )
+    return [NGINX, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
+
+
+def caddy_command(folder: Path, port: int, site: str) -> list[str]:
+    """What runs Caddy in the foreground, with a site that has another address than the documented one."""
+    if CADDY is None:
+        pytest.skip("Caddy is not installed: apt-get install caddy")
+    options = f"{{\nadmin off\nstorage file_system {folder}\n}}\n"
+    assert "example.com {" in site
+    (folder / "Caddyfile").write_text(options + site.replace("example.com {", f"http://127.0.0.1:{port} {{"))
+    return [CADDY, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+
+
+@pytest.fixture(scope="module", params=["nginx", "nginx that passes the path on", "caddy"])
 def proxied(
     request: pytest.FixtureRequest, pages_data: Dataset, ecosystem: Stub, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The URL of the server's root at nginx, which removes the path, as documented, or passes it on."""
-    if NGINX is None:
-        pytest.skip("nginx is not installed: apt-get install nginx-light")
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    """The URL of the server's root at a proxy, which removes the path, as documented, or passes it on."""
+    folder, port = tmp_path_factory.mktemp("proxy"), free_port()
     public = f"http://127.0.0.1:{port}{ROOT}"
     with serving(pages_data.app(**SETTINGS | urls_of(ecosystem) | {"public_url": f"{public}/"})) as base:
-        location = documented_location("## Behind a proxy", int(base.rpartition(":")[2]))
-        if request.param == "passed on":
-            location = re.sub(r"(proxy_pass http://[^/]+)/;", r"\1;", location)
-        paths = "\n".join(
-            f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        (folder / "nginx.conf").write_text(
-            f"pid {folder}/pid; error_log {folder}/error.log; daemon off; events {{}}\n"
-            f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:{port};\n{location}\n}} }}\n"
-        )
-        with subprocess.Popen([NGINX, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]) as process:
+        server_port = int(base.rpartition(":")[2])
+        if request.param == "caddy":
+            command = caddy_command(folder, port, documented("caddyfile", server_port))
+        else:
+            location = documented("nginx", server_port)
+            if request.param != "nginx":
+                location = re.sub(r"(proxy_pass http://[^/]+)/;", r"\1;", location)
+            command = nginx_command(folder, port, location)
+        with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
             try:
                 wait_until_up(process, f"{public}/health")
                 yield public
@@ -75,7 +96,7 @@ def proxied(
 
 def wait_until_up(process: "subprocess.Popen[bytes]", url: str) -> None:
     while True:
-        assert process.poll() is None, "nginx has ended"
+        assert process.poll() is None, "the proxy has ended"
         try:
             httpx.get(url).raise_for_status()
         except httpx.TransportError:
@@ -158,12 +179,11 @@ def test_search_package_metadata_embed_and_docs_in_a_browser(proxied: str, chrom
 
 
 def test_the_root_alone_redirects_nothing_elsewhere(client: httpx.Client, proxied: str) -> None:
-    """nginx adds the slash to the path alone."""
+    """The proxy adds the slash to the path alone."""
     answer = httpx.get(proxied)
 
-    assert answer.status_code in {200, 301}
-    if answer.status_code == 301:
-        assert answer.headers["location"] == f"{proxied}/"
+    assert answer.status_code in {301, 308}
+    assert client.base_url.join(answer.headers["location"]) == f"{proxied}/"
 
 
 @pytest.fixture(scope="module")

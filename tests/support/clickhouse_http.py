@@ -142,7 +142,8 @@ class Fault(msgspec.Struct, frozen=True):
     """What goes wrong from now on.
 
     `none`; `refuse` connections; `reset` them; `hang`: read the request and answer when mended, with a failure;
-    `swallow`: never answer it; `slow`: answer after `seconds`, those requests that have `of` in their URL; `error`:
+    `swallow`: never answer it; `slow`: answer after `seconds`, those requests that have `of` in their URL;
+    `hold`: answer statements that have `of` in them when mended; `error`:
     answer `status` with the exception `code`, or as something that is no ClickHouse where `code` is 0; `cut`: break off
     half-way in the body; `drip`: a byte of the body each `seconds`; `exception`: half of the body, then an exception in
     it; `garbage`: 200 and a page of HTML.
@@ -283,6 +284,10 @@ class Facade:
         self, request: web.Request, asked: Asked, result: Result, headers: dict[str, str]
     ) -> web.StreamResponse:
         body = result.body
+        if self.fault.kind == "hold" and self.fault.of in asked.sql:
+            self.slowed += 1
+            await self._mended.wait()
+            self.slowed -= 1
         headers["X-ClickHouse-Timezone"] = result.timezone
         headers["X-ClickHouse-Summary"] = json.dumps(result.summary)
         headers["Content-Type"] = CONTENT_TYPES.get(headers.get("X-ClickHouse-Format", ""), "application/octet-stream")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.settings import Settings
 from app.warehouse.dimensions import CI, DIMENSIONS
 from app.warehouse.loading.shapes import OPTIONAL
+from app.warehouse.sources.calls import SourceCalls
 from app.warehouse.sources.errors import SourceError
 from app.warehouse.sources.quota import Quota
 from app.warehouse.sources.source import Counts
@@ -40,6 +41,7 @@ class BigQuery:
         self._now = now
         self._patience = patience
         self.quota = Quota(self.title, now)
+        self.calls = SourceCalls()
         self.bytes_billed = 0
 
     def days(self) -> list[date]:
@@ -51,7 +53,8 @@ class BigQuery:
         sql = read_sql("sources/sql/bigquery_partitions.sql").replace("{{dataset}}", dataset)
         self.quota.spend()
         with self._connected() as client:
-            days = [date.fromisoformat(day) for page in client.pages(sql, {"table": table}) for (day,) in page]
+            pages = self.calls.each(client.pages(sql, {"table": table}))
+            days = [date.fromisoformat(day) for page in pages for (day,) in page]
         if not days:
             raise SourceError("BigQuery: the table is not there, or has no partition of a day; see BIGQUERY_TABLE")
         newest = (self._now() - SETTLING_TIME).astimezone(UTC).date() - timedelta(days=1)
@@ -70,7 +73,7 @@ class BigQuery:
         with self._connected() as client:
             for day in window.days:
                 self.quota.spend()
-                for page in client.pages(*self._counting(packages, Window(day, day), dimensions)):
+                for page in self.calls.each(client.pages(*self._counting(packages, Window(day, day), dimensions))):
                     package, dimension, category, downloads = ([row[i] for row in page] for i in range(4))
                     yield Counts(package, dimension, category, [day] * len(page), downloads)
 

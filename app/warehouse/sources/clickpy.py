@@ -18,6 +18,7 @@ from app.warehouse.engines.connection import Engine, Rows
 from app.warehouse.engines.errors import ConnectionLostError, WarehouseError, translated
 from app.warehouse.loading.statements import require_complete
 from app.warehouse.reading.followed import CUT_AT
+from app.warehouse.sources.calls import SourceCalls
 from app.warehouse.sources.errors import SourceError, TooMuchError
 from app.warehouse.sources.quota import Quota
 from app.warehouse.sources.source import Counts
@@ -77,6 +78,7 @@ class ClickPy:
     def __init__(self, engine: Engine, title: str, now: Callable[[], datetime]) -> None:
         self.title = title
         self.quota = Quota(title, now)
+        self.calls = SourceCalls()
         self._engine = engine
         self._now = now
         self._guard = threading.Lock()
@@ -152,7 +154,7 @@ class ClickPy:
                 client = self._connected()
                 self.quota.spend()
                 with translated():
-                    result = client.query(sql, parameters=parameters)
+                    result = self.calls.run(lambda: client.query(sql, parameters=parameters))
                 require_complete(client, result.summary, bool(result.result_rows))
             except ConnectionLostError as error:
                 self.close()
@@ -170,7 +172,7 @@ class ClickPy:
     def _connected(self) -> Client:
         """The client, which stays connected: what the driver asks first counts against the quota."""
         if self._client is None:
-            self._client = self._engine.client()
+            self._client = self.calls.run(self._engine.client)
             try:
                 with translated():
                     rows = self._client.query(_sql("quota")).result_rows

@@ -266,7 +266,8 @@ class SyncService:
             outdated.pop(0)
 
     async def close(self) -> None:
-        """Wait until what is being written has ended."""
+        """Give up what the source is asked for, and wait until what is being written has ended."""
+        self._source.calls.give_up()
         tasks = [*self._rankings.values(), *([self._fetching] if self._fetching else [])]
         if tasks:
             await asyncio.wait(tasks)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
+from app.warehouse.sources.calls import SourceCalls
 from app.warehouse.sources.quota import Quota
 from app.windows import Window
 
@@ -21,14 +22,16 @@ class Counts(NamedTuple):
 class Source(Protocol):
     """Where downloads come from that are not in the store yet. Every method raises SourceError.
 
-    `title` names it in messages; `quota` counts the queries that it was sent; `counts` sends one, or one for each day
-    (`counts_by_day`). `dimensions` are what it counts, and CI if it distinguishes the origin `ci` from `installer`.
+    `title` names it in messages; `quota` counts the queries that it was sent; `calls` can give up those that are under
+    way; `counts` sends one, or one for each day (`counts_by_day`). `dimensions` are what it counts, and CI if it
+    distinguishes the origin `ci` from `installer`.
     """
 
     name: str
     title: str
     counts_by_day: bool
     quota: Quota
+    calls: SourceCalls
     dimensions: Sequence[str]
 
     def days(self) -> Sequence[date]:
