@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 import uvicorn
 
+from app.cache.middleware import MAX_COMPUTED_OF_CLIENT
 from app.warehouse.engines.connection import Connection
 from app.warehouse.reading.query_limiter import QueryLimits
 from tests.support.client import at_address
@@ -160,3 +161,23 @@ def test_a_client_that_has_only_closed_its_side_is_answered(loaded: Dataset, ver
     continued, last = received.split(b"HTTP/1.1 200 OK\r\n")
     assert set(continued.split(b"\r\n\r\n")) == ({b"HTTP/1.1 100 Continue", b""} if interim else {b""})
     assert last.endswith(b"}")
+
+
+async def test_requests_of_one_client_do_not_begin_all_at_once(loaded: Dataset) -> None:
+    """Each takes some milliseconds of the event loop: thousands that had begun kept cached responses for seconds."""
+    async with faulty(loaded, timing=RARE_POLLS, query_limits=QueryLimits(500, wait_seconds=600)) as (
+        client,
+        clickhouse,
+    ):
+        clickhouse.gate.clear()
+        flood = [asyncio.create_task(client.get(f"/api/search?q=n{number}")) for number in range(100)]
+        await until(lambda: clickhouse.at_gate == MAX_COMPUTED_OF_CLIENT)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        began = clickhouse.at_gate
+        health = await client.get("/health")
+        clickhouse.gate.set()
+        answers = await asyncio.gather(*flood)
+
+    assert (began, health.status_code) == (MAX_COMPUTED_OF_CLIENT, 200)
+    assert {answer.status_code for answer in answers} == {200}

@@ -15,8 +15,10 @@ from app.serving.access_log import AccessLog, client_address
 from app.serving.client import current_client, network
 from app.serving.headers import COMMON, DEMO, PREFLIGHT, SEND_WHOLE, WHILE_CONNECTED, Head, Headers, head
 from app.serving.logs import request_id as current_request_id
+from app.serving.problems import RETRY_SECONDS, problem_body, problem_headers
 from app.serving.rate_limiter import RateLimitDecision, RateLimiter
 from app.serving.request_id import accepted, new_id
+from app.serving.turns import FairQueue, NoTurnError
 
 # As ASGI has them; the servers' and the frameworks' own types for these do not agree.
 Message: TypeAlias = Any
@@ -27,6 +29,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 UNLIMITED_PATHS = frozenset({"/health", "/metrics"})
 """Exempt from the rate limit: operators need them most while there are too many requests."""
+
+MAX_COMPUTED = 5_000
+MAX_COMPUTED_OF_CLIENT = 32
+"""Requests that are not answered from the cache and are handled at once; the others wait, and are dropped where their
+clients have gone. Each takes some milliseconds of the event loop, in which no cached response is sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +63,7 @@ class CacheMiddleware:
         self._limiter = limiter
         self._public_url = public_url
         self._knows_proxies = knows_proxies
+        self._computed = FairQueue(MAX_COMPUTED, MAX_COMPUTED, MAX_COMPUTED_OF_CLIENT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,13 +95,24 @@ class CacheMiddleware:
         current_client.set(network(client_address(scope)))
         try:
             while_connected = scope["extensions"].get(WHILE_CONNECTED) if "extensions" in scope else None
-            answering = self._app(scope, receive, recorder)
+            answering = self._compute(scope, receive, recorder)
             await (while_connected(answering) if while_connected is not None else answering)
         finally:
             # Status 0: the client has gone, and nothing was sent.
             if recorder.status:
                 operation = operation_of(scope)
                 self._access_log.record(scope, request_id, operation, recorder.status, "miss", started)
+
+    async def _compute(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in UNLIMITED_PATHS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with self._computed.turn():
+                await self._app(scope, receive, send)
+        except NoTurnError:
+            body = problem_body(503, "too many requests wait for an answer")
+            await send_response(send, 503, problem_headers(body, RETRY_SECONDS), body)
 
     async def _refuse(self, scope: Scope, decision: RateLimitDecision, headers: Headers, send: Send) -> None:
         self._access_log.counters.limited += 1

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,13 +26,14 @@ class FairQueue:
     """Admits up to `max_running` at once; up to `max_waiting` more wait.
 
     Those that wait are admitted in turn by client (`current_client`), so that a client with many requests keeps only
-    its own waiting. One in SHARE of those that run are kept free for other clients than the one that has the rest.
+    its own waiting. One in SHARE of those that run are kept free for other clients than the one that has the rest,
+    unless `max_of_client` says how many run of each.
     """
 
-    def __init__(self, max_running: int, max_waiting: int) -> None:
+    def __init__(self, max_running: int, max_waiting: int, max_of_client: int = 0) -> None:
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self._max_of_client = max(1, max_running - max_running // SHARE)
+        self._max_of_client = max_of_client or max(1, max_running - max_running // SHARE)
         self._running: Counter[str] = Counter()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         """The turns of each client, oldest first; the clients in the order in which they are admitted."""
@@ -46,6 +48,16 @@ class FairQueue:
     def pending(self) -> int:
         """The number that runs or waits."""
         return self._running.total() + self.waiting
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Run the block when it is this client's turn. Raises NoTurnError as `run` does."""
+        client = current_client.get()
+        await self._wait(client, None)
+        try:
+            yield
+        finally:
+            self._release(client)
 
     async def run(self, work: Callable[[], Awaitable[Result]], wait_seconds: float | None = None) -> Result:
         """What `work` returns, called when it is this client's turn.
