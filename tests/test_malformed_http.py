@@ -276,9 +276,10 @@ def well_formed(answers: list[Answer]) -> None:
         assert not any(word in body for word in (b"Traceback", b'File "', b"Internal Server Error", b"Error("))
         if status >= 400:
             assert headers["content-type"] == "application/problem+json"
-            assert headers["cache-control"] == "no-store"
             assert headers["access-control-allow-origin"] == "*"
             problem = json.loads(body)
+            is_unknown_path = problem["detail"].startswith("there is nothing at this path")
+            assert headers["cache-control"] == ("public, max-age=60" if is_unknown_path else "no-store")
             assert problem["status"] == status
             assert problem["detail"]
 
