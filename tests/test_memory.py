@@ -23,8 +23,9 @@ MIB = 1 << 20
 
 def documented() -> tuple[int, dict[str, str]]:
     """The bytes that docs/operations.md promises, and the settings for it."""
-    section = DOCUMENTED.read_text(encoding="utf-8").partition("**256 MiB.**")[2].partition("\n\n")[0]
-    return 256 * MIB, dict(re.findall(r"([A-Z_]+)=(\w+)", section))
+    found = re.search(r"\*\*(\d+) MiB\.\*\*(.*?)\n\n", DOCUMENTED.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return int(found[1]) * MIB, dict(re.findall(r"([A-Z_]+)=(\w+)", found[2]))
 
 
 @contextmanager
