@@ -130,7 +130,7 @@ async def series_csv(snapshot: Snapshot, question: FormQuestion) -> ResponseCont
 
 async def series_spreadsheet(snapshot: Snapshot, question: FormQuestion) -> ResponseContent:
     """The same for spreadsheets, which need a byte order mark, and would compute a category that begins like a formula:
-    it gets an apostrophe in front. Categories are what clients call themselves, so anybody can choose one."""
+    it gets an apostrophe in front. Categories are names that clients give themselves."""
     body = await series_as_csv(await series_columns(snapshot, question.about), without_formula)
     return _csv(question, codecs.BOM_UTF8 + body)
 

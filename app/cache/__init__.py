@@ -1,1 +1,1 @@
-"""What stands before the API: finished answers, sent without asking anybody again; and limits on what is asked."""
+"""The cache of responses, in front of the API."""

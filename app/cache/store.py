@@ -69,7 +69,7 @@ class CacheStore:
         stored = self._by_key.setdefault(entry.key, entry)
         if stored is entry:
             self._use(entry)
-        if stored is not entry:
+        else:
             stored.renew(entry)
         self.weigh(stored)
         return stored

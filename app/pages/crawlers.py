@@ -39,9 +39,10 @@ SECONDS = 86_400
 @endpoint("/robots.txt")
 async def get_robots(request: Request[Any, Any, Any], services: NamedDependency[Services]) -> Response[bytes]:
     public_url = _at_host(request, services.public_url)
-    # Of a host that the request names, caches that serve several hosts must not keep it, nor does the server.
-    is_own = public_url != services.public_url
-    lifetime = Lifetime(cache_control=f"private, max-age={SECONDS}", stored=False) if is_own else Lifetime(SECONDS)
+    # With the request's host, caches that serve several hosts must not keep it, nor does the server.
+    has_request_host = public_url != services.public_url
+    private = Lifetime(cache_control=f"private, max-age={SECONDS}", stored=False)
+    lifetime = private if has_request_host else Lifetime(SECONDS)
     body = RULES.format(origin=public_url.origin, root=public_url.root).encode()
     return services.send(request, ResponseContent(body, "text/plain", lifetime=lifetime), get_robots)
 
